@@ -1,0 +1,56 @@
+/** What can go wrong, as one closed union of codes: the caller's mistakes are thrown, a guest's failures are results. */
+
+/** Every stable error code. The part after `TOKA_` names the area, then the fact. */
+export type TokaErrorCode =
+  // The caller or the host did something wrong: thrown.
+  | 'TOKA_REQUEST_INVALID' // a field of a request, a tool or an option has the wrong shape; the message names it
+  | 'TOKA_REQUEST_LANGUAGE' // no engine for this language
+  | 'TOKA_GRANT_INVALID' // a grant with an unknown field, kind or pattern
+  | 'TOKA_MOUNT_MISSING' // a mount's source does not exist or is not a directory
+  | 'TOKA_MOUNT_UNSUPPORTED' // this runtime cannot mount such a source
+  | 'TOKA_TOOL_INVALID' // a tool's definition is not usable (schema that is not an object, name taken)
+  | 'TOKA_ENGINE_MISSING' // an optional package is not installed; the message names the install command
+  | 'TOKA_ENGINE_LOAD' // an engine's wasm is missing, has another hash, or does not compile
+  | 'TOKA_IMAGE_INVALID' // image bytes of an unknown version, a wrong hash, or damaged
+  | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
+  | 'TOKA_SANDBOX_CLOSED' // used after dispose
+  | 'TOKA_RUNTIME_UNSUPPORTED' // this runtime lacks what the call needs; the message says what
+  | 'TOKA_INTERNAL' // a fault of ours
+  // The guest failed: in `RunResult.error`.
+  | 'TOKA_GUEST_SYNTAX' // the source does not parse
+  | 'TOKA_GUEST_ERROR' // an uncaught error
+  | 'TOKA_GUEST_EXIT' // the guest ended with an exit code other than zero
+  | 'TOKA_GUEST_UNSETTLED' // the guest awaits something that can never happen
+  | 'TOKA_GUEST_TRAP' // the guest's instance trapped (its heap is gone)
+  | 'TOKA_VALUE_UNSUPPORTED' // a value cannot cross the border; the message holds its path
+  | 'TOKA_VALUE_SIZE' // a value is too large, too deep or has too many nodes
+  | 'TOKA_OUTPUT_INVALID' // the result does not match `output`
+  | 'TOKA_DENIED' // refused by the gate
+  | 'TOKA_TOOL_FAILED' // a host tool threw
+  | 'TOKA_TOOL_INPUT' // a tool's arguments do not match its schema
+  | 'TOKA_TOOL_OUTPUT' // a tool's result does not match its schema
+  | 'TOKA_TOOL_UNKNOWN' // no tool of this name
+  | 'TOKA_CALL_BLOCKING' // a blocking call of an asynchronous tool where the runtime cannot suspend a guest
+  | 'TOKA_LIMIT_TIME'
+  | 'TOKA_LIMIT_FUEL'
+  | 'TOKA_LIMIT_MEMORY'
+  | 'TOKA_LIMIT_STACK'
+  | 'TOKA_LIMIT_OUTPUT'
+  | 'TOKA_LIMIT_FILES'
+  | 'TOKA_LIMIT_CALLS'
+  | 'TOKA_CANCELLED'
+  | 'TOKA_INTERRUPTED'
+
+/** Longest message that an error carries, in UTF-16 units: an error text is no channel for data. */
+export const MESSAGE_LIMIT = 2_000
+
+/** The one error class of the library. `code` is stable; `message` says what to do. */
+export class TokaError extends Error {
+  override readonly name = 'TokaError'
+  readonly code: TokaErrorCode
+
+  constructor(code: TokaErrorCode, message: string, options?: ErrorOptions) {
+    super(message.length > MESSAGE_LIMIT ? `${message.slice(0, MESSAGE_LIMIT)}…` : message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,85 @@
+/** Every limit of a run with its default, its unit and its reason; and the fixed bounds of the border. */
+
+/** What a run may use. All counts are per run unless said otherwise. */
+export type Limits = {
+  /** Wall-clock time of a run, host calls included, in milliseconds. */
+  timeoutMs: number
+  /** Units of fuel (loop heads passed, see `usage.metering`). `Infinity` leaves only the time limit. */
+  fuel: number
+  /** Bytes of the guest's heap. */
+  memoryBytes: number
+  /** Bytes kept of each of stdout and stderr; what comes after is dropped and `truncated` is set. */
+  outputBytes: number
+  /** Bytes in the sandbox's private files, over its life. */
+  fileBytes: number
+  /** Files and directories in the private tree, over its life. */
+  fileNodes: number
+  /** Open descriptors of a process at once. */
+  descriptors: number
+  /** Processes of a sandbox at once. */
+  processes: number
+  /** Host calls (calls that leave the sandbox, denied ones too). */
+  hostCalls: number
+  /** Host calls under way at once. */
+  concurrentCalls: number
+  /** Bytes of one structured argument or result of a host call. */
+  structuredBytes: number
+  /** Bytes of one flat (string or bytes) argument or result of a host call. */
+  flatBytes: number
+}
+
+const KiB = 2 ** 10
+const MiB = 2 ** 20
+
+/** The defaults for every language. */
+export const DEFAULT_LIMITS: Readonly<Limits> = {
+  timeoutMs: 30_000,
+  fuel: Number.POSITIVE_INFINITY,
+  memoryBytes: 256 * MiB,
+  outputBytes: 1 * MiB,
+  fileBytes: 64 * MiB,
+  fileNodes: 10_000,
+  descriptors: 256,
+  processes: 64,
+  hostCalls: 10_000,
+  concurrentCalls: 256,
+  structuredBytes: 128 * KiB,
+  flatBytes: 4 * MiB,
+}
+
+/** What a language changes of them: QuickJS needs far less memory than an interpreter with a large library. */
+export const LANGUAGE_LIMITS: Readonly<Record<string, Partial<Limits>>> = {
+  javascript: { memoryBytes: 64 * MiB },
+  typescript: { memoryBytes: 64 * MiB },
+}
+
+/** Fixed bounds of the border: every import has a worst case that no fuel sees, so each is small (measured in docs/engines.md). */
+export const BORDER = {
+  /** Bytes moved by one read or write; a short result is legal. */
+  transferBytes: 256 * KiB,
+  /** Bytes of a path before it is decoded (PATH_MAX of Linux). */
+  pathBytes: 4_096,
+  /** Bytes of one path component (NAME_MAX of Linux). */
+  nameBytes: 255,
+  /** Components of a path after resolution. */
+  pathDepth: 128,
+  /** Symbolic links followed in one resolution (ELOOP, as in Linux). */
+  linkFollows: 40,
+  /** I/O vectors of one call. */
+  vectors: 1_024,
+  /** Directory entries answered by one call. */
+  directoryEntries: 1_024,
+  /** Random bytes answered by one call. */
+  randomBytes: 64 * KiB,
+  /** Nodes (values of every kind) of one structured value. */
+  valueNodes: 65_536,
+  /** Depth of one structured value. */
+  valueDepth: 128,
+  /** Bytes of a run's result or input: they cross once a run, not once a call. */
+  resultBytes: 16 * MiB,
+  resultNodes: 1_000_000,
+  /** Bytes of a source text. */
+  sourceBytes: 8 * MiB,
+  /** Refused calls kept for the result; the rest is counted. */
+  denials: 100,
+} as const

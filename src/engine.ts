@@ -1,0 +1,98 @@
+/** The one interface between a sandbox and what runs a language: engines implement it, sandboxes call it. */
+import type { TokaErrorCode } from './errors.ts'
+import type { Process } from './kernel/process.ts'
+import type { Image } from './loader/image.ts'
+import type { Limits } from './limits.ts'
+
+export type Language = 'javascript' | 'typescript' | 'python' | 'shell' | 'wasm'
+
+/** What a guest is to do. Text and bytes come from the request, checked for size. */
+export type Command = {
+  language: Language
+  /** Source text, for languages that have one. */
+  source: string
+  /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
+  filename: string
+  /** The encoded input value (values.ts), when there is one. */
+  input?: Uint8Array
+}
+
+/** Why a guest stopped other than by itself. */
+export type StopReason = 'time' | 'fuel' | 'memory' | 'stack' | 'calls' | 'cancelled' | 'interrupted'
+
+/** How a guest's command ended. */
+export type Exit = {
+  /** The guest's own; 1 after an uncaught error. */
+  exitCode: number
+  /** The encoded result value, when the command has one. */
+  value?: Uint8Array
+  error?: { code: TokaErrorCode; message: string; guestStack?: string }
+  /** Set when the guest did not end by itself. */
+  stopped?: StopReason
+  /** The instance's heap cannot be trusted any more: it must be discarded, never reset. */
+  lost: boolean
+}
+
+/** What a callout of the fuel answers. `suspend` is answered only where the guest may be suspended. */
+export const Verdict = { extend: 0, kill: 1, suspend: 2 } as const
+
+/**
+ * A guest's leash, made by the sandbox: the engine asks it at every end of fuel and obeys.
+ * One object a run; the engine never keeps it beyond.
+ */
+export interface Leash {
+  /** Units for the next slice. */
+  readonly slice: number
+  /** A slice of `used` units is spent. */
+  spent(used: number): (typeof Verdict)[keyof typeof Verdict]
+  /** Resolves when the guest may go on after `suspend`. */
+  pause(): Promise<void>
+  /** Why the guest must die, once it must. */
+  readonly stopped: StopReason | undefined
+  readonly signal: AbortSignal
+}
+
+/** What binds an instance to its sandbox. */
+export type ProcessContext = {
+  process: Process
+  limits: Readonly<Limits>
+  /** The CVM's counter, a WebAssembly function (i32 operation) -> i32: non-zero kills. Linked wasm to wasm. */
+  count: (operation: number) => number
+}
+
+/** A live guest. One run at a time; never entered again while a call of it is suspended. */
+export interface Instance {
+  /** Runs a command to its end: the value or error, and everything it started. Never throws for a guest's failure. */
+  run(command: Command, leash: Leash): Promise<Exit>
+  /** The state between two runs, as an image that forks start from. */
+  snapshot(): Image
+  /**
+   * Wipes the instance back to its image and binds it to another process.
+   * @returns false when it must be discarded instead (memory or a table grew past the budget, a state vector differs).
+   */
+  reset(context: ProcessContext): boolean
+  /** Bytes of memory that the instance holds now. */
+  memoryBytes(): number
+  dispose(): void
+}
+
+/** What an engine may use while it prepares an image. */
+export type EngineIo = {
+  /** The bytes of a named wasm asset, verified against its pinned hash. */
+  asset(name: string): Promise<Uint8Array>
+  /** Images and rewritten modules by hash: a disk cache in Node, the Cache API in browsers. */
+  cache: { get(key: string): Promise<Uint8Array | undefined>; put(key: string, bytes: Uint8Array): Promise<void> }
+  signal?: AbortSignal
+  progress?: (done: number, total: number, what: string) => void
+}
+
+/** Turns a language or a kind of module into runnable images. Stateless but for its caches; safe to share. */
+export interface ExecutionEngine {
+  readonly name: string
+  readonly version: string
+  readonly languages: readonly Language[]
+  /** Builds, or takes from the cache, the start image. */
+  prepare(io: EngineIo): Promise<Image>
+  /** Forks a live instance from an image. */
+  fork(image: Image, context: ProcessContext): Promise<Instance>
+}

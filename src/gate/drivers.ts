@@ -1,0 +1,41 @@
+/** What the gate needs of the real world: the drivers that `toka.ts` constructs and only the gate calls. */
+import type { DirectoryEntry, FileStat, HostFile, MaybePromise, MountPath, OpenIntent } from '../kernel/host-port.ts'
+
+/**
+ * The files of one mounted directory. Paths are canonical and relative; the driver opens beneath its root and
+ * never follows a symbolic link in `open` or below, whatever another host process does in between.
+ * Failures are `GuestFacingError`s with an errno name as code, and no host path in the text.
+ */
+export interface FileDriver {
+  /** Follows links inside the root and answers the path meant; EACCES when one leads outside. */
+  resolve(path: MountPath, followLast: boolean): MaybePromise<MountPath>
+  open(path: MountPath, intent: OpenIntent): MaybePromise<HostFile>
+  /** Of the entry itself, a link included. */
+  stat(path: MountPath): MaybePromise<FileStat>
+  /** Sorted by name (bytes), without `.` and `..`. */
+  list(path: MountPath): MaybePromise<DirectoryEntry[]>
+  readLink(path: MountPath): MaybePromise<string>
+  makeDirectory(path: MountPath): MaybePromise<void>
+  removeFile(path: MountPath): MaybePromise<void>
+  removeDirectory(path: MountPath): MaybePromise<void>
+  rename(from: MountPath, to: MountPath): MaybePromise<void>
+  setTimes(path: MountPath, accessedMs: number, modifiedMs: number): MaybePromise<void>
+  /** Releases what the driver holds (descriptors of the root). */
+  close(): MaybePromise<void>
+}
+
+/** A host directory that exists at a guest path. */
+export type Mount = {
+  /** Absolute guest path, canonical, no trailing slash (`/data`). */
+  at: string
+  mode: 'ro' | 'rw'
+  driver: FileDriver
+}
+
+export type Drivers = {
+  mounts: readonly Mount[]
+  /** The host's environment. */
+  environment(name: string): string | undefined
+  /** Calls a host tool: encoded values in and out, validated on both sides. */
+  callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+}

@@ -1,0 +1,443 @@
+// Inside a QuickJS instance: turns host calls into native JavaScript functions and drives its job queue. AssemblyScript over raw memory.
+// It holds no power: it sees only the guest's own memory, and each host import below passes the border and the CVM.
+// No static data and no allocator of its own: it lives in the guest's memory, in one block named `base`.
+
+// ---- the engine's C API (quickjs-ng 0.17; a JSValue is a NaN-boxed 64-bit number) ----
+@external("q", "JS_Eval") declare function JS_Eval(ctx: u32, source: u32, length: u32, file: u32, flags: i32): i64
+@external("q", "JS_EvalFunction") declare function JS_EvalFunction(ctx: u32, value: i64): i64
+@external("q", "JS_Call") declare function JS_Call(ctx: u32, fn: i64, self: i64, argc: i32, argv: u32): i64
+@external("q", "JS_Throw") declare function JS_Throw(ctx: u32, value: i64): i64
+@external("q", "JS_GetException") declare function JS_GetException(ctx: u32): i64
+@external("q", "JS_DupValue") declare function JS_DupValue(ctx: u32, value: i64): i64
+@external("q", "JS_FreeValue") declare function JS_FreeValue(ctx: u32, value: i64): void
+@external("q", "JS_NewArray") declare function JS_NewArray(ctx: u32): i64
+@external("q", "JS_SetPropertyUint32") declare function JS_SetPropertyUint32(ctx: u32, object: i64, index: u32, value: i64): i32
+@external("q", "JS_GetPropertyUint32") declare function JS_GetPropertyUint32(ctx: u32, object: i64, index: u32): i64
+@external("q", "JS_NewCFunction2") declare function JS_NewCFunction2(ctx: u32, fn: u32, name: u32, length: i32, kind: i32, magic: i32): i64
+@external("q", "JS_NewNumber") declare function JS_NewNumber(ctx: u32, value: f64): i64
+@external("q", "JS_NewStringLen") declare function JS_NewStringLen(ctx: u32, text: u32, length: u32): i64
+@external("q", "JS_NewUint8ArrayCopy") declare function JS_NewUint8ArrayCopy(ctx: u32, bytes: u32, length: u32): i64
+@external("q", "JS_GetUint8Array") declare function JS_GetUint8Array(ctx: u32, length: u32, value: i64): u32
+@external("q", "JS_ToCStringLen2") declare function JS_ToCStringLen2(ctx: u32, length: u32, value: i64, cesu8: i32): u32
+@external("q", "JS_FreeCString") declare function JS_FreeCString(ctx: u32, text: u32): void
+@external("q", "JS_ToInt32") declare function JS_ToInt32(ctx: u32, result: u32, value: i64): i32
+@external("q", "JS_ExecutePendingJob") declare function JS_ExecutePendingJob(runtime: u32, ctx: u32): i32
+@external("q", "JS_GetImportMeta") declare function JS_GetImportMeta(ctx: u32, module: u32): i64
+@external("q", "JS_GetModuleNamespace") declare function JS_GetModuleNamespace(ctx: u32, module: u32): i64
+@external("q", "JS_SetModuleLoaderFunc") declare function JS_SetModuleLoaderFunc(runtime: u32, normalize: u32, load: u32, opaque: u32): void
+@external("q", "JS_SetHostPromiseRejectionTracker") declare function JS_SetHostPromiseRejectionTracker(runtime: u32, tracker: u32, opaque: u32): void
+@external("q", "JS_SetContextOpaque") declare function JS_SetContextOpaque(ctx: u32, opaque: u32): void
+@external("q", "JS_GetContextOpaque") declare function JS_GetContextOpaque(ctx: u32): u32
+@external("q", "js_malloc") declare function js_malloc(ctx: u32, size: u32): u32
+@external("q", "js_free") declare function js_free(ctx: u32, pointer: u32): void
+@external("q", "js_strndup") declare function js_strndup(ctx: u32, text: u32, length: u32): u32
+@external("q", "malloc") declare function malloc(size: u32): u32
+@external("q", "qjs_get_context_ptr") declare function contextPointer(): u32
+@external("q", "qjs_get_runtime_ptr") declare function runtimePointer(): u32
+
+// ---- the host, through the border ----
+// A reply is status << 32 | length; status = bits (FAILED, LARGE, PENDING) | ticket << 8.
+@external("host", "call") declare function hostCall(operation: i32, argument: u32, length: u32, out: u32, capacity: u32): i64
+@external("host", "begin") declare function hostBegin(operation: i32, argument: u32, length: u32, out: u32, capacity: u32): i64
+@external("host", "wait") declare function hostWait(ticket: u32, out: u32, capacity: u32): i64
+@external("host", "take") declare function hostTake(ticket: u32, out: u32, capacity: u32): i32
+@external("host", "next") declare function hostNext(id: u32, out: u32, capacity: u32): i64
+@external("host", "now") declare function hostNow(clock: i32): f64
+
+const FAILED: u32 = 1
+const LARGE: u32 = 2
+const PENDING: u32 = 4
+const NONE: u32 = 8
+
+const UNDEFINED: i64 = 0x300000000
+const EXCEPTION: i64 = 0x600000000
+const TAG_EXCEPTION: i64 = 6
+const TAG_UNDEFINED: i64 = 3
+const TAG_INT: i64 = 0
+const TAG_BOOLEAN: i64 = 1
+const TAG_STRING: i64 = -7
+const TAG_ROPE: i64 = -6
+
+const EVAL_MODULE: i32 = 1
+const EVAL_COMPILE_ONLY: i32 = 32
+const EVAL_ASYNC: i32 = 128
+
+// Operations of the engine itself (src/kernel/operations.ts: EngineFirst and up; engines/quickjs/operations.ts).
+const OPERATION_BOOT: i32 = 100
+const OPERATION_FAULT: i32 = 105
+
+// How `enter` and `turn` end.
+const DONE: i32 = 0
+const IDLE: i32 = 1
+const MORE: i32 = 2
+
+// Jobs and completions handled in one turn: the bridge carries no fuel, so its own loop is bounded.
+const TURN: i32 = 256
+
+// The block at `base`.
+const CTX: usize = 0
+const RUNTIME: usize = 4
+const TABLE: usize = 8
+const RANDOM: usize = 16 // two u64 of generator state
+const HOOKS: usize = 32 // eight JSValues
+const SCRATCH: usize = 96 // 64 bytes: lengths, ids, argument vectors
+const EMPTY: usize = 160 // a zero byte: the empty C string
+const IO: usize = 168
+const IO_CAPACITY: u32 = 65536
+const BLOCK: u32 = 168 + 65536
+
+const HOOK_RUN: usize = 0
+const HOOK_SETTLE: usize = 1
+const HOOK_PENDING: usize = 2
+const HOOK_RESOLVE: usize = 3
+const HOOK_LOAD: usize = 4
+const HOOK_META: usize = 5
+const HOOK_REJECTED: usize = 6
+const HOOK_COUNT: u32 = 7
+
+const NATIVES: u32 = 11
+
+let base: usize = 0
+
+// @ts-ignore: decorator
+@inline function tagOf(value: i64): i64 {
+  return value >> 32
+}
+
+// @ts-ignore: decorator
+@inline function isException(value: i64): bool {
+  return tagOf(value) == TAG_EXCEPTION
+}
+
+// @ts-ignore: decorator
+@inline function boolean(value: i32): i64 {
+  return TAG_BOOLEAN << 32 | <i64>value
+}
+
+// @ts-ignore: decorator
+@inline function argument(argc: i32, argv: u32, index: i32): i64 {
+  return index < argc ? load<i64>(<usize>argv + (<usize>index << 3)) : UNDEFINED
+}
+
+// @ts-ignore: decorator
+@inline function hook(index: usize): i64 {
+  return load<i64>(base + HOOKS + (index << 3))
+}
+
+/** Makes a value of a reply: waits for it if it is pending, fetches it if it is large, throws it if it failed. */
+function receive(ctx: u32, first: i64, text: bool): i64 {
+  let reply = first
+  if (<u32>(reply >>> 32) & PENDING) reply = hostWait(<u32>(reply >>> 40), <u32>(base + IO), IO_CAPACITY)
+  const status = <u32>(reply >>> 32)
+  const length = <u32>reply
+  let data = <u32>(base + IO)
+  let owned: u32 = 0
+  if (status & LARGE) {
+    owned = js_malloc(ctx, length | 1)
+    if (!owned) return EXCEPTION
+    hostTake(status >>> 8, owned, length)
+    data = owned
+  }
+  const failed = (status & FAILED) != 0
+  const value = text && !failed ? JS_NewStringLen(ctx, data, length) : JS_NewUint8ArrayCopy(ctx, data, length)
+  if (owned) js_free(ctx, owned)
+  return failed && !isException(value) ? JS_Throw(ctx, value) : value
+}
+
+/** Calls the host with a string (as UTF-8), bytes or nothing. `start` begins an asynchronous call and answers its id. */
+function send(ctx: u32, argc: i32, argv: u32, text: bool, start: bool): i64 {
+  const operation = <i32>argument(argc, argv, 0)
+  const value = argument(argc, argv, 1)
+  const tag = tagOf(value)
+  let pointer: u32 = 0
+  let length: u32 = 0
+  let string: u32 = 0
+  if (tag == TAG_STRING || tag == TAG_ROPE) {
+    string = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), value, 0)
+    if (!string) return EXCEPTION
+    pointer = string
+    length = load<u32>(base + SCRATCH)
+  } else if (tag != TAG_UNDEFINED) {
+    pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
+    if (!pointer) return EXCEPTION
+    length = load<u32>(base + SCRATCH)
+  }
+  const io = <u32>(base + IO)
+  const reply = start
+    ? hostBegin(operation, pointer, length, io, IO_CAPACITY)
+    : hostCall(operation, pointer, length, io, IO_CAPACITY)
+  if (string) JS_FreeCString(ctx, string)
+  if (start && !(<u32>(reply >>> 32) & FAILED)) return <i64>(<u32>reply)
+  return receive(ctx, reply, text)
+}
+
+// ---- native functions: (ctx, this, argc, argv) -> JSValue ----
+
+export function call(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  return send(ctx, argc, argv, false, false)
+}
+
+export function callText(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  return send(ctx, argc, argv, true, false)
+}
+
+export function begin(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  return send(ctx, argc, argv, false, true)
+}
+
+export function encodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), argument(argc, argv, 0), 0)
+  if (!text) return EXCEPTION
+  const value = JS_NewUint8ArrayCopy(ctx, text, load<u32>(base + SCRATCH))
+  JS_FreeCString(ctx, text)
+  return value
+}
+
+export function decodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const value = argument(argc, argv, 0)
+  const pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
+  return pointer ? JS_NewStringLen(ctx, pointer, load<u32>(base + SCRATCH)) : EXCEPTION
+}
+
+/** Evaluates text with JS_EVAL flags; the caller frees nothing. */
+function evaluateText(ctx: u32, source: i64, file: i64, flags: i32): i64 {
+  const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), source, 0)
+  if (!text) return EXCEPTION
+  const length = load<u32>(base + SCRATCH)
+  const name = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), file, 0)
+  const value = name ? JS_Eval(ctx, text, length, name, flags) : EXCEPTION
+  if (name) JS_FreeCString(ctx, name)
+  JS_FreeCString(ctx, text)
+  return value
+}
+
+/** (source, filename) -> promise of { value }: a script in the global scope, with top-level await. */
+export function evaluateScript(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  return evaluateText(ctx, argument(argc, argv, 0), argument(argc, argv, 1), EVAL_ASYNC)
+}
+
+/** (source, filename) -> [promise of its evaluation, namespace]. */
+export function evaluateModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const file = argument(argc, argv, 1)
+  const compiled = evaluateText(ctx, argument(argc, argv, 0), file, EVAL_MODULE | EVAL_COMPILE_ONLY)
+  if (isException(compiled)) return compiled
+  const module = <u32>compiled
+  if (!describeModule(ctx, module, file)) {
+    JS_FreeValue(ctx, compiled)
+    return EXCEPTION
+  }
+  const promise = JS_EvalFunction(ctx, compiled)
+  if (isException(promise)) return promise
+  const pair = JS_NewArray(ctx)
+  JS_SetPropertyUint32(ctx, pair, 0, promise)
+  JS_SetPropertyUint32(ctx, pair, 1, JS_GetModuleNamespace(ctx, module))
+  return pair
+}
+
+/** (source, filename) -> 1 if it does not parse as a script. */
+export function detectModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const compiled = evaluateText(ctx, argument(argc, argv, 0), argument(argc, argv, 1), EVAL_ASYNC | EVAL_COMPILE_ONLY)
+  if (isException(compiled)) {
+    JS_FreeValue(ctx, JS_GetException(ctx))
+    return 1
+  }
+  JS_FreeValue(ctx, compiled)
+  return 0
+}
+
+/** (clock) -> milliseconds. */
+export function now(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  return JS_NewNumber(ctx, hostNow(<i32>argument(argc, argv, 0)))
+}
+
+/** Math.random: xorshift128+ (Vigna 2014, 53 upper bits), its state seeded by the kernel at every start and never part of an image's promise. */
+export function random(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  let a = load<u64>(base + RANDOM)
+  const b = load<u64>(base + RANDOM, 8)
+  store<u64>(base + RANDOM, b)
+  a ^= a << 23
+  a ^= (a >> 17) ^ b ^ (b >> 26)
+  store<u64>(base + RANDOM, a, 8)
+  return JS_NewNumber(ctx, <f64>((a + b) >> 11) * 1.1102230246251565e-16)
+}
+
+/** (hooks) keeps the prelude's functions: [run, settle, pending, resolve, load, meta, rejected]. */
+export function install(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const hooks = argument(argc, argv, 0)
+  for (let i: u32 = 0; i < HOOK_COUNT; i++) {
+    store<i64>(base + HOOKS + (<usize>i << 3), JS_GetPropertyUint32(ctx, hooks, i))
+  }
+  return UNDEFINED
+}
+
+// ---- modules ----
+
+function cLength(text: u32): u32 {
+  let end = <usize>text
+  while (load<u8>(end)) end++
+  return <u32>(end - <usize>text)
+}
+
+/** Calls a hook with up to three values, which are freed. */
+function callHook(ctx: u32, index: usize, argc: i32, first: i64, second: i64, third: i64): i64 {
+  const argv = base + SCRATCH + 16
+  store<i64>(argv, first)
+  store<i64>(argv, second, 8)
+  store<i64>(argv, third, 16)
+  // The callee may call back into the bridge, which reuses SCRATCH: JS_Call copies its arguments first (JS_CALL_FLAG_COPY_ARGV).
+  const result = JS_Call(ctx, hook(index), UNDEFINED, argc, <u32>argv)
+  JS_FreeValue(ctx, first)
+  JS_FreeValue(ctx, second)
+  JS_FreeValue(ctx, third)
+  return result
+}
+
+/** Lets the prelude fill `import.meta`. */
+function describeModule(ctx: u32, module: u32, file: i64): bool {
+  const meta = JS_GetImportMeta(ctx, module)
+  if (isException(meta)) return false
+  const result = callHook(ctx, HOOK_META, 2, meta, JS_DupValue(ctx, file), UNDEFINED)
+  JS_FreeValue(ctx, result)
+  return !isException(result)
+}
+
+/** JSModuleNormalizeFunc: (ctx, importer, specifier) -> a js_malloc'd name, or 0 with an exception set. */
+export function normalizeModule(ctx: u32, importer: u32, specifier: u32, opaque: u32): u32 {
+  const from = JS_NewStringLen(ctx, importer, cLength(importer))
+  const name = JS_NewStringLen(ctx, specifier, cLength(specifier))
+  const resolved = callHook(ctx, HOOK_RESOLVE, 2, from, name, UNDEFINED)
+  if (isException(resolved)) return 0
+  const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), resolved, 0)
+  JS_FreeValue(ctx, resolved)
+  if (!text) return 0
+  const copy = js_strndup(ctx, text, load<u32>(base + SCRATCH))
+  JS_FreeCString(ctx, text)
+  return copy
+}
+
+/** JSModuleLoaderFunc: (ctx, name) -> a module definition, or 0 with an exception set. */
+export function loadModule(ctx: u32, name: u32, opaque: u32): u32 {
+  const file = JS_NewStringLen(ctx, name, cLength(name))
+  const source = callHook(ctx, HOOK_LOAD, 1, JS_DupValue(ctx, file), UNDEFINED, UNDEFINED)
+  if (isException(source)) {
+    JS_FreeValue(ctx, file)
+    return 0
+  }
+  const compiled = evaluateText(ctx, source, file, EVAL_MODULE | EVAL_COMPILE_ONLY)
+  JS_FreeValue(ctx, source)
+  let module: u32 = 0
+  if (!isException(compiled)) {
+    module = <u32>compiled
+    // The context's module list keeps it, as in quickjs-libc's js_module_loader.
+    JS_FreeValue(ctx, compiled)
+    if (!describeModule(ctx, module, file)) module = 0
+  }
+  JS_FreeValue(ctx, file)
+  return module
+}
+
+/** JSHostPromiseRejectionTracker. */
+export function trackRejection(ctx: u32, promise: i64, reason: i64, handled: i32, opaque: u32): void {
+  JS_FreeValue(
+    ctx,
+    callHook(ctx, HOOK_REJECTED, 3, JS_DupValue(ctx, promise), JS_DupValue(ctx, reason), boolean(handled)),
+  )
+}
+
+// ---- entered by the host, never from inside an import ----
+
+/** Once, at image build: makes the block, the native functions and the prelude. @returns 0, or 1 with a fault reported. */
+export function boot(table: u32): i32 {
+  const ctx = contextPointer()
+  base = malloc(BLOCK)
+  memory.fill(base, 0, IO)
+  JS_SetContextOpaque(ctx, <u32>base)
+  store<u32>(base + CTX, ctx)
+  store<u32>(base + RUNTIME, runtimePointer())
+  store<u32>(base + TABLE, table)
+  const natives = JS_NewArray(ctx)
+  for (let i: u32 = 0; i < NATIVES; i++) {
+    JS_SetPropertyUint32(ctx, natives, i, JS_NewCFunction2(ctx, table + i, <u32>(base + EMPTY), 2, 0, 0))
+  }
+  JS_SetModuleLoaderFunc(runtimePointer(), table + NATIVES, table + NATIVES + 1, 0)
+  JS_SetHostPromiseRejectionTracker(runtimePointer(), table + NATIVES + 2, 0)
+  const source = receive(ctx, hostCall(OPERATION_BOOT, 0, 0, <u32>(base + IO), IO_CAPACITY), true)
+  if (isException(source)) return fault(ctx)
+  const file = JS_NewStringLen(ctx, <u32>(base + EMPTY), 0)
+  const main = evaluateText(ctx, source, file, 0)
+  JS_FreeValue(ctx, source)
+  JS_FreeValue(ctx, file)
+  if (isException(main)) return fault(ctx)
+  store<i64>(base + SCRATCH + 16, natives)
+  const result = JS_Call(ctx, main, UNDEFINED, 1, <u32>(base + SCRATCH + 16))
+  JS_FreeValue(ctx, natives)
+  JS_FreeValue(ctx, main)
+  if (isException(result)) return fault(ctx)
+  JS_FreeValue(ctx, result)
+  return 0
+}
+
+/** After every fork: finds the block again in the memory that was put back. */
+export function attach(): void {
+  base = JS_GetContextOpaque(contextPointer())
+}
+
+/** After every fork and reset: forks share nothing random. A state of zero would stay zero. */
+export function seed(a: i64, b: i64): void {
+  store<i64>(base + RANDOM, a | 1)
+  store<i64>(base + RANDOM, b, 8)
+}
+
+/** Reports the pending exception as text: the prelude itself failed, which is out of memory, out of stack, or a fault of ours. */
+function fault(ctx: u32): i32 {
+  const error = JS_GetException(ctx)
+  const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), error, 0)
+  hostCall(OPERATION_FAULT, text, text ? load<u32>(base + SCRATCH) : 0, <u32>(base + IO), IO_CAPACITY)
+  if (text) JS_FreeCString(ctx, text)
+  else JS_FreeValue(ctx, JS_GetException(ctx))
+  JS_FreeValue(ctx, error)
+  return 1
+}
+
+/** Starts the command that the host holds ready, then turns. */
+export function enter(): i32 {
+  const ctx = load<u32>(base + CTX)
+  const result = JS_Call(ctx, hook(HOOK_RUN), UNDEFINED, 0, 0)
+  if (isException(result)) fault(ctx)
+  else JS_FreeValue(ctx, result)
+  return turn()
+}
+
+/** Hands one finished call to the prelude. @returns false when there is none. */
+function deliver(ctx: u32): bool {
+  const reply = hostNext(<u32>(base + SCRATCH + 8), <u32>(base + IO), IO_CAPACITY)
+  const status = <u32>(reply >>> 32)
+  if (status & NONE) return false
+  const id = load<u32>(base + SCRATCH, 8)
+  const ok = boolean(status & FAILED ? 0 : 1)
+  const payload = receive(ctx, reply & ~(<i64>FAILED << 32), false)
+  if (isException(payload)) {
+    fault(ctx)
+    return true
+  }
+  const result = callHook(ctx, HOOK_SETTLE, 3, <i64>id, ok, payload)
+  if (isException(result)) fault(ctx)
+  else JS_FreeValue(ctx, result)
+  return true
+}
+
+/** Runs jobs and delivers finished calls. @returns DONE, IDLE (calls or timers are under way) or MORE. */
+export function turn(): i32 {
+  const ctx = load<u32>(base + CTX)
+  const runtime = load<u32>(base + RUNTIME)
+  for (let i = 0; i < TURN; i++) {
+    const ran = JS_ExecutePendingJob(runtime, <u32>(base + SCRATCH))
+    if (ran < 0) fault(ctx)
+    if (ran == 0 && !deliver(ctx)) {
+      const pending = JS_Call(ctx, hook(HOOK_PENDING), UNDEFINED, 0, 0)
+      if (isException(pending)) return fault(ctx) - 1
+      return tagOf(pending) == TAG_INT && <u32>pending != 0 ? IDLE : DONE
+    }
+  }
+  return MORE
+}

@@ -1,0 +1,205 @@
+/** Host calls of one instance: arguments out of guest memory (checked and copied), replies back into it. */
+import { BORDER } from '../../src/limits.ts'
+import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
+import { encodeValue } from '../../src/kernel/values.ts'
+
+/** Bits of a reply's status; the ticket lies above them, the length in the low 32 bits of the reply. */
+const Status = { done: 0, failed: 1, large: 2, pending: 4, none: 8 } as const
+const TICKET_SHIFT = 8
+const TICKET_MASK = 0xff_ffff
+const EMPTY = new Uint8Array(0)
+
+type Outcome = { failed: boolean; payload: Uint8Array }
+type Finished = Outcome & { id: number }
+
+/** Answers one operation; throws or rejects with a GuestFacingError. */
+export type Dispatch = (operation: number, argument: Uint8Array) => MaybePromise<Uint8Array>
+
+/** The guest's call with what went wrong, as a value that the prelude turns into an error. */
+function failure(error: unknown): Outcome {
+  if (!(error instanceof GuestFacingError)) throw error
+  return { failed: true, payload: encodeValue({ code: error.code, message: error.message }) }
+}
+
+/**
+ * The calls of one instance. A result larger than the guest's buffer waits under a ticket; a call that is answered
+ * later waits as pending (blocking form) or is queued as finished (awaited form). Everything belongs to an epoch:
+ * what arrives after `close` is dropped.
+ */
+export class GuestCalls {
+  /** Set once the guest's memory exists. */
+  memory!: WebAssembly.Memory
+  /** Whether a blocking call may suspend the guest's stack. */
+  maySuspend = false
+  #dispatch: Dispatch
+  #bytes = EMPTY
+  #view = new DataView(EMPTY.buffer)
+  #epoch = 0
+  #counter = 0
+  #tickets = new Map<number, Outcome>()
+  #waiting = new Map<number, Promise<Outcome>>()
+  #finished: Finished[] = []
+  #underWay = new Set<number>()
+  #arrived: (() => void) | undefined
+  #fault: (error: unknown) => void
+
+  /**
+   * @param dispatch answers an operation
+   * @param fault takes an error of ours that came up in an asynchronous answer
+   */
+  constructor(dispatch: Dispatch, fault: (error: unknown) => void) {
+    this.#dispatch = dispatch
+    this.#fault = fault
+  }
+
+  /** Ids of the calls that have not been answered. */
+  get underWay(): ReadonlySet<number> {
+    return this.#underWay
+  }
+
+  /** Forgets every call: what arrives later belongs to nobody. */
+  close(): void {
+    this.#epoch++
+    this.#tickets.clear()
+    this.#waiting.clear()
+    this.#finished = []
+    this.#underWay.clear()
+    this.#arrived?.()
+  }
+
+  /** Resolves once a finished call is there to deliver, or after `close`. */
+  arrival(): Promise<void> {
+    if (this.#finished.length > 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#arrived = resolve
+    })
+  }
+
+  /** import host.call */
+  call(operation: number, argument: number, length: number, out: number, capacity: number): bigint {
+    let outcome: MaybePromise<Outcome>
+    try {
+      outcome = this.#answer(operation, this.#read(argument, length))
+    } catch (error) {
+      outcome = failure(error)
+    }
+    if (!(outcome instanceof Promise)) return this.#reply(outcome, out, capacity)
+    if (!this.maySuspend) {
+      outcome.catch(() => {})
+      return this.#reply(failure(new GuestFacingError('TOKA_CALL_BLOCKING', BLOCKING)), out, capacity)
+    }
+    const ticket = this.#ticket()
+    this.#waiting.set(ticket, outcome)
+    return this.#status(Status.pending, ticket, 0)
+  }
+
+  /** import host.wait: suspends the guest until a pending call is answered or `stop` resolves. */
+  async wait(ticket: number, out: number, capacity: number, stop: Promise<void>): Promise<bigint> {
+    const waiting = this.#waiting.get(ticket)
+    this.#waiting.delete(ticket)
+    if (!waiting) return this.#reply({ failed: false, payload: EMPTY }, out, capacity)
+    const outcome = await Promise.race([waiting, stop])
+    return outcome ? this.#reply(outcome, out, capacity) : 0n
+  }
+
+  /** import host.take: the result under a ticket; the bridge made room for all of it. */
+  take(ticket: number, out: number, capacity: number): number {
+    const outcome = this.#tickets.get(ticket)
+    this.#tickets.delete(ticket)
+    if (!outcome || outcome.payload.length > capacity) return 0
+    this.#write(out, outcome.payload)
+    return outcome.payload.length
+  }
+
+  /** import host.begin: starts a call whose end is delivered by `next`, in the order of arrival. */
+  begin(operation: number, argument: number, length: number, out: number, capacity: number): bigint {
+    const id = this.#ticket()
+    const epoch = this.#epoch
+    const finish = (outcome: Outcome) => {
+      if (epoch !== this.#epoch) return
+      this.#underWay.delete(id)
+      this.#finished.push({ ...outcome, id })
+      this.#arrived?.()
+    }
+    let outcome: MaybePromise<Outcome>
+    try {
+      outcome = this.#answer(operation, this.#read(argument, length))
+    } catch (error) {
+      return this.#reply(failure(error), out, capacity)
+    }
+    if (outcome instanceof Promise) {
+      this.#underWay.add(id)
+      outcome.then(finish, (error) => {
+        if (epoch === this.#epoch) this.#fault(error)
+      })
+    } else finish(outcome)
+    return this.#status(Status.done, 0, id)
+  }
+
+  /** import host.next: one finished call, its id (u32) at `idPointer`. */
+  next(idPointer: number, out: number, capacity: number): bigint {
+    const finished = this.#finished.shift()
+    if (!finished) return this.#status(Status.none, 0, 0)
+    this.#refresh()
+    this.#check(idPointer >>> 0, 4)
+    this.#view.setUint32(idPointer >>> 0, finished.id, true)
+    return this.#reply(finished, out, capacity)
+  }
+
+  #answer(operation: number, argument: Uint8Array): MaybePromise<Outcome> {
+    const answer = this.#dispatch(operation >>> 0, argument)
+    if (!(answer instanceof Promise)) return { failed: false, payload: answer }
+    return answer.then((payload) => ({ failed: false, payload }), failure)
+  }
+
+  #ticket(): number {
+    do this.#counter = (this.#counter + 1) & TICKET_MASK
+    while (this.#counter === 0 || this.#tickets.has(this.#counter) || this.#underWay.has(this.#counter))
+    return this.#counter
+  }
+
+  #reply(outcome: Outcome, out: number, capacity: number): bigint {
+    const status = outcome.failed ? Status.failed : Status.done
+    const length = outcome.payload.length
+    if (length <= capacity >>> 0) {
+      this.#write(out, outcome.payload)
+      return this.#status(status, 0, length)
+    }
+    const ticket = this.#ticket()
+    this.#tickets.set(ticket, outcome)
+    return this.#status(status | Status.large, ticket, length)
+  }
+
+  #status(bits: number, ticket: number, length: number): bigint {
+    return (BigInt((ticket << TICKET_SHIFT) | bits) << 32n) | BigInt(length)
+  }
+
+  /** A copy of guest bytes. Nothing is ever read from the guest again after it was checked. */
+  #read(pointer: number, length: number): Uint8Array {
+    if (length === 0) return EMPTY
+    this.#refresh()
+    if (length >>> 0 > BORDER.resultBytes) throw new GuestFacingError('TOKA_VALUE_SIZE', `an argument of ${length >>> 0} bytes is too large`)
+    this.#check(pointer >>> 0, length >>> 0)
+    return this.#bytes.slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0))
+  }
+
+  #write(pointer: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return
+    this.#refresh()
+    this.#check(pointer >>> 0, bytes.length)
+    this.#bytes.set(bytes, pointer >>> 0)
+  }
+
+  #check(pointer: number, length: number): void {
+    if (pointer + length > this.#bytes.length) throw new RangeError('a guest pointer lies outside its memory')
+  }
+
+  /** A grown memory detaches its views. */
+  #refresh(): void {
+    if (this.#bytes.buffer === this.memory.buffer) return
+    this.#bytes = new Uint8Array(this.memory.buffer)
+    this.#view = new DataView(this.memory.buffer)
+  }
+}
+
+const BLOCKING = 'this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form'

@@ -1,0 +1,127 @@
+/** ES modules of a guest: specifiers resolve in the sandbox's own files, sources come out as JavaScript. */
+import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
+import type { Process } from '../../src/kernel/process.ts'
+import { OpenBit, Operation } from '../../src/kernel/operations.ts'
+import { BORDER } from '../../src/limits.ts'
+import { toJavaScript } from './typescript.ts'
+
+const text = new TextDecoder('utf-8', { fatal: true })
+const utf8 = new TextEncoder()
+
+/** Node's order for a specifier without an ending is not copied: TypeScript may leave `.js` for `.ts`, no more. */
+const SIBLINGS: Readonly<Record<string, string>> = { '.js': '.ts', '.mjs': '.mts' }
+
+function endingOf(path: string): string {
+  const dot = path.lastIndexOf('.')
+  return dot > path.lastIndexOf('/') ? path.slice(dot) : ''
+}
+
+/** Joins and normalises; `..` at the root stays there. */
+function join(base: string, relative: string): string {
+  const parts = relative.startsWith('/') ? [] : base.split('/').slice(0, -1)
+  for (const part of relative.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '.' && part !== '') parts.push(part)
+  }
+  return `/${parts.filter((part) => part !== '').join('/')}`
+}
+
+function then<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+function open(process: Process, path: string): MaybePromise<number> {
+  const name = utf8.encode(path)
+  const argument = new Uint8Array(4 + name.length)
+  new DataView(argument.buffer).setUint32(0, OpenBit.read, true)
+  argument.set(name, 4)
+  return then(process.call(Operation.PathOpen, argument), (reply) => new DataView(reply.buffer, reply.byteOffset).getUint32(0, true))
+}
+
+function close(process: Process, fd: number): MaybePromise<Uint8Array> {
+  const argument = new Uint8Array(4)
+  new DataView(argument.buffer).setUint32(0, fd, true)
+  return process.call(Operation.FdClose, argument)
+}
+
+function readAll(process: Process, fd: number): MaybePromise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let total = 0
+  const argument = new Uint8Array(16)
+  const view = new DataView(argument.buffer)
+  view.setUint32(0, fd, true)
+  view.setUint32(4, BORDER.transferBytes, true)
+  view.setFloat64(8, -1, true)
+  const step = (): MaybePromise<Uint8Array> =>
+    then(process.call(Operation.FdRead, argument), (chunk) => {
+      total += chunk.length
+      if (total > BORDER.sourceBytes) throw new GuestFacingError('TOKA_VALUE_SIZE', 'a module is larger than 8 MiB')
+      if (chunk.length > 0) {
+        chunks.push(chunk)
+        return step()
+      }
+      const all = new Uint8Array(total)
+      let at = 0
+      for (const part of chunks) {
+        all.set(part, at)
+        at += part.length
+      }
+      return all
+    })
+  return step()
+}
+
+function notFound(specifier: string, importer: string): GuestFacingError {
+  const bare = !/^[./]/.test(specifier)
+  return new GuestFacingError(
+    'ERR_MODULE_NOT_FOUND',
+    bare
+      ? `Cannot find package '${specifier}' imported from ${importer}: packages are not installed in a sandbox. Bundle the tool first, for example with "npx esbuild tool.js --bundle --format=esm"`
+      : `Cannot find module '${specifier}' imported from ${importer}`,
+  )
+}
+
+/** The canonical path meant by a specifier. Bare names are refused with how to bundle instead. */
+export function resolveModule(process: Process, importer: string, specifier: string): MaybePromise<string> {
+  const plain = specifier.startsWith('file://') ? specifier.slice(7) : specifier
+  if (!/^(\.{0,2}\/)/.test(plain)) throw notFound(specifier, importer)
+  const path = join(importer, plain)
+  const exists = (candidate: string): MaybePromise<boolean> => {
+    const argument = utf8.encode(`\u0001\0\0\0${candidate}`)
+    try {
+      const answer = process.call(Operation.PathStat, argument)
+      return answer instanceof Promise ? answer.then(() => true, () => false) : true
+    } catch {
+      return false
+    }
+  }
+  return then(exists(path), (there) => {
+    const ending = endingOf(path)
+    const sibling = SIBLINGS[ending]
+    if (there || !sibling) return path
+    const other = path.slice(0, -ending.length) + sibling
+    return then(exists(other), (found) => (found ? other : path))
+  })
+}
+
+/** The JavaScript source of a module file. */
+export function loadModule(process: Process, path: string): MaybePromise<Uint8Array> {
+  return then(open(process, path), (fd) => {
+    const bytes = readAll(process, fd)
+    const finish = (all: Uint8Array) => then(close(process, fd), () => translate(all, path))
+    return then(bytes, finish)
+  })
+}
+
+function translate(bytes: Uint8Array, path: string): Uint8Array {
+  let source: string
+  try {
+    source = text.decode(bytes)
+  } catch {
+    throw new GuestFacingError('ERR_INVALID_MODULE', `${path} is not UTF-8 text`)
+  }
+  const ending = endingOf(path)
+  if (ending === '.json') return utf8.encode(`export default JSON.parse(${JSON.stringify(source)})`)
+  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path))
+  return bytes
+}

@@ -1,0 +1,160 @@
+/** What goes in: the options of a sandbox and the request of a run, checked at the border by one schema each. */
+import { z } from 'zod'
+import type { GrantInput } from '../capabilities/schema.ts'
+import { TokaError } from './errors.ts'
+import type { MountSource } from './host/memory.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { Tool } from './tool.ts'
+
+export type { GrantInput, MountSource }
+
+/** Languages that have an engine today. */
+export type Language = 'javascript' | 'typescript'
+
+/** A directory that exists at a guest path. It still needs an `fs` grant to be read or written. */
+export type MountOptions = {
+  /** Absolute guest path, such as `/data`. */
+  at: string
+  /** A host directory (Node), a directory handle (browsers), or files in memory. */
+  from: MountSource
+  mode: 'ro' | 'rw'
+}
+
+/** What a sandbox is made of: fixed for its life. */
+export type SandboxOptions = {
+  language: Language
+  /** Files of the sandbox's private tree, by absolute guest path. Giving them is granting them. */
+  files?: Record<string, string | Uint8Array>
+  mounts?: MountOptions[]
+  tools?: Tool[]
+  grants?: GrantInput[]
+  /** Environment variables: given is granted. */
+  env?: Record<string, string>
+  limits?: Partial<Limits>
+  /** Clock and randomness from a seed: same request, same bytes; sleeps jump. `start` is an ISO time. */
+  deterministic?: { seed: string; start: string }
+  /** Sees every gated call with its verdict and time. */
+  onTrace?: (event: TraceEvent) => void
+  signal?: AbortSignal
+}
+
+/** One gated call, for `--trace` and the like. */
+export type TraceEvent = {
+  operation: string
+  resource: string
+  verdict: 'allowed' | 'denied'
+  reason?: string
+  /** Time of the decision, in microseconds. */
+  microseconds: number
+}
+
+/** What to run in a sandbox. */
+export type RunOptions<T = unknown> = {
+  /** Source text; or `file`. */
+  source?: string
+  /** An absolute guest path of a file in the sandbox; with `source`, the name it goes by. */
+  file?: string
+  /** The argument of a module's default-exported function; a script's global `input`. */
+  input?: unknown
+  args?: string[]
+  stdin?: string | Uint8Array | ReadableStream<Uint8Array>
+  /** Validates and types `value`. */
+  output?: z.ZodType<T>
+  /** Globs of files to hand back. */
+  collect?: string[]
+  /** Narrower limits for this run. */
+  limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>
+  onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
+  signal?: AbortSignal
+}
+
+/** A sandbox for one run. */
+export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> & Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
+
+const guestPath = z.string().startsWith('/', 'must be an absolute guest path')
+const content = z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array')
+const amount = z.number().positive()
+
+const limits = z
+  .strictObject(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, key === 'fuel' ? amount.or(z.literal(Infinity)) : amount.int()])))
+  .partial()
+
+const sandboxShape = {
+  language: z.string(),
+  files: z.record(guestPath, content).optional(),
+  mounts: z.array(z.strictObject({ at: guestPath, from: z.unknown(), mode: z.enum(['ro', 'rw']) })).optional(),
+  tools: z.array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool')).optional(),
+  grants: z.array(z.unknown()).optional(),
+  env: z.record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string()).optional(),
+  limits: limits.optional(),
+  deterministic: z.strictObject({ seed: z.string(), start: z.iso.datetime({ offset: true }) }).optional(),
+  onTrace: z.function().optional(),
+  signal: z.instanceof(AbortSignal).optional(),
+}
+
+const runShape = {
+  source: z.string().optional(),
+  file: guestPath.optional(),
+  input: z.unknown(),
+  args: z.array(z.string()).optional(),
+  stdin: z.union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream)]).optional(),
+  output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
+  collect: z.array(z.string()).optional(),
+  limits: limits.optional(),
+  onOutput: z.function().optional(),
+  signal: z.instanceof(AbortSignal).optional(),
+}
+
+const sandboxSchema = z.strictObject(sandboxShape)
+const runSchema = z.strictObject(runShape)
+const requestSchema = z.strictObject({ ...sandboxShape, ...runShape })
+
+const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript'])
+
+function check(schema: z.ZodType, value: unknown, what: string): void {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return
+  const text = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''}${issue.message}`)
+    .join('; ')
+  throw new TokaError('TOKA_REQUEST_INVALID', `${what}: ${text}`)
+}
+
+function checkLanguage(language: string): void {
+  if (LANGUAGES.has(language)) return
+  throw new TokaError('TOKA_REQUEST_LANGUAGE', `there is no engine for language ${JSON.stringify(language)}; there are: ${[...LANGUAGES].join(', ')}`)
+}
+
+function checkSource(options: { source?: unknown; file?: unknown }): void {
+  if (options.source !== undefined || options.file !== undefined) return
+  throw new TokaError('TOKA_REQUEST_INVALID', 'run request: source (text) or file (a guest path) must be given')
+}
+
+/** @throws TokaError TOKA_REQUEST_INVALID naming the field, or TOKA_REQUEST_LANGUAGE */
+export function checkSandboxOptions(options: SandboxOptions): void {
+  check(sandboxSchema, options, 'sandbox options')
+  checkLanguage(options.language)
+}
+
+/** @throws TokaError TOKA_REQUEST_INVALID naming the field */
+export function checkRunOptions(options: RunOptions): void {
+  check(runSchema, options, 'run request')
+  checkSource(options)
+}
+
+/** Checks a one-shot request and splits it into the sandbox and the run. */
+export function splitRequest<T>(request: RunRequest<T>): { sandbox: SandboxOptions; run: RunOptions<T> } {
+  check(requestSchema, request, 'run request')
+  checkLanguage(request.language)
+  checkSource(request)
+  const sandbox: Record<string, unknown> = {}
+  const run: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(request)) {
+    if (value === undefined) continue
+    if (key in sandboxShape) sandbox[key] = value
+    else run[key] = value
+  }
+  if (request.signal) run['signal'] = request.signal
+  return { sandbox: sandbox as SandboxOptions, run: run as RunOptions<T> }
+}

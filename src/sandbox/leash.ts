@@ -1,0 +1,96 @@
+/** One run's leash: what fuel, time and cancellation allow, asked by the engine at every end of a slice. */
+import { type Leash, type StopReason, Verdict } from '../engine.ts'
+
+/**
+ * Units of fuel between two questions. A unit is a loop head of the interpreter: at 4-8 ns each a slice is under
+ * half a millisecond, which bounds the overshoot of a deadline.
+ */
+const SLICE = 50_000
+/** Longest time that a guest keeps the thread where it can be suspended, in milliseconds. */
+const TURN_MS = 2
+
+/** A task of its own in the event loop: timers, input and other guests go first. */
+function macrotask(): Promise<void> {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => {
+    const channel = new MessageChannel()
+    channel.port1.onmessage = () => {
+      channel.port1.close()
+      resolve()
+    }
+    channel.port2.postMessage(null)
+  })
+}
+
+/**
+ * A leash for one run. `done` must be called at its end.
+ * @param limits time in milliseconds, fuel in units
+ * @param outer the caller's signal: aborting it cancels the run
+ */
+export class RunLeash implements Leash {
+  readonly slice: number
+  readonly #deadline: number
+  readonly #fuel: number
+  readonly #stop = new AbortController()
+  readonly #timer: ReturnType<typeof setTimeout>
+  readonly #outer: AbortSignal | undefined
+  readonly #cancel = () => this.stop('cancelled')
+  #stopped: StopReason | undefined
+  #used = 0
+  #turnEnds = 0
+
+  constructor(limits: { timeoutMs: number; fuel: number }, outer?: AbortSignal) {
+    this.#deadline = performance.now() + limits.timeoutMs
+    this.#fuel = limits.fuel
+    this.slice = Math.max(1, Math.min(SLICE, limits.fuel))
+    this.#timer = setTimeout(() => this.stop('time'), Math.min(limits.timeoutMs, 2 ** 31 - 1))
+    this.#outer = outer
+    if (outer?.aborted) this.#cancel()
+    else outer?.addEventListener('abort', this.#cancel, { once: true })
+    this.beginTurn()
+  }
+
+  get stopped(): StopReason | undefined {
+    return this.#stopped
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  /** Units burned so far. */
+  get used(): number {
+    return this.#used
+  }
+
+  /** Ends the run for a reason; the first one counts. */
+  stop(reason: StopReason): void {
+    if (this.#stopped) return
+    this.#stopped = reason
+    this.#stop.abort()
+  }
+
+  beginTurn(): void {
+    this.#turnEnds = performance.now() + TURN_MS
+  }
+
+  spent(used: number): (typeof Verdict)[keyof typeof Verdict] {
+    this.#used += used
+    const now = performance.now()
+    if (this.#used > this.#fuel) this.stop('fuel')
+    if (now >= this.#deadline) this.stop('time')
+    if (this.#stopped) return Verdict.kill
+    return now >= this.#turnEnds ? Verdict.suspend : Verdict.extend
+  }
+
+  async pause(): Promise<void> {
+    await macrotask()
+    this.beginTurn()
+  }
+
+  /** Releases the timer and the listener. */
+  done(): void {
+    clearTimeout(this.#timer)
+    this.#outer?.removeEventListener('abort', this.#cancel)
+  }
+}

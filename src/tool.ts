@@ -1,0 +1,168 @@
+/** A named, typed function of the host that a guest may call: its definition, and the calls with both sides checked. */
+import { z } from 'zod'
+import { TokaError } from './errors.ts'
+import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
+import { decodeValue, encodeValue } from './kernel/values.ts'
+
+/** What a tool's function gets beside its input. */
+export type ToolContext = {
+  /** Aborted when the run that made the call ends, whatever the reason. */
+  signal: AbortSignal
+}
+
+/** A host tool. Build one with `defineTool`, which checks it and infers the types. */
+export type Tool = {
+  readonly name: string
+  readonly description: string
+  readonly input: z.ZodType
+  readonly output?: z.ZodType
+  /** Whether a call changes nothing: such a call may be repeated safely. */
+  readonly readOnly: boolean
+  run(input: never, context: ToolContext): unknown
+}
+
+/** What a guest learns of a tool. */
+export type ToolDescription = { name: string; description: string; readOnly: boolean; input: unknown; output?: unknown }
+
+/** A JavaScript identifier: in every guest language a tool is called by its name. */
+const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/
+/** Longest text of a tool's error that a guest sees, in UTF-16 units. */
+const ERROR_TEXT = 500
+
+function schemaOf(name: string, side: 'input' | 'output', schema: z.ZodType): Record<string, unknown> {
+  try {
+    return z.toJSONSchema(schema, { io: side, unrepresentable: 'any' })
+  } catch (error) {
+    throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: its ${side} is not a zod schema`, { cause: error })
+  }
+}
+
+/**
+ * Defines a tool.
+ * @param definition `name` is an identifier of at most 64 characters; `input` a zod schema of an object
+ * @throws TokaError TOKA_TOOL_INVALID naming the field
+ * @example defineTool({ name: 'lookup', description: 'Find a customer', input: z.object({ id: z.string() }), run: ({ id }) => find(id) })
+ */
+export function defineTool<I extends z.ZodType, O extends z.ZodType = z.ZodUnknown>(definition: {
+  name: string
+  description: string
+  input: I
+  output?: O
+  readOnly?: boolean
+  run(input: z.output<I>, context: ToolContext): MaybePromise<z.input<O>>
+}): Tool {
+  const { name, description, input, output, readOnly = false, run } = definition
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new TokaError('TOKA_TOOL_INVALID', `a tool's name is an identifier of at most 64 characters, not ${JSON.stringify(name)}`)
+  }
+  if (typeof description !== 'string') throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: description must be a string`)
+  if (typeof run !== 'function') throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: run must be a function`)
+  const shape = schemaOf(name, 'input', input)
+  if (shape['type'] !== 'object') {
+    throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: input must be a schema of an object (z.object({ … })), not of ${String(shape['type'] ?? 'something else')}`)
+  }
+  if (output) schemaOf(name, 'output', output)
+  const tool: Tool = { name, description, input, readOnly, run: run as Tool['run'], ...(output ? { output } : {}) }
+  return Object.freeze(tool)
+}
+
+/** A tool as guests see it, its schemas as JSON Schema. */
+export function describeTool(tool: Tool): ToolDescription {
+  return {
+    name: tool.name,
+    description: tool.description,
+    readOnly: tool.readOnly,
+    input: schemaOf(tool.name, 'input', tool.input),
+    ...(tool.output ? { output: schemaOf(tool.name, 'output', tool.output) } : {}),
+  }
+}
+
+/** Tools by name, with the calls of guests. */
+export class Toolbox {
+  readonly #tools = new Map<string, Tool>()
+
+  /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
+  constructor(tools: readonly Tool[]) {
+    for (const tool of tools) {
+      if (typeof tool?.run !== 'function' || !(tool.input instanceof z.ZodType)) {
+        throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
+      }
+      if (this.#tools.has(tool.name)) throw new TokaError('TOKA_TOOL_INVALID', `two tools are named ${tool.name}`)
+      this.#tools.set(tool.name, tool)
+    }
+  }
+
+  describe(): ToolDescription[] {
+    return [...this.#tools.values()].map(describeTool)
+  }
+
+  /**
+   * Calls a tool with an encoded argument.
+   * @throws GuestFacingError TOKA_TOOL_UNKNOWN, TOKA_TOOL_INPUT, TOKA_TOOL_OUTPUT or TOKA_TOOL_FAILED (also as rejection)
+   */
+  call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const tool = this.#tools.get(name)
+    if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
+    const parsed = tool.input.safeParse(decodeValue(input))
+    if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
+    let output: unknown
+    try {
+      output = tool.run(parsed.data as never, { signal })
+    } catch (error) {
+      throw toolFailure(name, error)
+    }
+    // A thenable of the host's is awaited here, on the host's side: the guest only ever gets bytes.
+    if (isThenable(output)) {
+      return Promise.resolve(output).then(
+        (value) => encodeOutput(tool, value),
+        (error) => {
+          throw toolFailure(name, error)
+        },
+      )
+    }
+    return encodeOutput(tool, output)
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function issues(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 5)
+    .map((issue) => `${['$', ...issue.path].join('.')}: ${issue.message}`)
+    .join('; ')
+}
+
+function encodeOutput(tool: Tool, value: unknown): Uint8Array {
+  let output = value
+  if (tool.output) {
+    const parsed = tool.output.safeParse(value)
+    if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name} answered something else than it promises: ${issues(parsed.error)}`)
+    output = parsed.data
+  }
+  try {
+    return encodeValue(output)
+  } catch (error) {
+    const reason = error instanceof TokaError ? error.message : 'its result cannot be read'
+    throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name}: ${reason}`)
+  }
+}
+
+/** The error as a guest may see it: its message, bounded, without the host path that Node's file errors carry. */
+function toolFailure(name: string, error: unknown): GuestFacingError {
+  let message = 'the tool failed'
+  try {
+    if (error instanceof Error) {
+      message = String(error.message)
+      for (const key of ['path', 'dest'] as const) {
+        const path = (error as { path?: unknown; dest?: unknown })[key]
+        if (typeof path === 'string' && path !== '') message = message.replaceAll(path, '(a host path)')
+      }
+    } else if (typeof error === 'string') message = error
+  } catch {
+    // A getter or a Proxy in the thrown value: its text is not worth a fault.
+  }
+  return new GuestFacingError('TOKA_TOOL_FAILED', `${name}: ${message.slice(0, ERROR_TEXT)}`)
+}

@@ -1,0 +1,29 @@
+/** Indices of the rewriter's own global, table and type in, the instructions that meter a guest out. */
+import { Op, TYPE_CODES } from './opcodes.ts'
+import { Writer } from './writer.ts'
+
+/** The entry of the fuel's global: mutable i64, 0. */
+export const fuelGlobal: readonly number[] = [TYPE_CODES.i64, 1, Op.i64Const, 0, Op.end]
+
+/** The entry of the callout's table: one slot of funcref, no more. */
+export const fuelTable: readonly number[] = [TYPE_CODES.funcref, 1, 1, 1]
+
+const EMPTY_BLOCK = 0x40
+
+/**
+ * Takes one unit off; below zero calls the function in the table's slot, which may set the fuel anew.
+ * Leaves the operand stack as it was, so it may stand wherever an instruction may.
+ */
+export function fuelCheck({ global, table, type }: { global: number; table: number; type: number }): Uint8Array {
+  const check = new Writer(32)
+  check.byte(Op.globalGet).u32(global)
+  check.byte(Op.i64Const).s32(1).byte(Op.i64Sub)
+  check.byte(Op.globalSet).u32(global)
+  check.byte(Op.globalGet).u32(global)
+  check.byte(Op.i64Const).s32(0).byte(Op.i64LtSigned)
+  check.byte(Op.if).byte(EMPTY_BLOCK)
+  check.byte(Op.i32Const).s32(0)
+  check.byte(Op.callIndirect).u32(type).u32(table)
+  check.byte(Op.end)
+  return check.finish()
+}

@@ -1,8 +1,7 @@
 /** Hostile bytes to plain values: one strict pass over deterministic CBOR, every size checked before allocation. */
 import { TokaError } from '../errors.ts'
-import type { ValueLimits } from './values.ts'
 import { fitsSingle, fromHalf, NAN_HALF, toHalf } from './value-floats.ts'
-import { DATE_LIMIT_MS, Simple, Tag } from './value-format.ts'
+import { DATE_LIMIT_MS, Simple, Tag, type ValueLimits } from './value-format.ts'
 
 /** Below this length a loop beats TextDecoder (measured: equal near 30 on V8). */
 const SHORT_TEXT = 24

@@ -1,8 +1,7 @@
 /** Plain values to deterministic CBOR bytes: reads own data only, knows where it is, stops at the limits. */
 import { TokaError } from '../errors.ts'
-import type { ValueLimits } from './values.ts'
 import { fitsSingle, toHalf } from './value-floats.ts'
-import { Major, Simple, Tag } from './value-format.ts'
+import { Major, Simple, Tag, type ValueLimits } from './value-format.ts'
 
 /** First size of the reused buffer, and the largest that is kept for the next value. */
 const BUFFER_BYTES = 4_096

@@ -1,4 +1,16 @@
-/** The numbers of the value format, shared by encoder and decoder. The table is docs/values.md. */
+/** The numbers and the limits of the value format, shared by encoder and decoder. The table is docs/values.md. */
+
+/** How large one value may be. Checked before anything is allocated for it. */
+export type ValueLimits = {
+  /** Bytes of an encoded value that has structure (everything but a string or bytes alone). */
+  structuredBytes: number
+  /** Bytes of an encoded string, or of encoded bytes, that is the whole value. */
+  flatBytes: number
+  /** Values of every kind, keys included, in one value. */
+  nodes: number
+  /** Containers (arrays, objects, maps, sets, errors) within each other. */
+  depth: number
+}
 
 /** Major types of CBOR (RFC 8949, section 3.1), as the high three bits of an initial byte. */
 export const Major = {

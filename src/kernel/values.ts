@@ -2,18 +2,9 @@
 import { BORDER, DEFAULT_LIMITS } from '../limits.ts'
 import { decodeBytes } from './value-decoder.ts'
 import { encodeAny } from './value-encoder.ts'
+import type { ValueLimits } from './value-format.ts'
 
-/** How large one value may be. Checked before anything is allocated for it. */
-export type ValueLimits = {
-  /** Bytes of an encoded value that has structure (everything but a string or bytes alone). */
-  structuredBytes: number
-  /** Bytes of an encoded string, or of encoded bytes, that is the whole value. */
-  flatBytes: number
-  /** Values of every kind, keys included, in one value. */
-  nodes: number
-  /** Containers (arrays, objects, maps, sets, errors) within each other. */
-  depth: number
-}
+export type { ValueLimits }
 
 /** An argument or a result of one host call. */
 export const CALL_VALUE_LIMITS: Readonly<ValueLimits> = {

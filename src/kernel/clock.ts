@@ -1,0 +1,151 @@
+/** Time as a guest sees it: real but coarse, precise where granted, or virtual, where sleeps jump. */
+import { TokaError } from '../errors.ts'
+import { errno } from './errno.ts'
+
+export type ClockOptions = {
+  /** Wall clock at the start in milliseconds since 1970 (the request's time). Default: now. */
+  startMs?: number
+  /** An ISO date: makes the clock virtual. It moves with each reading and with sleeps, and by nothing else. */
+  virtualStart?: string
+  /** Whether readings have full resolution; asked at each reading. */
+  precise?: () => boolean
+}
+
+/** Resolution without the `clock` grant, in milliseconds: too coarse to time a cache. */
+const COARSE_MS = 1
+/** What one reading of a virtual clock moves it: a guest that waits in a loop for time to pass gets on. */
+const TICK_MS = 0.001
+/** Longest delay that timers of JavaScript take (2^31 - 1 ms). */
+const TIMER_MS = 2 ** 31 - 1
+/** Sleeps under way at once in a sandbox. */
+const SLEEPERS = 4_096
+
+type Sleeper = { due: number; order: number; wake: () => void }
+
+export class Clock {
+  readonly virtual: boolean
+  readonly #startMs: number
+  readonly #precise: () => boolean
+  readonly #origin = performance.now()
+  /** Virtual milliseconds since the start. */
+  #elapsed = 0
+  #sleepers: Sleeper[] = []
+  #order = 0
+  #jumping = false
+  #sleeping = 0
+
+  /** @throws TokaError TOKA_REQUEST_INVALID when `virtualStart` is no date */
+  constructor(options: ClockOptions = {}) {
+    this.virtual = options.virtualStart !== undefined
+    const start = options.virtualStart === undefined ? (options.startMs ?? Date.now()) : Date.parse(options.virtualStart)
+    if (!Number.isFinite(start))
+      throw new TokaError('TOKA_REQUEST_INVALID', 'deterministic.start: expected an ISO date such as "2026-01-01T00:00:00Z"')
+    this.#startMs = start
+    this.#precise = options.precise ?? (() => false)
+  }
+
+  /** Milliseconds since 1970. */
+  wallMs(): number {
+    return this.#shown(this.#startMs + this.#tick())
+  }
+
+  /** Milliseconds since the sandbox started; never goes back. */
+  monotonicMs(): number {
+    return this.#shown(this.#tick())
+  }
+
+  /** The wall clock for a file's times, in whole milliseconds; does not move a virtual clock. */
+  stampMs(): number {
+    return Math.floor(this.#startMs + (this.virtual ? this.#elapsed : performance.now() - this.#origin))
+  }
+
+  /** Virtual milliseconds gone by: what a snapshot keeps. 0 for a real clock, which starts anew. */
+  get elapsedMs(): number {
+    return this.virtual ? this.#elapsed : 0
+  }
+
+  /** Moves a new virtual clock to where another one stood. */
+  advance(milliseconds: number): void {
+    if (this.virtual) this.#elapsed += milliseconds
+  }
+
+  /**
+   * Resolves when the time is over: for real, or by a jump of the virtual clock, where the earliest sleeper wakes
+   * first. Rejects with ECANCELED when the signal is aborted; its timer is gone then. EINVAL for what is no time.
+   */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (Number.isNaN(milliseconds)) throw errno('EINVAL')
+    if (signal.aborted) throw errno('ECANCELED')
+    if (this.#sleeping >= SLEEPERS) throw errno('EAGAIN')
+    const duration = Math.max(milliseconds, 0)
+    this.#sleeping++
+    return new Promise((resolve, reject) => {
+      const stop = this.virtual ? this.#jumpAfter(duration, done) : startTimer(duration, done)
+      const ended = (): void => {
+        signal.removeEventListener('abort', cancel)
+        this.#sleeping--
+      }
+      const cancel = (): void => {
+        stop()
+        ended()
+        reject(errno('ECANCELED'))
+      }
+      function done(): void {
+        ended()
+        resolve()
+      }
+      signal.addEventListener('abort', cancel, { once: true })
+    })
+  }
+
+  #tick(): number {
+    if (this.virtual) return (this.#elapsed += TICK_MS)
+    return performance.now() - this.#origin
+  }
+
+  #shown(milliseconds: number): number {
+    return this.#precise() ? milliseconds : Math.floor(milliseconds / COARSE_MS) * COARSE_MS
+  }
+
+  #jumpAfter(duration: number, wake: () => void): () => void {
+    const sleeper: Sleeper = { due: this.#elapsed + duration, order: this.#order++, wake }
+    this.#sleepers.push(sleeper)
+    this.#jumpSoon()
+    return () => {
+      this.#sleepers = this.#sleepers.filter((other) => other !== sleeper)
+    }
+  }
+
+  /** One jump a turn of the event loop: whoever wakes may sleep again before the next one does. */
+  #jumpSoon(): void {
+    if (this.#jumping || this.#sleepers.length === 0) return
+    this.#jumping = true
+    setTimeout(() => {
+      this.#jumping = false
+      const next = this.#sleepers.reduce<Sleeper | undefined>(earlier, undefined)
+      if (next === undefined) return
+      this.#sleepers = this.#sleepers.filter((other) => other !== next)
+      this.#elapsed = Math.max(this.#elapsed, next.due)
+      next.wake()
+      this.#jumpSoon()
+    }, 0)
+  }
+}
+
+function earlier(best: Sleeper | undefined, next: Sleeper): Sleeper {
+  if (best === undefined) return next
+  return next.due < best.due || (next.due === best.due && next.order < best.order) ? next : best
+}
+
+/** A timer of any length, in pieces that setTimeout takes. Answers what stops it. */
+function startTimer(duration: number, wake: () => void): () => void {
+  let rest = duration
+  let timer: ReturnType<typeof setTimeout>
+  const next = (): void => {
+    const piece = Math.min(rest, TIMER_MS)
+    rest -= piece
+    timer = setTimeout(rest > 0 ? next : wake, piece)
+  }
+  next()
+  return () => clearTimeout(timer)
+}

@@ -1,0 +1,187 @@
+/** Work on paths: each resolves first, then commits at once in the private tree or asks the host port about a mount. */
+import { errno } from './errno.ts'
+import { statOf } from './file-nodes.ts'
+import type { DirectoryEntry, FileStat, OpenIntent } from './host-port.ts'
+import { MountFile, type OpenFile, PrivateDirectory, PrivateFile } from './open-file.ts'
+import { compareNames } from './paths.ts'
+import type { Process } from './process.ts'
+import { type Place, resolvePath } from './resolve.ts'
+import { type Steps, wait } from './steps.ts'
+
+type PrivatePlace = Extract<Place, { at: 'private' }>
+
+/** Where a checked path leads for a process. */
+export function* resolveFor(process: Process, path: string, followLast: boolean): Steps<Place> {
+  const { files, mounts, port } = process.services
+  return yield* resolvePath({ files, mounts, port: port.files }, process.cwd, path, followLast)
+}
+
+/** Opens a path and answers its descriptor. Nothing is made when no descriptor is left. */
+export function* openPath(process: Process, path: string, intent: OpenIntent): Steps<number> {
+  const run = process.signal
+  process.descriptors.reserve()
+  const place = yield* resolveFor(process, path, !(intent.create && intent.exclusive))
+  // A waiting resolution may have outlived the run, or others may have taken the last number.
+  if (run.aborted) throw errno('ECANCELED')
+  process.descriptors.reserve()
+  if (place.at === 'private') return process.descriptors.add(openPrivate(process, place, intent))
+  if (place.slash && intent.create) throw errno('EISDIR')
+  const { files } = process.services.port
+  const file = yield* wait(files.open(place.mount, place.inner, intent))
+  const opened = new MountFile(file, intent)
+  try {
+    if (run.aborted) throw errno('ECANCELED')
+    if (place.slash && (yield* wait(file.stat())).kind !== 'directory') throw errno('ENOTDIR')
+    return process.descriptors.add(opened)
+  } catch (error) {
+    yield* wait(opened.close())
+    throw error
+  }
+}
+
+function openPrivate(process: Process, place: PrivatePlace, intent: OpenIntent): OpenFile {
+  const { files } = process.services
+  // Looked up again: what the resolver saw may be from before a wait.
+  const node = place.name === '' ? place.node : files.lookup(place.directory, place.name)
+  if (node === undefined) {
+    if (!intent.create) throw errno('ENOENT')
+    if (place.slash) throw errno('EISDIR')
+    return new PrivateFile(files, files.createFile(place.directory, place.name), intent)
+  }
+  if (intent.create && intent.exclusive) throw errno('EEXIST')
+  if (node.kind === 'link') throw errno('ELOOP')
+  if (node.kind === 'directory') {
+    if (intent.write || intent.create) throw errno('EISDIR')
+    return new PrivateDirectory(node)
+  }
+  if (intent.truncate) files.truncate(node, 0)
+  return new PrivateFile(files, node, intent)
+}
+
+export function* statPath(process: Process, path: string, followLast: boolean): Steps<FileStat> {
+  return yield* statPlace(process, yield* resolveFor(process, path, followLast))
+}
+
+function* statPlace(process: Process, place: Place): Steps<FileStat> {
+  if (place.at === 'private') {
+    if (place.node === undefined) throw errno('ENOENT')
+    return statOf(place.node)
+  }
+  const stat = yield* wait(process.services.port.files.stat(place.mount, place.inner))
+  if (place.slash && stat.kind !== 'directory') throw errno('ENOTDIR')
+  return stat
+}
+
+/** Entries of a directory by name; roots of mounts are among them. */
+export function* listPath(process: Process, path: string): Steps<DirectoryEntry[]> {
+  const place = yield* resolveFor(process, path, true)
+  const { files, mounts, port } = process.services
+  if (place.at === 'private') {
+    if (place.node === undefined) throw errno('ENOENT')
+    if (place.node.kind !== 'directory') throw errno('ENOTDIR')
+    return files.list(place.node)
+  }
+  const entries = yield* wait(port.files.list(place.mount, place.inner))
+  const inside = mounts.namesIn(place.path)
+  if (inside.length === 0) return entries
+  const others = entries.filter((entry) => !inside.includes(entry.name))
+  const roots = inside.map((name) => ({ name, kind: 'directory' as const }))
+  return [...others, ...roots].sort((a, b) => compareNames(a.name, b.name))
+}
+
+export function* makeDirectory(process: Process, path: string): Steps<void> {
+  const place = yield* resolveFor(process, path, false)
+  const { files, port } = process.services
+  if (place.at === 'mount') return yield* wait(port.files.makeDirectory(place.mount, place.inner))
+  if (place.name === '') throw errno('EEXIST')
+  files.makeDirectory(place.directory, place.name)
+}
+
+export function* removeFile(process: Process, path: string): Steps<void> {
+  const place = yield* resolveFor(process, path, false)
+  const { files, port } = process.services
+  if (process.services.mounts.pins(place.path)) throw errno('EBUSY')
+  if (place.slash) throw errno(place.at === 'private' && place.node === undefined ? 'ENOENT' : 'ENOTDIR')
+  if (place.at === 'mount') return yield* wait(port.files.removeFile(place.mount, place.inner))
+  if (place.name === '') throw errno('EISDIR')
+  files.unlink(place.directory, place.name)
+}
+
+export function* removeDirectory(process: Process, path: string): Steps<void> {
+  const place = yield* resolveFor(process, path, false)
+  const { files, port } = process.services
+  if (process.services.mounts.pins(place.path) || place.path === '/') throw errno('EBUSY')
+  if (place.at === 'mount') return yield* wait(port.files.removeDirectory(place.mount, place.inner))
+  files.removeDirectory(place.directory, place.name)
+}
+
+export function* renamePath(process: Process, from: string, to: string): Steps<void> {
+  const run = process.signal
+  const source = yield* resolveFor(process, from, false)
+  const target = yield* resolveFor(process, to, false)
+  if (run.aborted) throw errno('ECANCELED')
+  const { files, mounts, port } = process.services
+  for (const place of [source, target]) if (place.path === '/' || mounts.pins(place.path)) throw errno('EBUSY')
+  if (source.at === 'mount' && target.at === 'mount' && source.mount === target.mount)
+    return yield* wait(port.files.rename(source.mount, source.inner, target.inner))
+  if (source.at !== 'private' || target.at !== 'private') throw errno('EXDEV')
+  const node = files.lookup(source.directory, source.name)
+  if (node !== undefined && node.kind !== 'directory' && target.slash) throw errno('ENOTDIR')
+  files.rename(source.directory, source.name, target.directory, target.name)
+}
+
+/** A symbolic link; its target is any path. On a mount it is refused: others on the host would follow it. */
+export function* symlinkPath(process: Process, target: string, path: string): Steps<void> {
+  const place = yield* resolveFor(process, path, false)
+  if (place.at === 'mount') throw errno('EPERM')
+  if (place.node !== undefined) throw errno('EEXIST')
+  if (place.slash) throw errno('ENOENT')
+  process.services.files.symlink(place.directory, place.name, target)
+}
+
+/** A second name for a file. Refused on mounts: the grants of the two names may differ. */
+export function* linkPath(process: Process, existing: string, path: string): Steps<void> {
+  const run = process.signal
+  const source = yield* resolveFor(process, existing, false)
+  const target = yield* resolveFor(process, path, false)
+  if (run.aborted) throw errno('ECANCELED')
+  if (source.at === 'mount' || target.at === 'mount') throw errno(source.at === target.at ? 'EPERM' : 'EXDEV')
+  const { files } = process.services
+  const node = files.lookup(source.directory, source.name)
+  if (node === undefined) throw errno(source.name === '' ? 'EPERM' : 'ENOENT')
+  if (target.slash) throw errno('ENOENT')
+  if (target.name === '') throw errno('EEXIST')
+  files.link(node, target.directory, target.name)
+}
+
+export function* readLink(process: Process, path: string): Steps<string> {
+  const place = yield* resolveFor(process, path, false)
+  if (place.at === 'mount') return yield* wait(process.services.port.files.readLink(place.mount, place.inner))
+  if (place.node === undefined) throw errno('ENOENT')
+  if (place.node.kind !== 'link') throw errno('EINVAL')
+  return place.node.target
+}
+
+/** The canonical path of something that exists. */
+export function* realPath(process: Process, path: string): Steps<string> {
+  const place = yield* resolveFor(process, path, true)
+  yield* statPlace(process, place)
+  return place.path
+}
+
+export function* setTimes(process: Process, path: string, accessedMs: number, modifiedMs: number): Steps<void> {
+  const place = yield* resolveFor(process, path, true)
+  const { files, port } = process.services
+  if (place.at === 'mount') return yield* wait(port.files.setTimes(place.mount, place.inner, accessedMs, modifiedMs))
+  if (place.node === undefined) throw errno('ENOENT')
+  files.setTimes(place.node, accessedMs, modifiedMs)
+}
+
+export function* changeDirectory(process: Process, path: string): Steps<void> {
+  const run = process.signal
+  const place = yield* resolveFor(process, path, true)
+  const stat = yield* statPlace(process, place)
+  if (run.aborted) throw errno('ECANCELED')
+  if (stat.kind !== 'directory') throw errno('ENOTDIR')
+  process.cwd = place.path
+}

@@ -1,0 +1,34 @@
+/** Work that waits only where a driver must: generators that run to their end at once when nothing waits. */
+import type { MaybePromise } from './host-port.ts'
+
+/** A piece of work; it yields the promises that it has to wait for. */
+export type Steps<T> = Generator<Promise<unknown>, T, unknown>
+
+/** Inside steps: the value now, or after its promise. */
+export function* wait<T>(value: MaybePromise<T>): Steps<T> {
+  return value instanceof Promise ? ((yield value) as T) : value
+}
+
+/** Runs steps: the answer at once, or a promise from the first wait on. */
+export function run<T>(steps: Steps<T>): MaybePromise<T> {
+  const first = steps.next()
+  return first.done ? first.value : resume(steps, first.value)
+}
+
+async function resume<T>(steps: Steps<T>, awaited: Promise<unknown>): Promise<T> {
+  let promise = awaited
+  for (;;) {
+    const outcome = await promise.then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    )
+    const settled = 'error' in outcome ? steps.throw(outcome.error) : steps.next(outcome.value)
+    if (settled.done) return settled.value
+    promise = settled.value
+  }
+}
+
+/** Continues with a value now, or after its promise. */
+export function then<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}

@@ -47,6 +47,8 @@ export interface Leash {
   spent(used: number): (typeof Verdict)[keyof typeof Verdict]
   /** Resolves when the guest may go on after `suspend`. */
   pause(): Promise<void>
+  /** The guest gets the thread, or leaves it: what `usage.cpuMs` counts. */
+  onThread(running: boolean): void
   /** Why the guest must die, once it must. */
   readonly stopped: StopReason | undefined
   readonly signal: AbortSignal
@@ -67,10 +69,10 @@ export interface Instance {
   /** The state between two runs, as an image that forks start from. */
   snapshot(): Image
   /**
-   * Wipes the instance back to its image and binds it to another process.
+   * Wipes the instance back to the image that it was forked from.
    * @returns false when it must be discarded instead (memory or a table grew past the budget, a state vector differs).
    */
-  reset(context: ProcessContext): boolean
+  reset(): boolean
   /** Bytes of memory that the instance holds now. */
   memoryBytes(): number
   dispose(): void

@@ -19,7 +19,6 @@ export type TokaErrorCode =
   // The guest failed: in `RunResult.error`.
   | 'TOKA_GUEST_SYNTAX' // the source does not parse
   | 'TOKA_GUEST_ERROR' // an uncaught error
-  | 'TOKA_GUEST_EXIT' // the guest ended with an exit code other than zero
   | 'TOKA_GUEST_UNSETTLED' // the guest awaits something that can never happen
   | 'TOKA_GUEST_TRAP' // the guest's instance trapped (its heap is gone)
   | 'TOKA_VALUE_UNSUPPORTED' // a value cannot cross the border; the message holds its path

@@ -30,7 +30,7 @@ export class GuestCalls {
   /** Set once the guest's memory exists. */
   memory!: WebAssembly.Memory
   /** Whether a blocking call may suspend the guest's stack. */
-  maySuspend = false
+  readonly maySuspend: boolean
   #dispatch: Dispatch
   #bytes = EMPTY
   #view = new DataView(EMPTY.buffer)
@@ -47,7 +47,8 @@ export class GuestCalls {
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
    */
-  constructor(dispatch: Dispatch, fault: (error: unknown) => void) {
+  constructor(dispatch: Dispatch, fault: (error: unknown) => void, maySuspend: boolean) {
+    this.maySuspend = maySuspend
     this.#dispatch = dispatch
     this.#fault = fault
   }

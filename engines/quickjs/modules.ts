@@ -1,7 +1,9 @@
 /** ES modules of a guest: specifiers resolve in the sandbox's own files, sources come out as JavaScript. */
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import type { Process } from '../../src/kernel/process.ts'
-import { OpenBit, Operation } from '../../src/kernel/operations.ts'
+import { Operation } from '../../src/kernel/operations.ts'
+import { readFile } from '../../src/kernel/read-file.ts'
+import { then } from '../../src/kernel/steps.ts'
 import { BORDER } from '../../src/limits.ts'
 import { toJavaScript } from './typescript.ts'
 
@@ -24,51 +26,6 @@ function join(base: string, relative: string): string {
     else if (part !== '.' && part !== '') parts.push(part)
   }
   return `/${parts.filter((part) => part !== '').join('/')}`
-}
-
-function then<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
-  return value instanceof Promise ? value.then(next) : next(value)
-}
-
-function open(process: Process, path: string): MaybePromise<number> {
-  const name = utf8.encode(path)
-  const argument = new Uint8Array(4 + name.length)
-  new DataView(argument.buffer).setUint32(0, OpenBit.read, true)
-  argument.set(name, 4)
-  return then(process.call(Operation.PathOpen, argument), (reply) => new DataView(reply.buffer, reply.byteOffset).getUint32(0, true))
-}
-
-function close(process: Process, fd: number): MaybePromise<Uint8Array> {
-  const argument = new Uint8Array(4)
-  new DataView(argument.buffer).setUint32(0, fd, true)
-  return process.call(Operation.FdClose, argument)
-}
-
-function readAll(process: Process, fd: number): MaybePromise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let total = 0
-  const argument = new Uint8Array(16)
-  const view = new DataView(argument.buffer)
-  view.setUint32(0, fd, true)
-  view.setUint32(4, BORDER.transferBytes, true)
-  view.setFloat64(8, -1, true)
-  const step = (): MaybePromise<Uint8Array> =>
-    then(process.call(Operation.FdRead, argument), (chunk) => {
-      total += chunk.length
-      if (total > BORDER.sourceBytes) throw new GuestFacingError('TOKA_VALUE_SIZE', 'a module is larger than 8 MiB')
-      if (chunk.length > 0) {
-        chunks.push(chunk)
-        return step()
-      }
-      const all = new Uint8Array(total)
-      let at = 0
-      for (const part of chunks) {
-        all.set(part, at)
-        at += part.length
-      }
-      return all
-    })
-  return step()
 }
 
 function notFound(specifier: string, importer: string): GuestFacingError {
@@ -106,11 +63,7 @@ export function resolveModule(process: Process, importer: string, specifier: str
 
 /** The JavaScript source of a module file. */
 export function loadModule(process: Process, path: string): MaybePromise<Uint8Array> {
-  return then(open(process, path), (fd) => {
-    const bytes = readAll(process, fd)
-    const finish = (all: Uint8Array) => then(close(process, fd), () => translate(all, path))
-    return then(bytes, finish)
-  })
+  return then(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path))
 }
 
 function translate(bytes: Uint8Array, path: string): Uint8Array {

@@ -38,6 +38,8 @@ export class RunLeash implements Leash {
   #stopped: StopReason | undefined
   #used = 0
   #turnEnds = 0
+  #since: number | undefined
+  #cpuMs = 0
 
   constructor(limits: { timeoutMs: number; fuel: number }, outer?: AbortSignal) {
     this.#deadline = performance.now() + limits.timeoutMs
@@ -47,7 +49,6 @@ export class RunLeash implements Leash {
     this.#outer = outer
     if (outer?.aborted) this.#cancel()
     else outer?.addEventListener('abort', this.#cancel, { once: true })
-    this.beginTurn()
   }
 
   get stopped(): StopReason | undefined {
@@ -70,8 +71,16 @@ export class RunLeash implements Leash {
     this.#stop.abort()
   }
 
-  beginTurn(): void {
-    this.#turnEnds = performance.now() + TURN_MS
+  /** Time that the guest had the thread, in milliseconds. */
+  get cpuMs(): number {
+    return this.#cpuMs
+  }
+
+  onThread(running: boolean): void {
+    const now = performance.now()
+    if (this.#since !== undefined) this.#cpuMs += now - this.#since
+    this.#since = running ? now : undefined
+    if (running) this.#turnEnds = now + TURN_MS
   }
 
   spent(used: number): (typeof Verdict)[keyof typeof Verdict] {
@@ -84,12 +93,14 @@ export class RunLeash implements Leash {
   }
 
   async pause(): Promise<void> {
+    this.onThread(false)
     await macrotask()
-    this.beginTurn()
+    this.onThread(true)
   }
 
   /** Releases the timer and the listener. */
   done(): void {
+    this.onThread(false)
     clearTimeout(this.#timer)
     this.#outer?.removeEventListener('abort', this.#cancel)
   }

@@ -1,0 +1,84 @@
+/** What a run left behind: the guest's own word, or how its instance fell, as an `Exit`. */
+import type { Exit, StopReason } from '../../src/engine.ts'
+import type { TokaErrorCode } from '../../src/errors.ts'
+import { MESSAGE_LIMIT } from '../../src/errors.ts'
+import { BORDER } from '../../src/limits.ts'
+import { decodeValue } from '../../src/kernel/values.ts'
+
+/** The guest's report of an uncaught error. Every field is hostile. */
+type Failure = { kind?: unknown; name?: unknown; message?: unknown; stack?: unknown; code?: unknown }
+
+const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
+const STACK_LIMIT = 8_000
+
+/** Collects what the guest says during one run. The first word counts. */
+export class Outcome {
+  exitCode: number | undefined
+  value: Uint8Array | undefined
+  failure: Uint8Array | undefined
+  /** The prelude's own exception: out of memory or out of stack inside it. */
+  fault: string | undefined
+  /** An error of ours inside an import. */
+  internal: unknown
+
+  get spoken(): boolean {
+    return this.value !== undefined || this.failure !== undefined || this.exitCode !== undefined
+  }
+
+  /**
+   * @param stopped why the leash ended it, if it did
+   * @param trap what the entry threw, if it did not return
+   */
+  toExit(stopped: StopReason | undefined, trap: unknown): Exit {
+    if (this.internal !== undefined) return fallen('TOKA_INTERNAL', 'a fault inside a host call', true)
+    // An exit is a kill too: the instance trapped on purpose.
+    if (this.exitCode !== undefined) return { exitCode: this.exitCode, lost: true }
+    if (stopped) return { exitCode: 1, stopped, lost: true }
+    if (trap !== undefined) return trapped(trap)
+    if (this.failure) return described(this.failure)
+    if (this.value) return { exitCode: 0, value: this.value, lost: false }
+    if (this.fault !== undefined) return faulted(this.fault)
+    return fallen('TOKA_GUEST_UNSETTLED', 'the guest awaits something that can never happen: nothing is under way any more', false)
+  }
+}
+
+function fallen(code: TokaErrorCode, message: string, lost: boolean): Exit {
+  return { exitCode: 1, error: { code, message }, lost }
+}
+
+function trapped(trap: unknown): Exit {
+  // V8 throws a RangeError when the native stack is full; the wasm frames below are gone.
+  if (trap instanceof RangeError) return { exitCode: 1, stopped: 'stack', lost: true }
+  const reason = trap instanceof Error ? trap.message : String(trap)
+  return fallen('TOKA_GUEST_TRAP', `the guest's instance trapped: ${reason}`, true)
+}
+
+function faulted(text: string): Exit {
+  if (isOutOfMemory(text)) return { exitCode: 1, stopped: 'memory', lost: true }
+  if (/call stack/.test(text)) return { exitCode: 1, stopped: 'stack', lost: true }
+  return fallen('TOKA_GUEST_ERROR', text.slice(0, MESSAGE_LIMIT), true)
+}
+
+/** quickjs-ng throws an InternalError of this text when `JS_SetMemoryLimit` refuses; `null` when there is no room for the error itself. */
+function isOutOfMemory(text: string): boolean {
+  return text === '' || text === 'null' || /out of memory/.test(text)
+}
+
+const text = (value: unknown, limit: number): string => (typeof value === 'string' ? value.slice(0, limit) : '')
+
+function described(payload: Uint8Array): Exit {
+  let report: Failure
+  try {
+    report = decodeValue(payload, REPORT_LIMITS) as Failure
+  } catch {
+    return fallen('TOKA_GUEST_ERROR', 'an uncaught error that could not be read', false)
+  }
+  const name = text(report?.name, 100)
+  const message = text(report?.message, MESSAGE_LIMIT - 200)
+  const stack = text(report?.stack, STACK_LIMIT)
+  if (name === 'InternalError' && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }
+  const code: TokaErrorCode =
+    report.kind === 'syntax' ? 'TOKA_GUEST_SYNTAX' : report.kind === 'value' ? 'TOKA_VALUE_UNSUPPORTED' : 'TOKA_GUEST_ERROR'
+  const full = code === 'TOKA_VALUE_UNSUPPORTED' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+  return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
+}

@@ -1,0 +1,194 @@
+/** The modules of one QuickJS guest, linked: interpreter, bridge and border, with the host's functions behind them. */
+import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
+import type { FunctionImport } from '../../src/loader/describe.ts'
+import type { Suspension } from '../../src/loader/suspension.ts'
+import type { MaybePromise } from '../../src/kernel/host-port.ts'
+import { type Dispatch, GuestCalls } from './calls.ts'
+import { interpreterImports } from './imports.ts'
+import { BorderOperation } from './operations.ts'
+
+/** What stands behind the imports: set by whoever owns the guest. */
+export type WiringHost = {
+  dispatch: Dispatch
+  /** @returns a Verdict */
+  callout(): number
+  /** The guest waits in it after a callout that suspends. */
+  pause(): Promise<void>
+  /** Resolves when a blocking wait must end. */
+  stopped(): Promise<void>
+  fault(error: unknown): void
+  /** Milliseconds since 1970, and of the monotonic clock. */
+  wallMs(): number
+  monotonicMs(): number
+  random(length: number): Uint8Array
+}
+
+/** What is compiled once a process and shared by every guest. */
+export type GuestModules = {
+  interpreter: WebAssembly.Module
+  bridge: WebAssembly.Module
+  /** The interpreter's own imports, with their types. */
+  imports: readonly FunctionImport[]
+}
+
+export type InterpreterExports = {
+  memory: WebAssembly.Memory
+  __indirect_function_table: WebAssembly.Table
+  __fuel: WebAssembly.Global<'i64'>
+  __callout: WebAssembly.Table
+  _initialize(): void
+  qjs_init(): number
+  qjs_set_memory_limit(bytes: number): void
+  qjs_set_max_stack_size(bytes: number): void
+  qjs_run_gc(): void
+  malloc(size: number): number
+  free(pointer: number): void
+}
+
+export type BridgeExports = {
+  boot(table: number): number
+  attach(): void
+  seed(a: bigint, b: bigint): void
+  enter(): number
+  turn(): number
+} & Record<(typeof TABLE_FUNCTIONS)[number], WebAssembly.ExportValue>
+
+/** The bridge's functions in the order of their table slots: eleven natives, then the interpreter's three callbacks. */
+const TABLE_FUNCTIONS = [
+  'call',
+  'callText',
+  'begin',
+  'encodeUtf8',
+  'decodeUtf8',
+  'evaluateScript',
+  'evaluateModule',
+  'detectModule',
+  'now',
+  'random',
+  'install',
+  'normalizeModule',
+  'loadModule',
+  'trackRejection',
+] as const
+
+const REPLY = { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i64'] } as const
+
+/** The bridge's own imports. */
+const BRIDGE_IMPORTS: readonly BorderImport[] = [
+  { module: 'host', name: 'call', ...REPLY, operation: BorderOperation.Call },
+  { module: 'host', name: 'begin', ...REPLY, operation: BorderOperation.Begin },
+  { module: 'host', name: 'wait', params: ['i32', 'i32', 'i32'], results: ['i64'], operation: BorderOperation.Wait, suspends: true },
+  { module: 'host', name: 'take', params: ['i32', 'i32', 'i32'], results: ['i32'], operation: BorderOperation.Take },
+  { module: 'host', name: 'next', params: ['i32', 'i32', 'i32'], results: ['i64'], operation: BorderOperation.Next },
+  { module: 'host', name: 'now', params: ['i32'], results: ['f64'], operation: BorderOperation.Now },
+]
+
+/** Fuel for entries of the host's own (boot, attach, a limit): no slice ends in them. */
+const UNLIMITED = 2n ** 62n
+
+/** A linked guest. Its memory is not yet an interpreter's: `boot` makes one, or a restored image is one. */
+export class Wiring {
+  readonly calls: GuestCalls
+  readonly interpreter: InterpreterExports
+  readonly bridge: BridgeExports
+  /** First table slot of the bridge's functions. */
+  readonly tableBase: number
+  readonly #border: Border
+  readonly #enter: () => MaybePromise<number>
+  readonly #turn: () => MaybePromise<number>
+
+  /**
+   * @param count the CVM's counter
+   * @param suspension JSPI; without it blocking calls of asynchronous tools are refused and long turns keep the thread
+   */
+  constructor(modules: GuestModules, host: WiringHost, count: (operation: number) => number, suspension: Suspension | undefined) {
+    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined)
+    this.#border = this.#linkBorder(modules, host, count, suspension)
+    const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
+    this.interpreter = interpreter.exports as unknown as InterpreterExports
+    this.calls.memory = this.interpreter.memory
+    const bridge = new WebAssembly.Instance(modules.bridge, {
+      ...this.#border.imports,
+      env: { memory: this.interpreter.memory },
+      q: interpreter.exports as unknown as WebAssembly.ModuleImports,
+    })
+    this.bridge = bridge.exports as unknown as BridgeExports
+    this.tableBase = this.#fillTable()
+    this.interpreter.__callout.set(0, this.#border.callout)
+    this.armForHost()
+    this.#enter = suspension ? suspension.promising(this.bridge.enter) : this.bridge.enter
+    this.#turn = suspension ? suspension.promising(this.bridge.turn) : this.bridge.turn
+  }
+
+  /** Runs the command that the host holds ready, for one turn. */
+  enter(): MaybePromise<number> {
+    return this.#enter()
+  }
+
+  /** Goes on for one turn. */
+  turn(): MaybePromise<number> {
+    return this.#turn()
+  }
+
+  /** Units until the next callout. */
+  arm(slice: number): void {
+    this.interpreter.__fuel.value = BigInt(slice)
+  }
+
+  armForHost(): void {
+    this.interpreter.__fuel.value = UNLIMITED
+  }
+
+  /** Units burned of a slice. */
+  burned(slice: number): number {
+    return slice - Number(this.interpreter.__fuel.value)
+  }
+
+  /** The guest traps at its next step across the border. */
+  kill(): void {
+    if (this.#border.dead.value === Death.alive) this.#border.dead.value = Death.killed
+  }
+
+  /** Why the guest is dead: a `Death`, or what the CVM answered; 0 while it lives. */
+  get death(): number {
+    return this.#border.dead.value
+  }
+
+  /** After a reset. */
+  revive(): void {
+    this.#border.dead.value = Death.alive
+  }
+
+  #linkBorder(modules: GuestModules, host: WiringHost, count: (operation: number) => number, suspension: Suspension | undefined): Border {
+    const own = modules.imports.map((row) => ({ ...row, operation: BorderOperation.Interpreter }))
+    const calls = this.calls
+    const memory = () => this.interpreter.memory
+    return instantiateBorder([...own, ...BRIDGE_IMPORTS], {
+      count,
+      suspension,
+      onFault: host.fault,
+      callout: host.callout,
+      suspend: host.pause,
+      host: {
+        ...interpreterImports({ memory, wallMs: host.wallMs, monotonicMs: host.monotonicMs, random: host.random }),
+        host: {
+          call: calls.call.bind(calls),
+          begin: calls.begin.bind(calls),
+          wait: (ticket: number, out: number, capacity: number) => calls.wait(ticket, out, capacity, host.stopped()),
+          take: calls.take.bind(calls),
+          next: calls.next.bind(calls),
+          now: (clock: number) => (clock === 0 ? host.wallMs() : host.monotonicMs()),
+        },
+      },
+    })
+  }
+
+  #fillTable(): number {
+    const table = this.interpreter.__indirect_function_table
+    const base = table.grow(TABLE_FUNCTIONS.length)
+    TABLE_FUNCTIONS.forEach((name, index) => {
+      table.set(base + index, this.bridge[name])
+    })
+    return base
+  }
+}

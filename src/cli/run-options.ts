@@ -1,0 +1,168 @@
+/** The arguments of `toka run` in, one checked plan out: nothing is read or run yet. */
+import { type GrantInput, type Language, type Limits, parseRule, TokaError } from '../index.ts'
+import { type FlagKind, type Flags, parseFlags } from './flags.ts'
+import { parseCount, parseDuration, parseSize } from './quantities.ts'
+import { closest, UsageError } from './usage-error.ts'
+
+/** What `toka run` was asked to do. Host paths are as typed. */
+export type RunPlan = {
+  /** A host path, or `-` for stdin. */
+  file: string
+  language: Language
+  input?: unknown
+  hasInput: boolean
+  /** Grants of `--allow` and of the mounts' `:ro` and `:rw`. */
+  grants: GrantInput[]
+  grantFiles: string[]
+  mounts: { at: string; from: string; mode: 'ro' | 'rw' }[]
+  toolFiles: string[]
+  env: Record<string, string>
+  out?: string
+  limits: Partial<Limits>
+  seed?: string
+  trace: boolean
+  json: boolean
+  args: string[]
+}
+
+const KINDS: Readonly<Record<string, FlagKind>> = {
+  language: 'text',
+  input: 'text',
+  allow: 'list',
+  grants: 'list',
+  mount: 'list',
+  tool: 'list',
+  env: 'list',
+  out: 'text',
+  timeout: 'text',
+  memory: 'text',
+  fuel: 'text',
+  output: 'text',
+  deterministic: 'text',
+  trace: 'flag',
+  json: 'flag',
+}
+
+const ENDINGS: Readonly<Record<string, Language>> = {
+  '.js': 'javascript',
+  '.mjs': 'javascript',
+  '.ts': 'typescript',
+  '.mts': 'typescript',
+}
+const LANGUAGES: readonly Language[] = ['javascript', 'typescript']
+const HAVE = 'javascript (.js .mjs) and typescript (.ts .mts) can be run'
+
+/**
+ * @param argv what follows `toka run`
+ * @returns the plan, or `'help'`
+ * @throws UsageError naming the option, its value and what was expected
+ */
+export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
+  const flags = parseFlags('run', argv, KINDS)
+  if (flags.flags.has('help')) return 'help'
+  const file = onlyOperand(flags)
+  const input = flags.texts.get('input')
+  const out = flags.texts.get('out')
+  const seed = flags.texts.get('deterministic')
+  const mounts = (flags.lists.get('mount') ?? []).map(parseMount)
+  const allowed = (flags.lists.get('allow') ?? []).map(parseAllow)
+  return {
+    file,
+    language: languageOf(file, flags.texts.get('language')),
+    ...(input === undefined ? {} : { input: parseJson('--input', input) }),
+    hasInput: input !== undefined,
+    grants: [...allowed, ...mounts.flatMap(({ grants }) => grants)],
+    grantFiles: flags.lists.get('grants') ?? [],
+    mounts: mounts.map(({ mount }) => mount),
+    toolFiles: flags.lists.get('tool') ?? [],
+    env: Object.fromEntries((flags.lists.get('env') ?? []).map(parseVariable)),
+    ...(out === undefined ? {} : { out }),
+    limits: limitsOf(flags),
+    ...(seed === undefined ? {} : { seed }),
+    trace: flags.flags.has('trace'),
+    json: flags.flags.has('json'),
+    args: flags.rest,
+  }
+}
+
+function onlyOperand(flags: Flags): string {
+  const [file, second] = flags.operands
+  if (file === undefined) throw new UsageError('no FILE given: toka run FILE, or toka run - --language javascript to read the source from stdin')
+  if (second !== undefined) {
+    throw new UsageError(`unexpected ${JSON.stringify(second)} after ${JSON.stringify(file)}: arguments for the guest go after --`)
+  }
+  return file
+}
+
+function languageOf(file: string, option: string | undefined): Language {
+  if (option !== undefined) {
+    const known = LANGUAGES.find((language) => language === option)
+    if (known) return known
+    const near = closest(option, LANGUAGES)
+    throw new UsageError(`--language ${JSON.stringify(option)}: ${near ? `did you mean ${near}?` : `no engine runs it: ${HAVE}`}`)
+  }
+  if (file === '-') throw new UsageError(`a source from stdin needs --language: ${LANGUAGES.join(' or ')}`)
+  const ending = /\.[^./\\]+$/.exec(file)?.[0] ?? ''
+  const language = ENDINGS[ending.toLowerCase()]
+  if (language) return language
+  const what = ending === '' ? `${file} has no ending that names a language` : `no engine runs ${ending} files`
+  throw new UsageError(`${what}: ${HAVE}; another name needs --language`)
+}
+
+function parseJson(option: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`${option}: expected JSON, got ${JSON.stringify(shortened(text))} (${(error as Error).message})`)
+  }
+}
+
+function parseAllow(text: string): GrantInput {
+  try {
+    return parseRule(text)
+  } catch (error) {
+    if (error instanceof TokaError) throw new UsageError(`--allow ${JSON.stringify(text)}: ${error.message}`)
+    throw error
+  }
+}
+
+function parseMount(text: string): { mount: RunPlan['mounts'][number]; grants: GrantInput[] } {
+  // The last `:/` divides: a host path may hold colons of its own (C:\data:/data).
+  const match = /^(.+):(\/[^:]*)(?::([^:]*))?$/.exec(text)
+  const [, from, at, mode] = match ?? []
+  if (from === undefined || at === undefined) {
+    throw new UsageError(`--mount ${JSON.stringify(text)}: expected HOSTDIR:/guest/path, with :ro or :rw to grant it, such as ./data:/data:ro`)
+  }
+  if (mode !== undefined && mode !== 'ro' && mode !== 'rw') {
+    throw new UsageError(`--mount ${JSON.stringify(text)}: the mode is ro or rw, got ${JSON.stringify(mode)}`)
+  }
+  const trimmed = at.length > 1 ? at.replace(/\/+$/, '') : at
+  // Without a mode the grants alone decide, so the mount itself refuses nothing.
+  const mount = { at: trimmed, from, mode: mode ?? ('rw' as const) }
+  const paths = [trimmed === '/' ? '/**' : `${trimmed}/**`]
+  const actions = mode === 'rw' ? (['read', 'write'] as const) : (['read'] as const)
+  return { mount, grants: mode === undefined ? [] : [{ resource: 'fs', actions: [...actions], paths }] }
+}
+
+function parseVariable(text: string): [string, string] {
+  const at = text.indexOf('=')
+  if (at < 1) throw new UsageError(`--env ${JSON.stringify(text)}: expected NAME=VALUE`)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+function limitsOf(flags: Flags): Partial<Limits> {
+  const limits: Partial<Limits> = {}
+  const timeout = flags.texts.get('timeout')
+  const memory = flags.texts.get('memory')
+  const fuel = flags.texts.get('fuel')
+  const output = flags.texts.get('output')
+  if (timeout !== undefined) limits.timeoutMs = parseDuration('--timeout', timeout)
+  if (memory !== undefined) limits.memoryBytes = parseSize('--memory', memory)
+  if (fuel !== undefined) limits.fuel = parseCount('--fuel', fuel)
+  if (output !== undefined) limits.outputBytes = parseSize('--output', output)
+  return limits
+}
+
+function shortened(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}

@@ -1,0 +1,101 @@
+/** A plan in, a request for the library out: the source, the grant files and the tool files are read here, on the host. */
+import { readFile } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import type { GrantInput, RunRequest, Tool } from '../index.ts'
+import type { RunPlan } from './run-options.ts'
+import { lazyInput } from './terminal.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Where a source is said to lie in the sandbox: mount a directory here and its relative imports resolve. */
+const TOOL_DIRECTORY = '/tool'
+/** `--deterministic` needs a start of time that is the same for every run. */
+const DETERMINISTIC_START = '2026-01-01T00:00:00Z'
+
+/**
+ * @throws UsageError naming the option whose file cannot be used
+ */
+export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRequest> {
+  const fromStdin = plan.file === '-'
+  const source = fromStdin ? await readAll(stdin) : await readText('FILE', plan.file)
+  const tools = (await Promise.all(plan.toolFiles.map(loadTools))).flat()
+  const granted = (await Promise.all(plan.grantFiles.map(loadGrants))).flat()
+  return {
+    language: plan.language,
+    source,
+    file: `${TOOL_DIRECTORY}/${fromStdin ? 'stdin' : basename(plan.file)}`,
+    ...(plan.hasInput ? { input: plan.input } : {}),
+    args: plan.args,
+    ...(fromStdin ? {} : { stdin: lazyInput(stdin) }),
+    env: plan.env,
+    mounts: plan.mounts.map((mount) => ({ ...mount, from: resolve(mount.from) })),
+    tools,
+    grants: [...plan.grants, ...granted],
+    limits: plan.limits,
+    ...(plan.out === undefined ? {} : { collect: ['/out/**'] }),
+    ...(plan.seed === undefined ? {} : { deterministic: { seed: plan.seed, start: DETERMINISTIC_START } }),
+  }
+}
+
+async function readAll(stdin: Readable): Promise<string> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array))
+  return decode('the source from stdin', Buffer.concat(chunks))
+}
+
+async function readText(option: string, path: string): Promise<string> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    throw new UsageError(`${option} ${JSON.stringify(path)}: ${reasonOf(error)}`)
+  }
+  return decode(`${option} ${JSON.stringify(path)}`, bytes)
+}
+
+function decode(what: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${what}: expected text in UTF-8`)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'ENOENT') return 'no such file'
+  if (code === 'EISDIR') return 'it is a directory, expected a file'
+  if (code === 'EACCES' || code === 'EPERM') return 'no permission to read it'
+  return error instanceof Error ? error.message : String(error)
+}
+
+async function loadGrants(path: string): Promise<GrantInput[]> {
+  const text = await readText('--grants', path)
+  let grants: unknown
+  try {
+    grants = JSON.parse(text)
+  } catch (error) {
+    throw new UsageError(`--grants ${JSON.stringify(path)}: expected JSON (${(error as Error).message})`)
+  }
+  if (!Array.isArray(grants)) {
+    throw new UsageError(`--grants ${JSON.stringify(path)}: expected a JSON array of grants, got ${grants === null ? 'null' : typeof grants}`)
+  }
+  return grants as GrantInput[]
+}
+
+/** Imports host code: the person who names the file trusts it. */
+async function loadTools(path: string): Promise<Tool[]> {
+  let exported: unknown
+  try {
+    exported = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    const hint = code === 'ERR_UNKNOWN_FILE_EXTENSION' ? ': this Node cannot load TypeScript, give a .js or .mjs file' : ''
+    throw new UsageError(`--tool ${JSON.stringify(path)}: cannot be loaded${hint || ` (${reasonOf(error)})`}`)
+  }
+  if (typeof exported !== 'object' || exported === null) {
+    throw new UsageError(`--tool ${JSON.stringify(path)}: its default export must be a tool made with defineTool, or an array of them`)
+  }
+  return (Array.isArray(exported) ? exported : [exported]) as Tool[]
+}

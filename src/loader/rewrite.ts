@@ -42,6 +42,8 @@ export type StateLayout = {
   /** Tables, exported as `__t<index>`; `written` when the module's own code can change one. */
   tables: readonly { index: number; written: boolean }[]
   fuel: boolean
+  /** Whether the memory of a new instance is all zero: its own, and no data segments. */
+  blank: boolean
 }
 
 export type RewriteMeta = {
@@ -117,6 +119,7 @@ function layOut({ shape, options, facts }: Plan): StateLayout {
     globals,
     tables: shape.tables.map((_, index) => ({ index, written: facts.writtenTables.has(index) })),
     fuel: options.fuel === true,
+    blank: shape.importedMemories === 0 && (options.stripData === true || shape.dataSegments === 0),
   }
 }
 

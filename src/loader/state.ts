@@ -1,0 +1,209 @@
+/** A live guest's memory, globals and tables in, a sparse copy out, and back: what forks start from and resets return to. */
+import { TokaError } from '../errors.ts'
+import type { ValueType } from './opcodes.ts'
+import { AddedExport, type StateLayout } from './rewrite.ts'
+
+/** Granularity of runs: a page of the host's memory, so that untouched ones stay uncommitted in forks. */
+export const RUN_BLOCK = 4_096
+/** Bytes of a wasm page. */
+export const PAGE_BYTES = 65_536
+
+/** Bytes of memory that are not all zero. Runs are sorted, do not overlap and lie within the state's pages. */
+export type Run = { offset: number; bytes: Uint8Array }
+export type GlobalValue = { type: 'i32' | 'f32' | 'f64'; value: number } | { type: 'i64'; value: bigint }
+
+/** The state of a guest between two calls: never of one that is suspended. */
+export type State = {
+  /** Memory size, in pages of 64 KiB. */
+  pages: number
+  runs: readonly Run[]
+  /** Of every mutable global, in the order of the parts and of their layouts. */
+  globals: readonly GlobalValue[]
+  /** Slots of every table, in the same order. */
+  tableSizes: readonly number[]
+}
+
+/** One instance of a guest (the interpreter, a bridge beside it) with where its state lies. */
+export type StatePart = { exports: WebAssembly.Exports; layout: StateLayout }
+
+/**
+ * How much an instance may keep. Zeroing costs about 0.1 ms a MiB at every reset, so where a fork is cheaper than
+ * zeroing what the last tenant grew, the instance is better discarded.
+ */
+export type ResetBudget = { memoryBytes: number }
+
+/** The state of one live guest: see `bindState`. */
+export interface BoundState {
+  /**
+   * Copies the state. Only between calls.
+   * @throws TokaError TOKA_ENGINE_LOAD when the guest changed a table: functions cannot be saved
+   */
+  capture(): State
+  /**
+   * Brings a new instance to a state, before anything ran in it.
+   * @throws TokaError TOKA_IMAGE_INVALID when the state does not fit the guest
+   */
+  restore(state: State): void
+  /**
+   * Wipes the guest back to a state and takes its fuel. Only when no call of it is under way or suspended.
+   * @returns false when it must be discarded: memory grew past the budget, or a table is not as it was at `bindState`
+   */
+  reset(state: State, budget: ResetBudget): boolean
+}
+
+type Cell = { type: ValueType; global: WebAssembly.Global }
+type TableRecord = { table: WebAssembly.Table; size: number; slots: unknown[] | undefined }
+
+function member<Kind>(exports: WebAssembly.Exports, name: string, kind: new (...args: never[]) => Kind): Kind {
+  const found = exports[name]
+  if (found instanceof kind) return found
+  throw new TokaError('TOKA_IMAGE_INVALID', `the guest exports no ${kind.name.toLowerCase()} "${name}"`)
+}
+
+/** Slots are recorded only where the guest's own code can write them: reading one takes 50 ns, and a table has hundreds. */
+function recordTable(table: WebAssembly.Table, written: boolean): TableRecord {
+  const size = table.length
+  return { table, size, slots: written ? Array.from({ length: size }, (_, slot) => table.get(slot)) : undefined }
+}
+
+function isUnchanged({ table, size, slots }: TableRecord): boolean {
+  if (table.length !== size) return false
+  return slots === undefined || slots.every((value, slot) => table.get(slot) === value)
+}
+
+class Guest implements BoundState {
+  readonly #memory: WebAssembly.Memory | undefined
+  readonly #blank: boolean
+  readonly #cells: Cell[] = []
+  readonly #tables: TableRecord[] = []
+  readonly #fuel: WebAssembly.Global[] = []
+  #bytes = new Uint8Array(0)
+  #fresh = true
+
+  constructor(parts: readonly StatePart[]) {
+    let memory: WebAssembly.Memory | undefined
+    let blank = true
+    for (const { exports, layout } of parts) {
+      if (layout.memory !== undefined) {
+        const own = member(exports, layout.memory, WebAssembly.Memory)
+        if (memory && memory !== own) throw new TokaError('TOKA_INTERNAL', 'the parts of a guest have several memories')
+        memory = own
+      }
+      blank &&= layout.blank
+      for (const { index, type } of layout.globals) {
+        this.#cells.push({ type, global: member(exports, `__g${index}`, WebAssembly.Global) })
+      }
+      for (const { index, written } of layout.tables) {
+        this.#tables.push(recordTable(member(exports, `__t${index}`, WebAssembly.Table), written))
+      }
+      if (layout.fuel) this.#fuel.push(member(exports, AddedExport.fuel, WebAssembly.Global))
+    }
+    this.#memory = memory
+    this.#blank = blank
+  }
+
+  capture(): State {
+    if (!this.#tables.every(isUnchanged)) {
+      throw new TokaError('TOKA_ENGINE_LOAD', 'the guest changed its tables while it ran: such a state cannot be saved')
+    }
+    const memory = this.#view()
+    return {
+      pages: memory.length / PAGE_BYTES,
+      runs: findRuns(memory),
+      globals: this.#cells.map(({ type, global }) => ({ type, value: global.value }) as GlobalValue),
+      tableSizes: this.#tables.map(({ size }) => size),
+    }
+  }
+
+  restore(state: State): void {
+    if (!this.#fresh) throw new TokaError('TOKA_INTERNAL', 'a guest can be restored once: reset it instead')
+    this.#fresh = false
+    this.#checkFit(state)
+    this.#growTo(state.pages)
+    const memory = this.#view()
+    if (this.#blank) for (const { offset, bytes } of state.runs) memory.set(bytes, offset)
+    else overwrite(memory, state.runs)
+    this.#setGlobals(state)
+  }
+
+  reset(state: State, budget: ResetBudget): boolean {
+    this.#fresh = false
+    const memory = this.#view()
+    if (memory.length > budget.memoryBytes || memory.length < state.pages * PAGE_BYTES) return false
+    if (!this.#tables.every(isUnchanged)) return false
+    overwrite(memory, state.runs)
+    this.#setGlobals(state)
+    return true
+  }
+
+  #checkFit({ globals, tableSizes, runs, pages }: State): void {
+    const fits =
+      globals.length === this.#cells.length &&
+      this.#cells.every(({ type }, at) => globals[at]?.type === type) &&
+      tableSizes.length === this.#tables.length &&
+      this.#tables.every(({ size }, at) => tableSizes[at] === size) &&
+      runs.every(({ offset, bytes }) => offset + bytes.length <= pages * PAGE_BYTES)
+    if (!fits) throw new TokaError('TOKA_IMAGE_INVALID', 'the saved state does not fit the guest: other globals or tables')
+  }
+
+  #growTo(pages: number): void {
+    const missing = pages - this.#view().length / PAGE_BYTES
+    if (missing <= 0) return
+    try {
+      this.#memory?.grow(missing)
+    } catch (cause) {
+      throw new TokaError('TOKA_IMAGE_INVALID', `the saved state needs ${pages} pages of memory`, { cause })
+    }
+  }
+
+  /** Fuel is never part of a state: a guest without a slice asks at once. */
+  #setGlobals({ globals }: State): void {
+    for (let at = 0; at < this.#cells.length; at++) (this.#cells[at] as Cell).global.value = globals[at]?.value
+    for (const fuel of this.#fuel) fuel.value = 0n
+  }
+
+  /** A view of the memory of the moment: growing detaches the one before. */
+  #view(): Uint8Array {
+    const buffer = this.#memory?.buffer
+    if (buffer && this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer)
+    return this.#bytes
+  }
+}
+
+/** Makes `memory` zero but for the runs. */
+function overwrite(memory: Uint8Array, runs: readonly Run[]): void {
+  let end = 0
+  for (const { offset, bytes } of runs) {
+    if (offset > end) memory.fill(0, end, offset)
+    memory.set(bytes, offset)
+    end = offset + bytes.length
+  }
+  if (memory.length > end) memory.fill(0, end)
+}
+
+function findRuns(memory: Uint8Array): Run[] {
+  const words = new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4)
+  const wordsPerBlock = RUN_BLOCK / 4
+  const isZero = (block: number) => {
+    for (let at = block * wordsPerBlock, end = at + wordsPerBlock; at < end; at++) if (words[at] !== 0) return false
+    return true
+  }
+  const runs: Run[] = []
+  const blocks = memory.length / RUN_BLOCK
+  for (let block = 0; block < blocks; block++) {
+    if (isZero(block)) continue
+    const first = block
+    while (block + 1 < blocks && !isZero(block + 1)) block++
+    runs.push({ offset: first * RUN_BLOCK, bytes: memory.slice(first * RUN_BLOCK, (block + 1) * RUN_BLOCK) })
+  }
+  return runs
+}
+
+/**
+ * Binds to the state of a guest. Call it when all parts are linked and tables are filled, before anything runs:
+ * tables must be like that again at every reset.
+ * @param parts the instances that make up the guest, rewritten with `exportState`; one memory among them
+ */
+export function bindState(parts: readonly StatePart[]): BoundState {
+  return new Guest(parts)
+}

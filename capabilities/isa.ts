@@ -156,6 +156,9 @@ export const Dfa = {
   TABLE: 296,
 } as const
 
+/** Pages of 64 KiB of the ledger's memory: 16 are 131,072 cells, some 30,000 accounts with quotas. */
+export const LEDGER_PAGES = 16
+
 const ENTRY_BYTES = 24
 const RESERVATION_BYTES = 32 + Bound.ENTRIES * ENTRY_BYTES
 const HANDLE_SIDE_BYTES = 16 + Bound.ENTRIES * 4

@@ -1,16 +1,14 @@
 /** Compiles the ledger twice, over shared and over private memory, and embeds both. */
 import { writeFile } from 'node:fs/promises'
+import { LEDGER_PAGES } from '../../capabilities/isa.ts'
 import { compileGuest } from '../compile.ts'
-
-/** 64 KiB pages of the ledger's memory: 16 pages are 131,072 cells, some 20,000 accounts with quotas. */
-const PAGES = 16
 
 const source = new URL('ledger.ts', import.meta.url)
 
 async function compile(name: string, atomic: boolean, flags: readonly string[]): Promise<void> {
   const constants = `// How the ledger is compiled, generated.\nexport const ATOMIC = ${atomic}\n`
   await writeFile(new URL('memory.generated.ts', import.meta.url), constants)
-  const memory = ['--importMemory', '--noExportMemory', '--initialMemory', `${PAGES}`, '--maximumMemory', `${PAGES}`]
+  const memory = ['--importMemory', '--noExportMemory', '--initialMemory', `${LEDGER_PAGES}`, '--maximumMemory', `${LEDGER_PAGES}`]
   await compileGuest(source, name, [...memory, ...flags])
 }
 

@@ -1,0 +1,105 @@
+/** Instructions and constants in, the bytes of a program out. */
+import { GrantError } from './grant-error.ts'
+import { Bound, INSTRUCTION_BYTES, Opcode, type OpcodeName } from './isa.ts'
+
+/** A cell that a program charges, with what it holds at the start. */
+export type CellPlan = { kind: 'calls' | 'bytes' | 'rate'; initial: number }
+
+/** A compiled policy. It names cells by their index in `cells`; an account of the ledger says which cells those are. */
+export type Program = {
+  code: Uint8Array
+  pool: Uint8Array
+  cells: readonly CellPlan[]
+}
+
+/** What an instruction is given: `a`, the immediate, and for tests where to go on when they fail. */
+type Instruction = { opcode: number; a: number; immediate: number; target: number | undefined }
+
+/** Builds programs whose jumps lead to the ends of alternatives. */
+export class Assembler {
+  readonly #instructions: Instruction[] = []
+  readonly #pool: Uint8Array[] = []
+  readonly #cells: CellPlan[] = []
+  #poolBytes = 0
+  #alternative = 0
+
+  /** Begins an alternative: until `end`, a test that fails goes on behind it. */
+  begin(): void {
+    this.#alternative = this.#instructions.length
+  }
+
+  end(): void {
+    const behind = this.#instructions.length
+    for (const instruction of this.#instructions.slice(this.#alternative)) {
+      if (instruction.target === -1) instruction.target = behind
+    }
+  }
+
+  emit(opcode: OpcodeName, a = 0, immediate = 0): void {
+    const jumps = opcode !== 'RET' && opcode !== 'COMMIT'
+    this.#instructions.push({ opcode: Opcode[opcode], a, immediate, target: jumps ? -1 : undefined })
+  }
+
+  cell(plan: CellPlan): number {
+    return this.#cells.push(plan) - 1
+  }
+
+  /** Puts a constant into the pool, 8-aligned, and answers its offset. */
+  constant(bytes: Uint8Array): number {
+    const offset = this.#poolBytes
+    const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8)
+    padded.set(bytes)
+    this.#pool.push(padded)
+    this.#poolBytes += padded.length
+    return offset
+  }
+
+  integers(...values: readonly (number | bigint)[]): number {
+    return this.constant(new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer))
+  }
+
+  /** A sorted set of blobs for IN. */
+  blobs(blobs: readonly Uint8Array[]): number {
+    const sorted = [...blobs].sort(compareBytes)
+    const header = new Uint32Array(2 + sorted.length * 2)
+    header[0] = sorted.length
+    sorted.forEach((blob, index) => {
+      header[2 + index * 2] = this.constant(blob)
+      header[3 + index * 2] = blob.length
+    })
+    return this.constant(new Uint8Array(header.buffer))
+  }
+
+  /** @throws GrantError when the program passes the bounds of the CVM */
+  finish(): Program {
+    if (this.#instructions.length > Bound.INSTRUCTIONS || this.#poolBytes > Bound.POOL_BYTES || this.#cells.length > Bound.CELLS) {
+      throw new GrantError('the grants compile to a program that is too large: merge patterns or use fewer grants')
+    }
+    const code = new Uint8Array(this.#instructions.length * INSTRUCTION_BYTES)
+    const view = new DataView(code.buffer)
+    this.#instructions.forEach(({ opcode, a, immediate, target }, index) => {
+      const at = index * INSTRUCTION_BYTES
+      code[at] = opcode
+      code[at + 1] = a
+      view.setUint16(at + 2, target ?? 0, true)
+      view.setUint32(at + 4, immediate, true)
+    })
+    const pool = new Uint8Array(this.#poolBytes)
+    let offset = 0
+    for (const bytes of this.#pool) {
+      pool.set(bytes, offset)
+      offset += bytes.length
+    }
+    return { code, pool, cells: this.#cells }
+  }
+}
+
+/** Order of byte strings, shorter first when one begins the other. */
+export function compareBytes(left: Uint8Array, right: Uint8Array): number {
+  const shared = Math.min(left.length, right.length)
+  for (let index = 0; index < shared; index++) {
+    const difference = left[index]! - right[index]!
+    if (difference !== 0) return difference
+  }
+  return left.length - right.length
+}

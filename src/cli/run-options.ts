@@ -1,5 +1,5 @@
 /** The arguments of `toka run` in, one checked plan out: nothing is read or run yet. */
-import { type GrantInput, type Language, type Limits, parseRule, TokaError } from '../index.ts'
+import { type GrantInput, type Language, type Limits, parseRule } from '../index.ts'
 import { type FlagKind, type Flags, parseFlags } from './flags.ts'
 import { parseCount, parseDuration, parseSize } from './quantities.ts'
 import { closest, UsageError } from './usage-error.ts'
@@ -121,8 +121,7 @@ function parseAllow(text: string): GrantInput {
   try {
     return parseRule(text)
   } catch (error) {
-    if (error instanceof TokaError) throw new UsageError(`--allow ${JSON.stringify(text)}: ${error.message}`)
-    throw error
+    throw new UsageError(`--allow: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -139,7 +138,8 @@ function parseMount(text: string): { mount: RunPlan['mounts'][number]; grants: G
   const trimmed = at.length > 1 ? at.replace(/\/+$/, '') : at
   // Without a mode the grants alone decide, so the mount itself refuses nothing.
   const mount = { at: trimmed, from, mode: mode ?? ('rw' as const) }
-  const paths = [trimmed === '/' ? '/**' : `${trimmed}/**`]
+  // A grant's path is a pattern: what is special in it stands for itself in brackets.
+  const paths = [trimmed === '/' ? '/**' : `${trimmed.replace(/[*?[{}]/g, '[$&]')}/**`]
   const actions = mode === 'rw' ? (['read', 'write'] as const) : (['read'] as const)
   return { mount, grants: mode === undefined ? [] : [{ resource: 'fs', actions: [...actions], paths }] }
 }

@@ -1,0 +1,38 @@
+/** How a run or an error ends the command: one table of exit codes. */
+import { type RunResult, TokaError, type TokaErrorCode } from '../index.ts'
+import { OutFileError } from './out-files.ts'
+import { UsageError } from './usage-error.ts'
+
+/** EX_USAGE and EX_SOFTWARE of sysexits.h; 124 as timeout(1); 130 as a shell after SIGINT. */
+export const ExitCode = { good: 0, failed: 1, usage: 64, fault: 70, limit: 124, cancelled: 130 } as const
+
+/** What the caller got wrong: usage. Every other code of a thrown error is a fault of ours or of the installation. */
+const CALLERS_MISTAKES: ReadonlySet<TokaErrorCode> = new Set<TokaErrorCode>([
+  'TOKA_REQUEST_INVALID',
+  'TOKA_REQUEST_LANGUAGE',
+  'TOKA_GRANT_INVALID',
+  'TOKA_MOUNT_MISSING',
+  'TOKA_MOUNT_UNSUPPORTED',
+  'TOKA_TOOL_INVALID',
+  'TOKA_VALUE_UNSUPPORTED',
+  'TOKA_VALUE_SIZE',
+])
+
+/** The guest's own code where it ended by itself, else why it did not. */
+export function exitCodeOf(result: RunResult): number {
+  if (result.error?.code === 'TOKA_INTERNAL') return ExitCode.fault
+  if (result.status === 'limit') return ExitCode.limit
+  if (result.status === 'cancelled') return ExitCode.cancelled
+  if (result.status === 'interrupted') return ExitCode.fault
+  return result.exitCode
+}
+
+/** The message and code of an error that was thrown instead of a result. */
+export function describeThrown(error: unknown): { exitCode: number; message: string } {
+  if (error instanceof UsageError || error instanceof OutFileError) return { exitCode: ExitCode.usage, message: error.message }
+  if (error instanceof TokaError) {
+    return { exitCode: CALLERS_MISTAKES.has(error.code) ? ExitCode.usage : ExitCode.fault, message: `${error.message} (${error.code})` }
+  }
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { exitCode: ExitCode.fault, message: `a fault of toka's own: ${message}` }
+}

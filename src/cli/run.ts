@@ -1,0 +1,85 @@
+/** `toka run`: a plan is loaded, run in a sandbox of its own, and its result shown. */
+import { createToka, type RunRequest, type RunResult, type TraceEvent } from '../index.ts'
+import { ExitCode, exitCodeOf } from './exit-codes.ts'
+import { RUN_HELP } from './help.ts'
+import { writeOutFiles } from './out-files.ts'
+import { resultToJson, valueToJson } from './result-json.ts'
+import { parseRunOptions, type RunPlan } from './run-options.ts'
+import { loadRequest } from './run-request.ts'
+import { summarise, traceLine } from './summary.ts'
+import { TerminalFilter, visible } from './terminal-text.ts'
+import { type Paint, paintFor, type Terminal } from './terminal.ts'
+import { UsageError } from './usage-error.ts'
+
+/**
+ * @param argv what follows `toka run`
+ * @returns the exit code
+ * @throws UsageError, TokaError
+ */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const plan = parseRunOptions(argv)
+  if (plan === 'help') {
+    terminal.stdout.write(RUN_HELP)
+    return ExitCode.good
+  }
+  if (plan.out !== undefined && plan.mounts.some(({ at }) => at === '/out' || at.startsWith('/out/'))) {
+    throw new UsageError('--out hands back files of the sandbox\'s own /out: it cannot go with a --mount there')
+  }
+  const paint = paintFor(terminal.stderr, terminal.environment)
+  const request = await loadRequest(plan, terminal.stdin)
+  const screen = new Screen(terminal)
+  const result = await runOnce({
+    ...request,
+    signal: terminal.signal,
+    ...(plan.json ? {} : { onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => screen.write(stream, bytes) }),
+    ...(plan.trace ? { onTrace: (event: TraceEvent) => terminal.stderr.write(`${traceLine(event, paint)}\n`) } : {}),
+  })
+  screen.end()
+  if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
+  if (plan.json) terminal.stdout.write(`${resultToJson(result)}\n`)
+  else show(plan, result, terminal, paint)
+  return exitCodeOf(result)
+}
+
+async function runOnce(request: RunRequest): Promise<RunResult> {
+  const toka = await createToka()
+  try {
+    return await toka.run(request)
+  } finally {
+    await toka.dispose()
+  }
+}
+
+function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): void {
+  if (result.value !== undefined && result.usage.outputBytes === 0) terminal.stdout.write(`${valueText(result.value, terminal)}\n`)
+  for (const line of summarise(plan.file, result, paint)) terminal.stderr.write(`${line}\n`)
+}
+
+/** Text as it is, everything else as JSON. On a terminal a guest's text has no control of it. */
+function valueText(value: unknown, terminal: Terminal): string {
+  const text = typeof value === 'string' ? value : valueToJson(value)
+  return terminal.stdout.isTTY ? visible(text, true) : text
+}
+
+/** What the guest prints, as it comes: unchanged into files and pipes, without terminal control on a terminal. */
+class Screen {
+  readonly #terminal: Terminal
+  readonly #filters = { stdout: new TerminalFilter(), stderr: new TerminalFilter() }
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
+  }
+
+  write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+    const target = this.#terminal[stream]
+    // The library may use its buffer again once this call has returned.
+    target.write(target.isTTY ? this.#filters[stream].push(bytes) : bytes.slice())
+  }
+
+  end(): void {
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const rest = this.#filters[stream].end()
+      if (rest.length > 0) this.#terminal[stream].write(rest)
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** A result that is not simply good in, a few lines for a person on stderr out: what failed, where, and what would allow it. */
+import type { Denial, RunResult, TraceEvent } from '../index.ts'
+import { formatDuration, formatSize } from './quantities.ts'
+import { visible } from './terminal-text.ts'
+import type { Paint } from './terminal.ts'
+
+/** Lines of a guest's stack that are shown. */
+const STACK_LINES = 10
+
+/** The options that change a limit, by the code of the error. */
+const LIMIT_HINTS: Readonly<Record<string, string>> = {
+  TOKA_LIMIT_TIME: 'raise it with --timeout',
+  TOKA_LIMIT_FUEL: 'raise it with --fuel',
+  TOKA_LIMIT_MEMORY: 'raise it with --memory',
+}
+
+/**
+ * @returns lines without line ends, none when all went well
+ */
+export function summarise(name: string, result: RunResult, paint: Paint): string[] {
+  return [...endingLines(name, result, paint), ...truncationLines(result, paint), ...denialLines(result.denials, paint)]
+}
+
+const say = (paint: Paint, text: string): string => `${paint('dim', 'toka:')} ${text}`
+
+function endingLines(name: string, result: RunResult, paint: Paint): string[] {
+  const { status, error } = result
+  if (status === 'completed' || !error) return []
+  const word = status === 'limit' ? 'stopped' : status
+  const hint = LIMIT_HINTS[error.code]
+  const first = `${paint('bold', visible(name))} ${paint('red', word)}: ${visible(error.message)}${hint ? ` - ${hint}` : ''}`
+  const after = status === 'limit' ? [say(paint, `after ${formatDuration(result.usage.wallMs)}, ${result.usage.fuel.toLocaleString('en')} units of fuel, ${formatSize(result.usage.memoryBytes)}`)] : []
+  return [say(paint, first), ...stackLines(error.guestStack), ...after]
+}
+
+function stackLines(stack: string | undefined): string[] {
+  if (!stack) return []
+  const lines = visible(stack, true).split('\n').filter((line) => line.trim() !== '')
+  const shown = lines.slice(0, STACK_LINES).map((line) => `      ${line.trim()}`)
+  return lines.length > STACK_LINES ? [...shown, `      … ${lines.length - STACK_LINES} more`] : shown
+}
+
+function truncationLines(result: RunResult, paint: Paint): string[] {
+  return (['stdout', 'stderr'] as const)
+    .filter((stream) => result.truncated[stream])
+    .map((stream) => say(paint, `${stream} was cut: raise the limit with --output`))
+}
+
+/** One line a denial; the same denial again is counted. */
+export function denialLines(denials: readonly Denial[], paint: Paint): string[] {
+  const counts = new Map<string, number>()
+  for (const denial of denials) {
+    const line = denialText(denial, paint)
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+  }
+  return [...counts].map(([line, count]) => say(paint, count === 1 ? line : `${line} (${count} times)`))
+}
+
+/** `fs.read /data/x denied: add --allow 'fs.read=/data/**'` */
+function denialText(denial: Denial, paint: Paint): string {
+  const what = `${denial.operation} ${visible(denial.resource)} ${paint('yellow', 'denied')}`
+  return `${what}: add ${paint('cyan', visible(denial.allow))}`
+}
+
+/** One line of `--trace`. */
+export function traceLine(event: TraceEvent, paint: Paint): string {
+  const verdict = event.verdict === 'allowed' ? paint('green', 'allowed') : paint('yellow', 'denied ')
+  const reason = event.reason ? `  ${visible(event.reason)}` : ''
+  return `${paint('dim', 'trace:')} ${verdict}  ${event.operation} ${visible(event.resource)}  ${event.microseconds.toFixed(1)} µs${reason}`
+}

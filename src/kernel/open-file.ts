@@ -8,7 +8,7 @@ import { then } from './steps.ts'
 /** Lengths and offsets in bytes, checked by the caller; offset -1 means the descriptor's own position, which moves. */
 export interface OpenFile {
   read(length: number, offset: number): MaybePromise<Uint8Array>
-  write(bytes: Uint8Array): MaybePromise<number>
+  write(bytes: Uint8Array, offset?: number): MaybePromise<number>
   stat(): MaybePromise<FileStat>
   truncate(size: number): MaybePromise<void>
   sync(): MaybePromise<void>
@@ -35,8 +35,9 @@ export class PrivateFile implements OpenFile {
     return bytes
   }
 
-  write(bytes: Uint8Array): number {
+  write(bytes: Uint8Array, offset = -1): number {
     if (!this.#intent.write) throw errno('EBADF')
+    if (offset >= 0) return this.#files.write(this.#node, offset, bytes)
     if (this.#intent.append) this.#position = this.#node.size
     const written = this.#files.write(this.#node, this.#position, bytes)
     this.#position += written

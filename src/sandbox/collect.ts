@@ -1,28 +1,40 @@
 /** Globs of files to hand back, over the files that a run created or changed. */
-import { compileGlobs } from '../../capabilities/glob.ts'
+import { buildDfa, type Dfa } from '../../capabilities/dfa.ts'
+import { parseGlob } from '../../capabilities/glob.ts'
 import { TokaError } from '../errors.ts'
 import type { FileTree } from '../kernel/files.ts'
 
-/** A glob of `collect`, compiled as grants' globs are: one meaning of `**` everywhere. */
 export type Collector = (files: FileTree) => Record<string, Uint8Array>
 
 const utf8 = new TextEncoder()
 
-/** @throws TokaError TOKA_REQUEST_INVALID naming the glob */
+function compile(globs: readonly string[]): Dfa {
+  try {
+    const dfa = buildDfa(globs.map(parseGlob))
+    if (dfa) return dfa
+  } catch (error) {
+    throw new TokaError('TOKA_REQUEST_INVALID', `collect: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  throw new TokaError('TOKA_REQUEST_INVALID', 'collect: these patterns together are too complex')
+}
+
+function accepts({ start, accepting, classes, table }: Dfa, path: string): boolean {
+  let state = start
+  for (const byte of utf8.encode(path)) state = table[state]?.[classes[byte] ?? 0] ?? 0
+  return accepting[state] === true
+}
+
+/**
+ * Compiles the globs of `collect`, in the language of grants' paths: one meaning of `**` everywhere.
+ * @throws TokaError TOKA_REQUEST_INVALID naming the glob
+ */
 export function compileCollector(globs: readonly string[] | undefined): Collector {
   if (!globs || globs.length === 0) return () => ({})
-  let matches: (path: Uint8Array) => boolean
-  try {
-    matches = compileGlobs(globs)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new TokaError('TOKA_REQUEST_INVALID', `collect: ${reason}`)
-  }
+  const dfa = compile(globs)
   return (files) => {
     const collected: Record<string, Uint8Array> = {}
     for (const { path } of files.changedFiles()) {
-      if (!matches(utf8.encode(path))) continue
-      const bytes = files.get(path)
+      const bytes = accepts(dfa, path) ? files.get(path) : undefined
       if (bytes) Object.defineProperty(collected, path, { value: bytes, enumerable: true, writable: true, configurable: true })
     }
     return collected

@@ -5,7 +5,7 @@ import { type Leash, type StopReason, Verdict } from '../engine.ts'
  * Units of fuel between two questions. A unit is a loop head of the interpreter: at 4-8 ns each a slice is under
  * half a millisecond, which bounds the overshoot of a deadline.
  */
-const SLICE = 50_000
+const SLICE = 20_000
 /** Longest time that a guest keeps the thread where it can be suspended, in milliseconds. */
 const TURN_MS = 2
 

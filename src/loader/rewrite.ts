@@ -2,13 +2,13 @@
 import { type CodeFacts, rewriteCode } from './code.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
 import { fuelCheck, fuelGlobal, fuelTable } from './fuel.ts'
-import { isReference, type ValueType } from './opcodes.ts'
+import { AddedExport, type StateLayout, readLayout } from './layout.ts'
 import { Reader, refuseModule } from './reader.ts'
 import { ExternKind, type ModuleShape, SECTION_ORDER, SectionId, readShape } from './sections.ts'
 import { PREAMBLE, Writer } from './writer.ts'
 
-/** Names of the exports that the rewriter adds. `__g<i>` and `__t<i>` carry the index of a global or table. */
-export const AddedExport = { fuel: '__fuel', callout: '__callout', start: '__start', memory: 'memory' } as const
+export type { StateLayout } from './layout.ts'
+
 const RESERVED = /^__(?:fuel|callout|start|g\d+|t\d+)$/
 
 /** Pages of 64 KiB in 32-bit memory. */
@@ -31,19 +31,6 @@ export type RewriteOptions = {
   keepExports?: Iterable<string>
   /** Drop the data segments, for instances whose memory is restored from an image. */
   stripData?: boolean
-}
-
-/** Where a guest's state lies, by the exports of the rewritten module. */
-export type StateLayout = {
-  /** Export name of the memory. */
-  memory: string | undefined
-  /** Mutable globals, exported as `__g<index>`. */
-  globals: readonly { index: number; type: ValueType }[]
-  /** Tables, exported as `__t<index>`; `written` when the module's own code can change one. */
-  tables: readonly { index: number; written: boolean }[]
-  fuel: boolean
-  /** Whether the memory of a new instance is all zero: its own, and no data segments. */
-  blank: boolean
 }
 
 export type RewriteMeta = {
@@ -71,15 +58,14 @@ export function rewriteModule(
   const shape = readShape(bytes)
   if (!WebAssembly.validate(bytes)) throw refuseModule('it is not valid WebAssembly')
   const plan: Plan = { bytes, shape, options, ...rewriteBodies(bytes, shape, options) }
-  checkStripping(plan)
-  const layout = options.exportState ? layOut(plan) : undefined
-  const rewritten = writeModule(plan, layout)
+  checkSegments(plan)
+  const rewritten = writeModule(plan)
   if (!WebAssembly.validate(rewritten)) throw refuseModule('it is not valid any more after rewriting')
   return {
     bytes: rewritten,
     meta: {
       description: describeShape(shape),
-      layout,
+      layout: options.exportState ? readLayout(rewritten, plan.facts.writtenTables) : undefined,
       loopHeads: plan.facts.loopHeads,
       start: shape.start !== undefined,
       dataStripped: options.stripData === true,
@@ -97,29 +83,13 @@ function rewriteBodies(bytes: Uint8Array, shape: ModuleShape, options: RewriteOp
   return { facts, code: body }
 }
 
-/** A dropped data segment reads as empty, so code that names one would behave differently. */
-function checkStripping({ options, facts }: Plan): void {
+/** A stripped data segment would read as empty, so code that names one would behave differently. */
+function checkSegments({ options, facts }: Plan): void {
+  if (options.exportState && facts.dropsSegments) {
+    throw refuseModule('its code drops segments, which is state that cannot be saved')
+  }
   if (options.stripData && facts.usesDataSegments) {
     throw refuseModule('its code uses data segments (memory.init or data.drop), so they cannot be stripped')
-  }
-}
-
-function layOut({ shape, options, facts }: Plan): StateLayout {
-  if (facts.dropsSegments) throw refuseModule('its code drops segments, which is state that cannot be read')
-  const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable ? [{ index, type }] : []))
-  for (const { index, type } of globals) {
-    if (isReference(type) || type === 'v128') throw refuseModule(`global ${index} is a mutable ${type}: it cannot be saved`)
-  }
-  shape.tables.forEach(({ element }, index) => {
-    if (element === 'exnref') throw refuseModule(`table ${index} holds exceptions: it cannot be saved`)
-  })
-  const exported = keptExports(shape, options).find(({ kind }) => kind === ExternKind.memory)?.name
-  return {
-    memory: shape.memories.length > 0 ? (exported ?? AddedExport.memory) : undefined,
-    globals,
-    tables: shape.tables.map((_, index) => ({ index, written: facts.writtenTables.has(index) })),
-    fuel: options.fuel === true,
-    blank: shape.importedMemories === 0 && (options.stripData === true || shape.dataSegments === 0),
   }
 }
 
@@ -134,24 +104,26 @@ function keptExports(shape: ModuleShape, { keepExports }: RewriteOptions): Modul
   return kept
 }
 
-function addedExports(shape: ModuleShape, { fuel }: RewriteOptions, layout: StateLayout | undefined): Added[] {
+function addedExports(shape: ModuleShape, { fuel, exportState }: RewriteOptions): Added[] {
   const added: Added[] = []
   if (fuel) {
     added.push({ kind: ExternKind.global, name: AddedExport.fuel, index: shape.globals.length })
     added.push({ kind: ExternKind.table, name: AddedExport.callout, index: shape.tables.length })
   }
   if (shape.start !== undefined) added.push({ kind: ExternKind.function, name: AddedExport.start, index: shape.start })
-  if (!layout) return added
-  for (const { index } of layout.globals) added.push({ kind: ExternKind.global, name: `__g${index}`, index })
-  for (const { index } of layout.tables) added.push({ kind: ExternKind.table, name: `__t${index}`, index })
+  if (!exportState) return added
+  shape.globals.forEach(({ mutable }, index) => {
+    if (mutable) added.push({ kind: ExternKind.global, name: `__g${index}`, index })
+  })
+  shape.tables.forEach((_, index) => added.push({ kind: ExternKind.table, name: `__t${index}`, index }))
   const exported = shape.exports.some(({ kind }) => kind === ExternKind.memory)
-  if (layout.memory && !exported) added.push({ kind: ExternKind.memory, name: layout.memory, index: 0 })
+  if (shape.memories.length > 0 && !exported) added.push({ kind: ExternKind.memory, name: AddedExport.memory, index: 0 })
   return added
 }
 
-function writeExports({ bytes, shape, options }: Plan, layout: StateLayout | undefined): Writer {
+function writeExports({ bytes, shape, options }: Plan): Writer {
   const kept = keptExports(shape, options)
-  const added = addedExports(shape, options, layout)
+  const added = addedExports(shape, options)
   const body = new Writer().u32(kept.length + added.length)
   for (const { start, end } of kept) body.copy(bytes, start, end)
   for (const { name, kind, index } of added) body.name(name).byte(kind).u32(index)
@@ -184,7 +156,7 @@ function withAppended({ bytes, shape }: Plan, id: number, item: ArrayLike<number
 }
 
 /** The new body of a section; `undefined` leaves it as it is, `null` drops it. */
-function newSection(plan: Plan, id: number, layout: StateLayout | undefined): Writer | undefined | null {
+function newSection(plan: Plan, id: number): Writer | undefined | null {
   const { fuel, stripData } = plan.options
   switch (id) {
     case SectionId.type:
@@ -196,7 +168,7 @@ function newSection(plan: Plan, id: number, layout: StateLayout | undefined): Wr
     case SectionId.memory:
       return writeMemory(plan)
     case SectionId.export:
-      return writeExports(plan, layout)
+      return writeExports(plan)
     case SectionId.start:
       return null
     case SectionId.code:
@@ -209,10 +181,10 @@ function newSection(plan: Plan, id: number, layout: StateLayout | undefined): Wr
   }
 }
 
-function writeModule(plan: Plan, layout: StateLayout | undefined): Uint8Array<ArrayBuffer> {
+function writeModule(plan: Plan): Uint8Array<ArrayBuffer> {
   const out = new Writer(plan.bytes.length + (plan.code?.length ?? 0) + 4096).raw(PREAMBLE)
   for (const id of SECTION_ORDER) {
-    const section = newSection(plan, id, layout)
+    const section = newSection(plan, id)
     const old = plan.shape.sections.get(id)
     if (section) out.section(id, section)
     else if (section === undefined && old) out.byte(id).u32(old.end - old.start).copy(plan.bytes, old.start, old.end)

@@ -1,7 +1,7 @@
 /** A live guest's memory, globals and tables in, a sparse copy out, and back: what forks start from and resets return to. */
 import { TokaError } from '../errors.ts'
+import { AddedExport, type StateLayout } from './layout.ts'
 import type { ValueType } from './opcodes.ts'
-import { AddedExport, type StateLayout } from './rewrite.ts'
 
 /** Granularity of runs: a page of the host's memory, so that untouched ones stay uncommitted in forks. */
 export const RUN_BLOCK = 4_096

@@ -1,0 +1,145 @@
+/** An engine's start state in, a named image out; images to bytes and back, checked in full. */
+import { TokaError } from '../errors.ts'
+import { architectureClass } from './architecture.ts'
+import { HASH_BYTES, sha256, toHex } from './hash.ts'
+import { type ImageContent, LOADER_VERSION, readContent, writeContent } from './image-format.ts'
+import { readLayout, type StateLayout } from './layout.ts'
+
+export { LOADER_VERSION } from './image-format.ts'
+
+/** What an engine makes an image of. */
+export type ImageParts = {
+  engine: string
+  engineVersion: string
+  /** SHA-256 over everything that the engine is made of, in hexadecimal: its wasm, what it links, its prelude. */
+  engineHash: string
+  /** The rewritten module that forks are made from. */
+  moduleBytes: Uint8Array<ArrayBuffer>
+  layout: StateLayout
+  state: ImageContent['state']
+  /** The encoded tree of the image's files. */
+  files?: Uint8Array
+}
+
+/** An immutable start state. */
+export type Image = ImageParts & {
+  loaderVersion: number
+  /** See `architectureClass`. */
+  architectureClass: string
+  /** Compiled once a process, never encoded. */
+  module: WebAssembly.Module
+  /** SHA-256 over all inputs, in hexadecimal. */
+  name: string
+}
+
+/** What a decoded image must be for. */
+export type ImageExpectation = Pick<ImageParts, 'engine' | 'engineVersion' | 'engineHash'>
+
+function contentOf(parts: ImageParts): ImageContent {
+  const { engine, engineVersion, engineHash, moduleBytes, layout, state, files } = parts
+  return {
+    engine,
+    engineVersion,
+    engineHash,
+    loaderVersion: LOADER_VERSION,
+    architectureClass: architectureClass(),
+    moduleBytes,
+    writtenTables: layout.tables.flatMap(({ index, written }) => (written ? [index] : [])),
+    state,
+    ...(files ? { files } : {}),
+  }
+}
+
+async function compile(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  try {
+    return await WebAssembly.compile(bytes)
+  } catch (cause) {
+    throw new TokaError('TOKA_IMAGE_INVALID', "the image's module does not compile", { cause })
+  }
+}
+
+/**
+ * Names an image and makes its module ready.
+ * @param module the compiled `moduleBytes`, when there is one
+ */
+export async function createImage(parts: ImageParts, module?: WebAssembly.Module): Promise<Image> {
+  const name = toHex(await sha256(writeContent(contentOf(parts))))
+  return {
+    ...parts,
+    loaderVersion: LOADER_VERSION,
+    architectureClass: architectureClass(),
+    module: module ?? (await compile(parts.moduleBytes)),
+    name,
+  }
+}
+
+/** An image of the same engine in another state: a snapshot of a live guest. */
+export async function deriveImage(image: Image, state: Image['state'], files = image.files): Promise<Image> {
+  const { engine, engineVersion, engineHash, moduleBytes, layout } = image
+  return createImage(
+    { engine, engineVersion, engineHash, moduleBytes, layout, state, ...(files ? { files } : {}) },
+    image.module,
+  )
+}
+
+/** The bytes of an image: its content and their SHA-256. The same image gives the same bytes. */
+export async function encodeImage(image: ImageParts): Promise<Uint8Array<ArrayBuffer>> {
+  const content = writeContent(contentOf(image))
+  const bytes = new Uint8Array(content.length + HASH_BYTES)
+  bytes.set(content)
+  bytes.set(await sha256(content), content.length)
+  return bytes
+}
+
+function invalid(reason: string): TokaError {
+  return new TokaError('TOKA_IMAGE_INVALID', `the image is refused: ${reason}`)
+}
+
+async function checkSum(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  if (bytes.length < HASH_BYTES) throw invalid('it is truncated')
+  const content = bytes.subarray(0, bytes.length - HASH_BYTES)
+  const sum = await sha256(content)
+  if (!sum.every((byte, at) => byte === bytes[content.length + at])) throw invalid('its checksum is wrong')
+  return content
+}
+
+function checkExpected(content: ImageContent, expected: ImageExpectation): void {
+  for (const key of ['engine', 'engineVersion', 'engineHash'] as const) {
+    if (content[key] !== expected[key]) throw invalid(`it was made by another engine (${key} differs)`)
+  }
+  if (content.loaderVersion !== LOADER_VERSION) throw invalid(`its loader version is ${content.loaderVersion}`)
+  if (content.architectureClass !== architectureClass()) throw invalid('it was made on another class of machine')
+}
+
+/** The layout is read from the module itself, so that an image cannot leave out a part of the state. */
+function layoutOf({ moduleBytes, writtenTables, state }: ImageContent): StateLayout {
+  let layout: StateLayout
+  try {
+    layout = readLayout(moduleBytes, new Set(writtenTables))
+  } catch (cause) {
+    throw new TokaError('TOKA_IMAGE_INVALID', 'the image is refused: its module cannot be read', { cause })
+  }
+  const { globals, tables } = layout
+  const fits =
+    globals.every(({ type }, at) => state.globals[at]?.type === type) && tables.length <= state.tableSizes.length
+  if (!fits) throw invalid('its state does not fit its module')
+  return layout
+}
+
+/**
+ * Reads an image. The checksum finds damage; it proves no origin: an image has the powers of a hostile guest and no more.
+ * @param bytes kept by the image, so not to be changed afterwards
+ * @throws TokaError TOKA_IMAGE_INVALID for damaged bytes, unknown versions, another engine, or a table that lies
+ */
+export async function decodeImage(bytes: Uint8Array<ArrayBuffer>, expected: ImageExpectation): Promise<Image> {
+  const content = await checkSum(bytes)
+  const read = readContent(content)
+  checkExpected(read, expected)
+  const { writtenTables: _, ...parts } = read
+  return {
+    ...parts,
+    layout: layoutOf(read),
+    module: await compile(read.moduleBytes),
+    name: toHex(bytes.subarray(content.length)),
+  }
+}

@@ -1,0 +1,71 @@
+/** A rewritten module in, where its state lies out. */
+import { type ValueType, isReference } from './opcodes.ts'
+import { refuseModule } from './reader.ts'
+import { ExternKind, type ExternKindCode, type ModuleShape, readShape } from './sections.ts'
+
+/** Names of the exports that the rewriter adds. `__g<i>` and `__t<i>` carry the index of a global or table. */
+export const AddedExport = { fuel: '__fuel', callout: '__callout', start: '__start', memory: 'memory' } as const
+
+/** Where a guest's state lies, by the exports of the rewritten module. */
+export type StateLayout = {
+  /** Export name of the memory. */
+  memory: string | undefined
+  /** Mutable globals, exported as `__g<index>`. */
+  globals: readonly { index: number; type: ValueType }[]
+  /** Tables, exported as `__t<index>`; `written` when the module's own code can change one. */
+  tables: readonly { index: number; written: boolean }[]
+  /** Whether there is an export `__fuel`. */
+  fuel: boolean
+  /** Whether the memory of a new instance is all zero: its own, and no data segments that fill it. */
+  blank: boolean
+}
+
+function exportedIndices(shape: ModuleShape, kind: ExternKindCode, prefix: string): Set<number> {
+  const own = shape.exports.filter((entry) => entry.kind === kind && entry.name === `${prefix}${entry.index}`)
+  return new Set(own.map(({ index }) => index))
+}
+
+function exportedAs(shape: ModuleShape, kind: ExternKindCode, name: string): number | undefined {
+  return shape.exports.find((entry) => entry.kind === kind && entry.name === name)?.index
+}
+
+/** Refuses what cannot be read from outside or put back. */
+function checkSavable(shape: ModuleShape): void {
+  shape.globals.forEach(({ type, mutable }, index) => {
+    if (mutable && (isReference(type) || type === 'v128')) {
+      throw refuseModule(`global ${index} is a mutable ${type}, which cannot be saved`)
+    }
+  })
+  shape.tables.forEach(({ element }, index) => {
+    if (element === 'exnref') throw refuseModule(`table ${index} holds exceptions, which cannot be saved`)
+  })
+}
+
+/**
+ * Reads the layout of a module that `rewriteModule` made with `exportState`.
+ * @param written tables that the module's own code can change: the one fact that lies in the code bodies
+ * @throws TokaError TOKA_ENGINE_LOAD when a part of the state is not exported
+ */
+export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): StateLayout {
+  const shape = readShape(bytes)
+  checkSavable(shape)
+  const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)
+  const callout = exportedAs(shape, ExternKind.table, AddedExport.callout)
+  const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable && index !== fuel ? [{ index, type }] : []))
+  const tables = shape.tables.flatMap((_, index) => (index === callout ? [] : [{ index, written: written.has(index) }]))
+  const memory = shape.exports.find(({ kind }) => kind === ExternKind.memory)?.name
+  const exportedGlobals = exportedIndices(shape, ExternKind.global, '__g')
+  const exportedTables = exportedIndices(shape, ExternKind.table, '__t')
+  const complete =
+    globals.every(({ index }) => exportedGlobals.has(index)) &&
+    tables.every(({ index }) => exportedTables.has(index)) &&
+    (memory !== undefined || shape.memories.length === 0)
+  if (!complete) throw refuseModule('it does not export all of its state')
+  return {
+    memory,
+    globals,
+    tables,
+    fuel: fuel !== undefined,
+    blank: shape.importedMemories === 0 && shape.dataSegments === shape.passiveSegments,
+  }
+}

@@ -137,7 +137,7 @@ function parseMount(text: string): { mount: RunPlan['mounts'][number]; grants: G
   }
   const trimmed = at.length > 1 ? at.replace(/\/+$/, '') : at
   // Without a mode the grants alone decide, so the mount itself refuses nothing.
-  const mount = { at: trimmed, from, mode: mode ?? ('rw' as const) }
+  const mount: RunPlan['mounts'][number] = { at: trimmed, from, mode: mode ?? 'rw' }
   // A grant's path is a pattern: what is special in it stands for itself in brackets.
   const paths = [trimmed === '/' ? '/**' : `${trimmed.replace(/[*?[{}]/g, '[$&]')}/**`]
   const actions = mode === 'rw' ? (['read', 'write'] as const) : (['read'] as const)

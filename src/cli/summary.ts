@@ -56,10 +56,12 @@ export function denialLines(denials: readonly Denial[], paint: Paint): string[] 
   return [...counts].map(([line, count]) => say(paint, count === 1 ? line : `${line} (${count} times)`))
 }
 
-/** `fs.read /data/x denied: add --allow 'fs.read=/data/**'` */
-function denialText(denial: Denial, paint: Paint): string {
-  const what = `${denial.operation} ${visible(denial.resource)} ${paint('yellow', 'denied')}`
-  return `${what}: add ${paint('cyan', visible(denial.allow))}`
+/** `fs.read /data/x denied: add --allow 'fs.read=/data/**'`; a reason other than a missing grant is named. */
+function denialText({ operation, resource, reason, allow }: Denial, paint: Paint): string {
+  const why = reason === 'no-grant' ? '' : ` (${reason})`
+  const what = `${operation} ${visible(resource)} ${paint('yellow', 'denied')}${why}`
+  if (allow === '') return what
+  return `${what}: ${allow.startsWith('--allow') ? 'add' : 'needs'} ${paint('cyan', visible(allow))}`
 }
 
 /** One line of `--trace`. */

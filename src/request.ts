@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
-import type { MountSource } from './host/memory.ts'
+import type { MountSource } from './host/mount-source.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { Tool } from './tool.ts'
 

@@ -149,6 +149,9 @@ async function closeMounts(mounts: readonly Mount[]): Promise<void> {
   await Promise.all(mounts.map(({ driver }) => driver.close()))
 }
 
+/** Images live in memory alone. */
+const NO_CACHE: EngineIo['cache'] = { get: async () => undefined, put: async () => {} }
+
 /**
  * Makes a Toka. Nothing is loaded until the first sandbox.
  * @example
@@ -156,7 +159,7 @@ async function closeMounts(mounts: readonly Mount[]): Promise<void> {
  * try { console.log((await toka.run({ language: 'javascript', source: '1 + 1' })).value) } finally { await toka.dispose() }
  */
 export async function createToka(options: TokaOptions = {}): Promise<Toka> {
-  const cache = await openCache(options.cache)
+  const cache = options.cache === false ? NO_CACHE : openCache(options.cache)
   return new Toka(
     {
       asset: readAsset,

@@ -4,7 +4,7 @@ import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import type { Image } from '../../src/loader/image.ts'
-import { LiveState } from '../../src/loader/state.ts'
+import { type BoundState, bindState } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { type GuestModules, Wiring } from './wiring.ts'
 import { loadModule, resolveModule } from './modules.ts'
@@ -14,6 +14,9 @@ import { toJavaScript } from './typescript.ts'
 
 /** A command holds a source and an input whole. */
 const COMMAND_LIMITS = { structuredBytes: 2 ** 26, nodes: 16, depth: 2 }
+
+/** Memory beyond this is dearer to zero than a fork: about 0.1 ms a MiB. */
+const RESET_BUDGET = 8 * 2 ** 20
 
 /** How `enter` and `turn` of the bridge end. */
 const Turn = { done: 0, idle: 1, more: 2 } as const
@@ -33,7 +36,7 @@ function kindOf(filename: string, source: string): 'script' | 'module' | 'auto' 
 
 export class QuickJsInstance implements Instance {
   readonly #wiring: Wiring
-  readonly #state: LiveState
+  readonly #state: BoundState
   readonly #image: Image
   readonly #context: ProcessContext
   #command: Uint8Array = EMPTY
@@ -60,7 +63,8 @@ export class QuickJsInstance implements Instance {
       context.count,
       suspension,
     )
-    this.#state = LiveState.restore(this.#wiring.interpreter, image.state)
+    this.#state = bindState([{ exports: this.#wiring.interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+    this.#state.restore(image.state)
     this.#start()
   }
 
@@ -93,7 +97,7 @@ export class QuickJsInstance implements Instance {
   }
 
   reset(): boolean {
-    if (!this.#state.reset()) return false
+    if (!this.#state.reset(this.#image.state, { memoryBytes: RESET_BUDGET })) return false
     this.#wiring.revive()
     this.#wiring.armForHost()
     this.#start()

@@ -1,6 +1,7 @@
 /** The modules of one QuickJS guest, linked: interpreter, bridge and border, with the host's functions behind them. */
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
 import type { FunctionImport } from '../../src/loader/describe.ts'
+import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { type Dispatch, GuestCalls } from './calls.ts'
@@ -29,6 +30,7 @@ export type GuestModules = {
   bridge: WebAssembly.Module
   /** The interpreter's own imports, with their types. */
   imports: readonly FunctionImport[]
+  layout: StateLayout
 }
 
 export type InterpreterExports = {

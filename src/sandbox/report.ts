@@ -27,19 +27,15 @@ export type RunFacts = {
   engine: RunResult['engine']
 }
 
-/** Made at a run's start, when the gate's counters stand where the run begins. */
+/** Made at a run's start, finished at its end. */
 export class RunReport {
   readonly #gate: Gate
   readonly #leash: RunLeash
   readonly #started = performance.now()
-  readonly #usage: ReturnType<Gate['usage']>
-  readonly #denials: number
 
   constructor(gate: Gate, leash: RunLeash) {
     this.#gate = gate
     this.#leash = leash
-    this.#usage = gate.usage()
-    this.#denials = gate.denials.length
   }
 
   finish(exit: Exit, options: RunOptions, facts: RunFacts): RunResult {
@@ -59,12 +55,12 @@ export class RunReport {
         fuel: this.#leash.used,
         metering: 'fast',
         memoryBytes: facts.memoryBytes,
-        hostCalls: usage.hostCalls - this.#usage.hostCalls,
-        bytesRead: usage.bytesRead - this.#usage.bytesRead,
-        bytesWritten: usage.bytesWritten - this.#usage.bytesWritten,
+        hostCalls: usage.hostCalls,
+        bytesRead: usage.bytesRead,
+        bytesWritten: usage.bytesWritten,
         outputBytes: stdout.total + stderr.total,
       },
-      denials: this.#gate.denials.slice(this.#denials),
+      denials: [...this.#gate.denials],
       pending: [],
       audit: this.#gate.audit(),
       engine: facts.engine,

@@ -147,6 +147,7 @@ export class Sandbox {
 
   async #execute(options: RunOptions, input: Uint8Array | undefined, leash: RunLeash): Promise<Exit> {
     const { process, files } = this.#kernel
+    const { gate } = this.#parts
     const onOutput = options.onOutput
     process.begin({
       args: options.args ?? [],
@@ -155,10 +156,12 @@ export class Sandbox {
       ...(onOutput ? { onOutput } : {}),
     })
     files.markUnchanged()
+    gate.begin()
     try {
       const command = await this.#command(options, input)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
+      gate.end()
       process.end()
     }
   }

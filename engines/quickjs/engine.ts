@@ -1,0 +1,166 @@
+/** The JavaScript engine: QuickJS's wasm in, an image with our prelude booted, forks of it out. */
+import { bridgeWasm } from '../../guests/bridge/bridge.generated.ts'
+import { preludeSource } from '../../guests/javascript/prelude.generated.ts'
+import { type EngineIo, type ExecutionEngine, type Instance, type ProcessContext, Verdict } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
+import { GuestFacingError } from '../../src/kernel/host-port.ts'
+import { sha256, toHex } from '../../src/loader/hash.ts'
+import { createImage, decodeImage, encodeImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
+import { describeModule } from '../../src/loader/describe.ts'
+import { PINS } from '../../src/loader/pins.ts'
+import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
+import { bindState, type State } from '../../src/loader/state.ts'
+import { findSuspension } from '../../src/loader/suspension.ts'
+import { QuickJsInstance } from './instance.ts'
+import { EngineOperation } from './operations.ts'
+import { type GuestModules, Wiring } from './wiring.ts'
+
+const NAME = 'quickjs'
+/** quickjs-wasi's version; its wasm is pinned by hash. */
+const VERSION = PINS.quickjs.version
+
+/**
+ * Bytes of the interpreter's own stack. Native frames stand on V8's stack, which is the smaller one under JSPI:
+ * above this, recursion in the parser overflows it first and costs the instance (test/limits).
+ */
+const STACK_BYTES = 64 * 2 ** 10
+
+/**
+ * Heap made ready before the snapshot, in bytes: the allocator grows memory at every first use after a reset, which
+ * an instance that is reset often would feel (design fact of wasi-libc's sbrk: it only ever grows).
+ */
+const SPARE_HEAP = 2 ** 20
+
+/** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower and set per fork. */
+const MAXIMUM_PAGES = 2 ** 14
+
+/** What the bridge and the wiring call; everything else is stripped. */
+const EXPORTS = [
+  'memory', '__indirect_function_table', '__stack_pointer', '_initialize', 'qjs_init', 'qjs_set_memory_limit', 'qjs_set_max_stack_size',
+  'qjs_run_gc', 'qjs_get_context_ptr', 'qjs_get_runtime_ptr', 'malloc', 'free', 'js_malloc', 'js_free', 'js_strndup', 'JS_Eval',
+  'JS_EvalFunction', 'JS_Call', 'JS_Throw', 'JS_GetException', 'JS_DupValue', 'JS_FreeValue', 'JS_NewArray', 'JS_SetPropertyUint32',
+  'JS_GetPropertyUint32', 'JS_NewCFunction2', 'JS_NewNumber', 'JS_NewStringLen', 'JS_NewUint8ArrayCopy', 'JS_GetUint8Array',
+  'JS_ToCStringLen2', 'JS_FreeCString', 'JS_ToInt32', 'JS_ExecutePendingJob', 'JS_GetImportMeta', 'JS_GetModuleNamespace',
+  'JS_SetModuleLoaderFunc', 'JS_SetHostPromiseRejectionTracker', 'JS_SetContextOpaque', 'JS_GetContextOpaque',
+]
+
+const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
+
+const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
+
+/** A Wiring's modules from rewritten bytes. */
+function compile({ bytes, meta }: ReturnType<typeof rewriteModule>): GuestModules {
+  if (!meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
+  return {
+    interpreter: new WebAssembly.Module(bytes),
+    bridge: new WebAssembly.Module(fromBase64(bridgeWasm)),
+    imports: meta.description.functionImports,
+    layout: meta.layout,
+  }
+}
+
+/** Boots an interpreter with the prelude and takes its state. Nothing real reaches it: no clock, no randomness. */
+function bootState(modules: GuestModules): State {
+  let fault = ''
+  const utf8 = new TextEncoder()
+  const wiring = new Wiring(
+    modules,
+    {
+      dispatch: (operation, argument) => {
+        if (operation === EngineOperation.Boot) return utf8.encode(preludeSource)
+        if (operation === EngineOperation.Fault) fault = new TextDecoder().decode(argument)
+        else throw new GuestFacingError('ENOSYS', 'nothing of a sandbox exists while an image is built')
+        return new Uint8Array(0)
+      },
+      callout: () => Verdict.extend,
+      pause: async () => {},
+      stopped: async () => {},
+      fault: (error) => {
+        fault = String(error)
+      },
+      wallMs: () => 0,
+      monotonicMs: () => 0,
+      random: (length) => new Uint8Array(length),
+    },
+    () => 0,
+    undefined,
+  )
+  const { interpreter, bridge } = wiring
+  const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+  interpreter._initialize()
+  if (interpreter.qjs_init() !== 0) throw new TokaError('TOKA_ENGINE_LOAD', 'QuickJS did not start')
+  interpreter.qjs_set_max_stack_size(STACK_BYTES)
+  if (bridge.boot(wiring.tableBase) !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${fault}`)
+  interpreter.qjs_run_gc()
+  interpreter.free(interpreter.malloc(SPARE_HEAP))
+  return state.capture()
+}
+
+/** Everything that the image is made of, as one hash: another prelude or loader makes another image. */
+async function expectation(): Promise<ImageExpectation> {
+  const inputs = [PINS.quickjs.sha256, bridgeWasm, preludeSource, LOADER_VERSION, STACK_BYTES, SPARE_HEAP, MAXIMUM_PAGES, EXPORTS.join()]
+  const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
+  return { engine: NAME, engineVersion: VERSION, engineHash }
+}
+
+async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Image> {
+  io.progress?.(0, 2, 'rewriting QuickJS')
+  const wasm = Uint8Array.from(await io.asset('quickjs'))
+  const state = bootState(compile(rewriteModule(wasm, REWRITE)))
+  io.signal?.throwIfAborted()
+  io.progress?.(1, 2, 'making the JavaScript image')
+  const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
+  if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
+  const image = await createImage({ ...expected, moduleBytes: slim.bytes, layout: slim.meta.layout, state })
+  io.progress?.(2, 2, 'made the JavaScript image')
+  return image
+}
+
+/** A cached image that does not fit any more, or is damaged, is made anew. */
+async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
+  const bytes = await io.cache.get(cacheKey(expected))
+  if (!bytes) return undefined
+  try {
+    return await decodeImage(Uint8Array.from(bytes), expected)
+  } catch (error) {
+    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
+    throw error
+  }
+}
+
+const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
+
+let bridge: WebAssembly.Module | undefined
+
+/** The modules that forks of an image are linked from. */
+function modulesOf(image: Image): GuestModules {
+  bridge ??= new WebAssembly.Module(fromBase64(bridgeWasm))
+  return { interpreter: image.module, bridge, imports: describeModule(image.moduleBytes).functionImports, layout: image.layout }
+}
+
+/** Kept by the module, which forks and their snapshots share. */
+const modules = new WeakMap<WebAssembly.Module, GuestModules>()
+
+export const quickjs: ExecutionEngine = {
+  name: NAME,
+  version: VERSION,
+  languages: ['javascript', 'typescript'],
+
+  async prepare(io: EngineIo): Promise<Image> {
+    const expected = await expectation()
+    const cached = await readCached(expected, io)
+    if (cached) return cached
+    const image = await buildImage(expected, io)
+    await io.cache.put(cacheKey(expected), await encodeImage(image))
+    return image
+  },
+
+  async fork(image: Image, context: ProcessContext): Promise<Instance> {
+    let linked = modules.get(image.module)
+    if (!linked) {
+      linked = modulesOf(image)
+      modules.set(image.module, linked)
+    }
+    return new QuickJsInstance(linked, image, context, await findSuspension())
+  },
+}

@@ -84,27 +84,31 @@ function writeBody(into: Writer, reader: Reader, places: readonly number[], chec
   into.copy(reader.bytes, from, reader.end)
 }
 
+/** What to put into the code: instructions for every loop head, and one more function after the last. */
+export type Meter = { check: Uint8Array; spent: Uint8Array }
+
 /**
  * Passes once over the code section, within the allowlist of instructions.
- * @param check instructions to put at every loop head, without effect on the operand stack; none leaves the code as it is
- * @returns the new section body (undefined without `check`) and the facts
+ * @param meter its check must have no effect on the operand stack; none leaves the code as it is
+ * @returns the new section body (undefined without a meter) and the facts
  */
 export function rewriteCode(
   bytes: Uint8Array,
   section: Section,
-  check: Uint8Array | undefined,
+  meter: Meter | undefined,
 ): { body: Writer | undefined; facts: CodeFacts } {
   const reader = new Reader(bytes, section.start, section.end)
   const scan = new CodeScan()
   const count = reader.u32()
-  const body = check && new Writer((section.end - section.start) * 1.25 + 64).u32(count)
+  const body = meter && new Writer((section.end - section.start) * 1.25 + 64).u32(count + 1)
   for (let left = count; left > 0; left--) {
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
     scan.body(new Reader(bytes, start, reader.at))
-    if (body && check) writeBody(body, new Reader(bytes, start, reader.at), scan.places, check)
+    if (body && meter) writeBody(body, new Reader(bytes, start, reader.at), scan.places, meter.check)
   }
   if (!reader.done) throw refuseModule('the code section is longer than its functions', reader.at)
+  if (body && meter) body.u32(meter.spent.length).raw(meter.spent)
   return { body, facts: scan }
 }

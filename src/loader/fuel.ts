@@ -11,19 +11,25 @@ export const fuelTable: readonly number[] = [TYPE_CODES.funcref, 1, 1, 1]
 const EMPTY_BLOCK = 0x40
 
 /**
- * Takes one unit off; below zero calls the function in the table's slot, which may set the fuel anew.
- * Leaves the operand stack as it was, so it may stand wherever an instruction may.
+ * Takes one unit off and calls `spent` below zero. Leaves the operand stack as it was, so it may stand wherever an
+ * instruction may. Of six sequences tried on QuickJS (a local for the difference, a test before the subtraction, the
+ * indirect call in line) this one was the fastest or 1 % from it on Node 22 and 26, and the shortest.
  */
-export function fuelCheck({ global, table, type }: { global: number; table: number; type: number }): Uint8Array {
+export function fuelCheck({ global, spent }: { global: number; spent: number }): Uint8Array {
   const check = new Writer(32)
   check.byte(Op.globalGet).u32(global)
   check.byte(Op.i64Const).s32(1).byte(Op.i64Sub)
   check.byte(Op.globalSet).u32(global)
   check.byte(Op.globalGet).u32(global)
   check.byte(Op.i64Const).s32(0).byte(Op.i64LtSigned)
-  check.byte(Op.if).byte(EMPTY_BLOCK)
-  check.byte(Op.i32Const).s32(0)
-  check.byte(Op.callIndirect).u32(type).u32(table)
-  check.byte(Op.end)
+  check.byte(Op.if).byte(EMPTY_BLOCK).byte(Op.call).u32(spent).byte(Op.end)
   return check.finish()
+}
+
+/** The body of `spent`, () -> (): calls the function in the table's slot, which may set the fuel anew. */
+export function spentBody({ table, type }: { table: number; type: number }): Uint8Array {
+  const body = new Writer(16).u32(0)
+  body.byte(Op.i32Const).s32(0)
+  body.byte(Op.callIndirect).u32(type).u32(table)
+  return body.byte(Op.end).finish()
 }

@@ -1,7 +1,7 @@
 /** A guest's wasm binary in, the same with fuel, exported state and bounded memory out: one pass that only appends, no index is remapped. */
 import { type CodeFacts, rewriteCode } from './code.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
-import { fuelCheck, fuelGlobal, fuelTable } from './fuel.ts'
+import { fuelCheck, fuelGlobal, fuelTable, spentBody } from './fuel.ts'
 import { AddedExport, type StateLayout, readLayout } from './layout.ts'
 import { Reader, refuseModule } from './reader.ts'
 import { ExternKind, type ModuleShape, SECTION_ORDER, SectionId, readShape } from './sections.ts'
@@ -78,8 +78,11 @@ const NO_CODE: CodeFacts = { loopHeads: 0, writtenTables: new Set(), usesDataSeg
 function rewriteBodies(bytes: Uint8Array, shape: ModuleShape, options: RewriteOptions): Pick<Plan, 'facts' | 'code'> {
   const section = shape.sections.get(SectionId.code)
   if (!section) return { facts: NO_CODE, code: undefined }
-  const indices = { global: shape.globals.length, table: shape.tables.length, type: shape.types.length }
-  const { body, facts } = rewriteCode(bytes, section, options.fuel ? fuelCheck(indices) : undefined)
+  const meter = {
+    check: fuelCheck({ global: shape.globals.length, spent: shape.functions.length }),
+    spent: spentBody({ table: shape.tables.length, type: shape.types.length }),
+  }
+  const { body, facts } = rewriteCode(bytes, section, options.fuel ? meter : undefined)
   return { facts, code: body }
 }
 
@@ -161,6 +164,8 @@ function newSection(plan: Plan, id: number): Writer | undefined | null {
   switch (id) {
     case SectionId.type:
       return fuel ? withAppended(plan, id, [0x60, 0, 0]) : undefined
+    case SectionId.function:
+      return plan.code ? withAppended(plan, id, new Writer().u32(plan.shape.types.length).view()) : undefined
     case SectionId.table:
       return fuel ? withAppended(plan, id, fuelTable) : undefined
     case SectionId.global:

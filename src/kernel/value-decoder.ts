@@ -244,7 +244,7 @@ class ValueDecoder {
   #date(initial: number, low: number, major: number): Date {
     const seconds = major === 0 ? this.#integer(low) : major === 1 ? -1 - this.#negative(low) : this.#simple(initial)
     if (typeof seconds !== 'number' || Object.is(seconds, -0)) throw this.#malformed('a date that is not a number of seconds')
-    const milliseconds = Math.round(seconds * 1_000)
+    const milliseconds = toMilliseconds(seconds)
     if (!(Math.abs(milliseconds) <= DATE_LIMIT_MS)) throw this.#malformed('a date out of range')
     return new Date(milliseconds)
   }
@@ -321,4 +321,10 @@ class ValueDecoder {
   #malformed(what: string): TokaError {
     return new TokaError('TOKA_VALUE_UNSUPPORTED', `not an encoded value: ${what} at byte ${this.#position}`)
   }
+}
+
+/** The milliseconds whose thousandth is nearest to these seconds: beyond 2^42 seconds a product alone is off by one. */
+function toMilliseconds(seconds: number): number {
+  const near = Math.round(seconds * 1_000)
+  return [near, near - 1, near + 1].find((candidate) => candidate / 1_000 === seconds) ?? near
 }

@@ -82,7 +82,7 @@ const limits = z
 const sandboxShape = {
   language: z.string(),
   files: z.record(guestPath, content).optional(),
-  mounts: z.array(z.strictObject({ at: guestPath, from: z.unknown(), mode: z.enum(['ro', 'rw']) })).optional(),
+  mounts: z.array(z.strictObject({ at: guestPath, from: z.custom((from) => from !== undefined), mode: z.enum(['ro', 'rw']) })).optional(),
   tools: z.array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool')).optional(),
   grants: z.array(z.unknown()).optional(),
   env: z.record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string()).optional(),
@@ -95,7 +95,7 @@ const sandboxShape = {
 const runShape = {
   source: z.string().optional(),
   file: guestPath.optional(),
-  input: z.unknown(),
+  input: z.unknown().optional(),
   args: z.array(z.string()).optional(),
   stdin: z.union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream)]).optional(),
   output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),

@@ -436,7 +436,8 @@ export function turn(): i32 {
     if (ran == 0 && !deliver(ctx)) {
       const pending = JS_Call(ctx, hook(HOOK_PENDING), UNDEFINED, 0, 0)
       if (isException(pending)) return fault(ctx) - 1
-      return tagOf(pending) == TAG_INT && <u32>pending != 0 ? IDLE : DONE
+      const answer = <i32>pending
+      if (answer != MORE) return tagOf(pending) == TAG_INT && answer == IDLE ? IDLE : DONE
     }
   }
   return MORE

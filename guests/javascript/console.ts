@@ -1,0 +1,110 @@
+/** `console`: formatted as Node does (node-inspect-extracted), written to the descriptors of the run. */
+import { formatWithOptions, inspect } from 'node-inspect-extracted'
+import { writeAll } from './files/write.ts'
+import { elapsed } from './web/performance.ts'
+import { atStart } from './run.ts'
+import { tagClass } from './realm/define.ts'
+import { toUtf8 } from './web/utf8.ts'
+import { renderTable } from './table.ts'
+
+const STDOUT = 1
+const STDERR = 2
+const GROUP = '  '
+
+let indent = ''
+let counts = new Map<string, number>()
+let timers = new Map<string, number>()
+
+atStart(() => {
+  indent = ''
+  counts = new Map()
+  timers = new Map()
+})
+
+function print(fd: number, text: string): void {
+  const lines = indent === '' ? text : indent + text.replaceAll('\n', `\n${indent}`)
+  writeAll(fd, toUtf8(`${lines}\n`))
+}
+
+const say = (fd: number, values: unknown[]) => print(fd, formatWithOptions({}, ...values))
+
+function duration(label: string): string | undefined {
+  const began = timers.get(label)
+  if (began === undefined) {
+    say(STDERR, [`Warning: No such label '${label}' for console.time()`])
+    return undefined
+  }
+  const ms = elapsed() - began
+  return ms >= 1_000 ? `${(ms / 1_000).toFixed(3)}s` : `${Number(ms.toFixed(3))}ms`
+}
+
+class Console {
+  log = (...values: unknown[]): void => say(STDOUT, values)
+  info = (...values: unknown[]): void => say(STDOUT, values)
+  debug = (...values: unknown[]): void => say(STDOUT, values)
+  error = (...values: unknown[]): void => say(STDERR, values)
+  warn = (...values: unknown[]): void => say(STDERR, values)
+
+  trace = (...values: unknown[]): void => {
+    const here = new Error(formatWithOptions({}, ...values))
+    here.name = 'Trace'
+    print(STDERR, String(here.stack))
+  }
+
+  assert = (condition: unknown, ...values: unknown[]): void => {
+    if (condition) return
+    if (typeof values[0] === 'string') say(STDERR, [`Assertion failed: ${values[0]}`, ...values.slice(1)])
+    else say(STDERR, values.length === 0 ? ['Assertion failed'] : ['Assertion failed:', ...values])
+  }
+
+  dir = (value: unknown, options?: object): void => print(STDOUT, inspect(value, { customInspect: false, ...options }))
+  dirxml = (...values: unknown[]): void => say(STDOUT, values)
+
+  table = (data: unknown, columns?: string[]): void => {
+    const table = typeof data === 'object' && data !== null ? renderTable(data, columns) : undefined
+    if (table === undefined) say(STDOUT, [data])
+    else print(STDOUT, table)
+  }
+
+  group = (...values: unknown[]): void => {
+    if (values.length > 0) say(STDOUT, values)
+    indent += GROUP
+  }
+
+  groupCollapsed = (...values: unknown[]): void => this.group(...values)
+
+  groupEnd = (): void => {
+    indent = indent.slice(GROUP.length)
+  }
+
+  count = (label: unknown = 'default'): void => {
+    const name = `${label}`
+    const count = (counts.get(name) ?? 0) + 1
+    counts.set(name, count)
+    say(STDOUT, [`${name}: ${count}`])
+  }
+
+  countReset = (label: unknown = 'default'): void => {
+    counts.delete(`${label}`)
+  }
+
+  time = (label: unknown = 'default'): void => {
+    if (timers.has(`${label}`)) say(STDERR, [`Warning: Label '${label}' already exists for console.time()`])
+    else timers.set(`${label}`, elapsed())
+  }
+
+  timeLog = (label: unknown = 'default', ...values: unknown[]): void => {
+    const spent = duration(`${label}`)
+    if (spent !== undefined) say(STDOUT, [`${label}: ${spent}`, ...values])
+  }
+
+  timeEnd = (label: unknown = 'default'): void => {
+    const spent = duration(`${label}`)
+    timers.delete(`${label}`)
+    if (spent !== undefined) say(STDOUT, [`${label}: ${spent}`])
+  }
+}
+
+tagClass(Console, 'console')
+
+export const console = new Console()

@@ -1,0 +1,74 @@
+/** What the bridge gives the prelude: host calls, text conversion, evaluation and the clock, as native functions. */
+import { SafeUint8Array, setBytes, bytesLength } from './primordials.ts'
+
+/** Parameter of the function that the bundle is wrapped in (see build.ts); gone once the prelude has booted. */
+declare const natives: readonly unknown[]
+
+type Bytes = Uint8Array
+
+/** Blocking host call. Throws a `Uint8Array`: an encoded `{ code, message }`. A string crosses as UTF-8. */
+export const call = natives[0] as (operation: number, argument?: Bytes | string) => Bytes
+/** As `call`, with the result decoded from UTF-8. */
+export const callText = natives[1] as (operation: number, argument?: Bytes | string) => string
+/** Starts a host call; the hook `settle` gets its end under the id that is answered here. */
+export const begin = natives[2] as (operation: number, argument?: Bytes | string) => number
+/** UTF-8 of a well-formed string. */
+export const encodeUtf8 = natives[3] as (text: string) => Bytes
+/** Text of valid UTF-8; anything else in the bytes comes out as U+FFFD in the engine's own way. */
+export const decodeUtf8 = natives[4] as (bytes: Bytes) => string
+/** A script in the global scope, with top-level await. Throws what does not parse. */
+export const evaluateScript = natives[5] as (source: string, filename: string) => Promise<{ value: unknown }>
+/** A module: the promise of its evaluation and its namespace. Throws what does not parse or link. */
+export const evaluateModule = natives[6] as (
+  source: string,
+  filename: string,
+) => [promise: Promise<unknown>, namespace: Record<string, unknown>]
+/** Whether the source parses only as a module. */
+export const detectModule = natives[7] as (source: string, filename: string) => number
+/** Milliseconds of a clock: 0 wall, 1 monotonic. */
+export const now = natives[8] as (clock: number) => number
+/** The engine's Math.random, seeded anew for every fork. */
+export const random = natives[9] as () => number
+/** Keeps the hooks, in the order of main.ts. */
+export const install = natives[10] as (hooks: readonly unknown[]) => void
+
+const words = new Uint32Array(1)
+const wordBytes = new SafeUint8Array(words.buffer)
+const doubles = new Float64Array(1)
+const doubleBytes = new SafeUint8Array(doubles.buffer)
+
+/** Little-endian u32 into a fresh array with room for more (WebAssembly is little-endian, so are its typed arrays). */
+export function withWord(word: number, room: number): Bytes {
+  const bytes = new SafeUint8Array(4 + room)
+  writeWord(bytes, 0, word)
+  return bytes
+}
+
+export function writeWord(bytes: Bytes, at: number, word: number): void {
+  words[0] = word
+  setBytes(bytes, wordBytes, at)
+}
+
+export function writeDouble(bytes: Bytes, at: number, value: number): void {
+  doubles[0] = value
+  setBytes(bytes, doubleBytes, at)
+}
+
+/** A u32 followed by text. */
+export function wordAndText(word: number, text: string): Bytes {
+  const encoded = encodeUtf8(text)
+  const bytes = withWord(word, bytesLength(encoded))
+  setBytes(bytes, encoded, 4)
+  return bytes
+}
+
+export function doubleOf(value: number): Bytes {
+  const bytes = new SafeUint8Array(8)
+  writeDouble(bytes, 0, value)
+  return bytes
+}
+
+export function readWord(bytes: Bytes): number {
+  for (let index = 0; index < 4; index++) wordBytes[index] = bytes[index] as number
+  return words[0] as number
+}

@@ -1,0 +1,101 @@
+/** `tools`: the host's tools as functions, listed anew in every run. */
+import { beginCall } from './calls.ts'
+import { callHost, codedError, errorOf } from './failures.ts'
+import { encodeUtf8, withWord } from './natives.ts'
+import { ToolCall, ToolList } from './operations.generated.ts'
+import { bytesLength, bytesTag, create, defineProperty, freeze, keysOf, SafePromise, SafeProxy, setBytes } from './primordials.ts'
+import { atStart } from './run.ts'
+import { decode } from './values/decode.ts'
+import { encode } from './values/encode.ts'
+
+type Description = { name: string; description?: string }
+type Tool = ((input?: unknown) => Promise<unknown>) & { sync: (input?: unknown) => unknown }
+
+let listed: Record<string, Tool> | undefined
+
+atStart(() => {
+  listed = undefined
+})
+
+/** u32 length of the name, the name, the encoded input. */
+function toolArgument(name: string, input: unknown): Uint8Array {
+  const nameBytes = encodeUtf8(name)
+  const value = encode(input)
+  const length = bytesLength(nameBytes)
+  const argument = withWord(length, length + bytesLength(value))
+  setBytes(argument, nameBytes, 4)
+  setBytes(argument, value, 4 + length)
+  return argument
+}
+
+function makeTool(name: string): Tool {
+  const tool = (input?: unknown): Promise<unknown> =>
+    new SafePromise((resolve, reject) => {
+      callWithin(reject, () => {
+        const done = (payload: Uint8Array) => resolve(decode(payload))
+        beginCall(ToolCall, toolArgument(name, input), done, (payload) => reject(errorOf(payload)))
+      })
+    })
+  const sync = (input?: unknown): unknown => decode(callHost(ToolCall, toolArgument(name, input)))
+  defineProperty(tool, 'name', { value: name, configurable: true })
+  defineProperty(sync, 'name', { value: `${name}.sync`, configurable: true })
+  defineProperty(tool, 'sync', { value: freeze(sync), enumerable: true })
+  return freeze(tool) as Tool
+}
+
+/** Begins a call; what it throws at once rejects. */
+function callWithin(reject: (error: unknown) => void, start: () => void): void {
+  try {
+    start()
+  } catch (thrown) {
+    reject(bytesTag(thrown) === 'Uint8Array' ? errorOf(thrown) : thrown)
+  }
+}
+
+function toolTable(): Record<string, Tool> {
+  if (listed !== undefined) return listed
+  const table: Record<string, Tool> = create(null)
+  const descriptions = decode(callHost(ToolList)) as Description[]
+  for (let index = 0; index < descriptions.length; index++) {
+    const { name } = descriptions[index] as Description
+    table[name] = makeTool(name)
+  }
+  listed = table
+  return table
+}
+
+/** Names that the language itself or a formatter asks every object for: they are no misspelled tools. */
+const ASKED: Record<string, boolean> = { __proto__: null as never, then: true, toJSON: true, constructor: true, toString: true, valueOf: true }
+
+function unknownTool(name: string): Error {
+  const names = keysOf(toolTable())
+  const known = names.length === 0 ? 'this sandbox has no tools' : `there are: ${joinNames(names)}`
+  return codedError('TOKA_TOOL_UNKNOWN', `No tool is named "${name}"; ${known}`)
+}
+
+function joinNames(names: string[]): string {
+  let text = ''
+  for (let index = 0; index < names.length && text.length < 500; index++) text += (index === 0 ? '' : ', ') + names[index]
+  return text
+}
+
+/** `await tools.name(input)`, `tools.name.sync(input)`. A name that no tool has is an error at once. */
+export const tools = new SafeProxy(create(null) as Record<string, Tool>, {
+  get(_target, name) {
+    if (typeof name === 'symbol') return name === Symbol.toStringTag ? 'tools' : undefined
+    const tool = toolTable()[name]
+    if (tool === undefined && !ASKED[name]) throw unknownTool(name)
+    return tool
+  },
+  has: (_target, name) => typeof name === 'string' && toolTable()[name] !== undefined,
+  ownKeys: () => keysOf(toolTable()),
+  getOwnPropertyDescriptor(_target, name) {
+    const tool = typeof name === 'string' ? toolTable()[name] : undefined
+    return tool && { value: tool, writable: false, enumerable: true, configurable: true }
+  },
+  set: () => false,
+  defineProperty: () => false,
+  deleteProperty: () => false,
+  setPrototypeOf: () => false,
+  preventExtensions: () => false,
+})

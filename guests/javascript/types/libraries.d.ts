@@ -1,0 +1,40 @@
+/** Shapes of the bundled libraries, as far as the prelude uses them. */
+
+declare module 'events' {
+  export class EventEmitter {
+    on(event: string | symbol, listener: (...args: unknown[]) => void): this
+    addListener(event: string | symbol, listener: (...args: unknown[]) => void): this
+    emit(event: string | symbol, ...args: unknown[]): boolean
+    removeAllListeners(): this
+    setMaxListeners(count: number): this
+  }
+}
+
+declare module 'punycode/' {
+  const punycode: { decode(text: string): string; encode(text: string): string }
+  export default punycode
+}
+
+declare module 'path-browserify' {
+  const path: { win32: unknown; posix: unknown; [name: string]: unknown }
+  export default path
+}
+
+declare module 'whatwg-url' {
+  export class URL {
+    constructor(url: string, base?: string | URL)
+    readonly protocol: string
+    readonly hostname: string
+    readonly pathname: string
+  }
+  export class URLSearchParams {}
+}
+
+declare module 'core-js-pure/actual/structured-clone' {
+  export default function structuredClone<T>(value: T, options?: { transfer?: unknown[] }): T
+}
+
+declare module 'node-inspect-extracted' {
+  export function inspect(value: unknown, options?: object): string
+  export function formatWithOptions(options: object, ...values: unknown[]): string
+}

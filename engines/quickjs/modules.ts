@@ -3,7 +3,7 @@ import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.
 import type { Process } from '../../src/kernel/process.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import { readFile } from '../../src/kernel/read-file.ts'
-import { then } from '../../src/kernel/steps.ts'
+import { chain } from '../../src/kernel/steps.ts'
 import { BORDER } from '../../src/limits.ts'
 import { toJavaScript } from './typescript.ts'
 
@@ -52,18 +52,18 @@ export function resolveModule(process: Process, importer: string, specifier: str
       return false
     }
   }
-  return then(exists(path), (there) => {
+  return chain(exists(path), (there) => {
     const ending = endingOf(path)
     const sibling = SIBLINGS[ending]
     if (there || !sibling) return path
     const other = path.slice(0, -ending.length) + sibling
-    return then(exists(other), (found) => (found ? other : path))
+    return chain(exists(other), (found) => (found ? other : path))
   })
 }
 
 /** The JavaScript source of a module file. */
 export function loadModule(process: Process, path: string): MaybePromise<Uint8Array> {
-  return then(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path))
+  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path))
 }
 
 function translate(bytes: Uint8Array, path: string): Uint8Array {

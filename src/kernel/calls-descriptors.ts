@@ -5,7 +5,7 @@ import { reword } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import { Operation } from './operations.ts'
 import type { Process } from './process.ts'
-import { then } from './steps.ts'
+import { chain } from './steps.ts'
 import { encodeValue } from './values.ts'
 
 export type Handler = (process: Process, argument: Uint8Array) => MaybePromise<Uint8Array>
@@ -41,7 +41,7 @@ export const descriptorCalls: Readonly<Record<number, Handler>> = {
     named('write', () => {
       const argument = new Argument(bytes)
       const file = process.descriptors.get(argument.u32())
-      return then(file.write(argument.rest().subarray(0, BORDER.transferBytes)), u32Answer)
+      return chain(file.write(argument.rest().subarray(0, BORDER.transferBytes)), u32Answer)
     }),
 
   [Operation.FdRead]: (process, bytes) =>
@@ -55,10 +55,10 @@ export const descriptorCalls: Readonly<Record<number, Handler>> = {
     }),
 
   [Operation.FdClose]: (process, bytes) =>
-    named('close', () => then(process.descriptors.close(onlyNumber(bytes)), nothing)),
+    named('close', () => chain(process.descriptors.close(onlyNumber(bytes)), nothing)),
 
   [Operation.FdStat]: (process, bytes) =>
-    named('fstat', () => then(process.descriptors.get(onlyNumber(bytes)).stat(), (stat) => encodeValue(stat))),
+    named('fstat', () => chain(process.descriptors.get(onlyNumber(bytes)).stat(), (stat) => encodeValue(stat))),
 
   [Operation.FdTruncate]: (process, bytes) =>
     named('ftruncate', () => {
@@ -66,10 +66,10 @@ export const descriptorCalls: Readonly<Record<number, Handler>> = {
       const file = process.descriptors.get(argument.u32())
       const size = argument.size()
       argument.end()
-      return then(file.truncate(size), nothing)
+      return chain(file.truncate(size), nothing)
     }),
 
-  [Operation.FdSync]: (process, bytes) => named('fsync', () => then(process.descriptors.get(onlyNumber(bytes)).sync(), nothing)),
+  [Operation.FdSync]: (process, bytes) => named('fsync', () => chain(process.descriptors.get(onlyNumber(bytes)).sync(), nothing)),
 }
 
 function onlyNumber(bytes: Uint8Array): number {

@@ -7,7 +7,7 @@ import type { DirectoryEntry, MaybePromise, OpenIntent } from './host-port.ts'
 import { OpenBit, Operation } from './operations.ts'
 import * as work from './path-calls.ts'
 import type { Process } from './process.ts'
-import { run, type Steps, then } from './steps.ts'
+import { run, type Steps, chain } from './steps.ts'
 import { encodeValue } from './values.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -23,7 +23,7 @@ const PAGE = { structuredBytes: BORDER.directoryEntries * (BORDER.nameBytes + 32
 function onPath<T>(call: string, act: (process: Process, path: string) => Steps<T>, answer: (result: T) => Uint8Array): Handler {
   return (process, bytes) => {
     const path = checked(call, () => new Argument(bytes).path())
-    return named(call, () => then(run(act(process, path)), answer), path)
+    return named(call, () => chain(run(act(process, path)), answer), path)
   }
 }
 
@@ -31,7 +31,7 @@ function onPath<T>(call: string, act: (process: Process, path: string) => Steps<
 function onTwoPaths(call: string, act: (process: Process, first: string, second: string) => Steps<void>): Handler {
   return (process, bytes) => {
     const [first, second] = checked(call, () => twoPaths(new Argument(bytes)))
-    return named(call, () => then(run(act(process, first, second)), nothing), first, second)
+    return named(call, () => chain(run(act(process, first, second)), nothing), first, second)
   }
 }
 
@@ -45,7 +45,7 @@ export const pathCalls: Readonly<Record<number, Handler>> = {
     const argument = new Argument(bytes)
     const bits = checked('open', () => argument.u32())
     const path = checked('open', () => argument.path())
-    return named('open', () => then(run(work.openPath(process, path, intentOf(bits))), u32Answer), path)
+    return named('open', () => chain(run(work.openPath(process, path, intentOf(bits))), u32Answer), path)
   },
 
   [Operation.PathStat]: (process, bytes) => {
@@ -53,14 +53,14 @@ export const pathCalls: Readonly<Record<number, Handler>> = {
     const follow = checked('stat', () => argument.u32()) !== 0
     const call = follow ? 'stat' : 'lstat'
     const path = checked(call, () => argument.path())
-    return named(call, () => then(run(work.statPath(process, path, follow)), value), path)
+    return named(call, () => chain(run(work.statPath(process, path, follow)), value), path)
   },
 
   [Operation.PathList]: (process, bytes) => {
     const argument = new Argument(bytes)
     const cursor = checked('scandir', () => argument.size())
     const path = checked('scandir', () => argument.path())
-    return named('scandir', () => then(run(work.listPath(process, path)), (entries) => page(entries, cursor)), path)
+    return named('scandir', () => chain(run(work.listPath(process, path)), (entries) => page(entries, cursor)), path)
   },
 
   [Operation.PathMakeDirectory]: onPath('mkdir', work.makeDirectory, nothing),
@@ -84,7 +84,7 @@ function setTimes(process: Process, bytes: Uint8Array): MaybePromise<Uint8Array>
     const members = new Argument(bytes).list(3)
     return [pathMember(members[0]), timeMember(members[1]), timeMember(members[2])] as const
   })
-  return named('utime', () => then(run(work.setTimes(process, path, accessed, modified)), nothing), path)
+  return named('utime', () => chain(run(work.setTimes(process, path, accessed, modified)), nothing), path)
 }
 
 /** Bits that make no sense together are EINVAL, and so are bits that nobody defined. */

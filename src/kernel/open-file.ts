@@ -3,7 +3,7 @@ import { errno } from './errno.ts'
 import { type DirectoryNode, type FileNode, statOf } from './file-nodes.ts'
 import type { FileTree } from './files.ts'
 import type { FileStat, HostFile, MaybePromise, OpenIntent } from './host-port.ts'
-import { then } from './steps.ts'
+import { chain } from './steps.ts'
 
 /** Lengths and offsets in bytes, checked by the caller; offset -1 means the descriptor's own position, which moves. */
 export interface OpenFile {
@@ -104,7 +104,7 @@ export class MountFile implements OpenFile {
     if (!this.#intent.read) throw errno('EBADF')
     if (offset >= 0) return this.#file.read(offset, length)
     return this.#inTurn(() =>
-      then(this.#file.read(this.#position, length), (bytes) => {
+      chain(this.#file.read(this.#position, length), (bytes) => {
         this.#position += bytes.length
         return bytes
       }),
@@ -116,7 +116,7 @@ export class MountFile implements OpenFile {
     if (!this.#intent.write) throw errno('EBADF')
     const copy = bytes.slice() // the caller's bytes may be gone when an asynchronous driver reads them
     return this.#inTurn(() =>
-      then(this.#file.write(this.#position, copy), (written) => {
+      chain(this.#file.write(this.#position, copy), (written) => {
         this.#position += written
         return written
       }),

@@ -3,7 +3,7 @@ import { BORDER } from '../limits.ts'
 import { GuestFacingError, type MaybePromise } from './host-port.ts'
 import { OpenBit, Operation } from './operations.ts'
 import type { Process } from './process.ts'
-import { then } from './steps.ts'
+import { chain } from './steps.ts'
 
 const utf8 = new TextEncoder()
 
@@ -38,13 +38,13 @@ function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
  * @throws GuestFacingError as PathOpen and FdRead do, or TOKA_VALUE_SIZE
  */
 export function readFile(process: Process, path: string, limit: number): MaybePromise<Uint8Array> {
-  return then(process.call(Operation.PathOpen, openArgument(path)), (opened) => {
+  return chain(process.call(Operation.PathOpen, openArgument(path)), (opened) => {
     const fd = new DataView(opened.buffer, opened.byteOffset).getUint32(0, true)
     const argument = readArgument(fd)
     const chunks: Uint8Array[] = []
     let total = 0
     const next = (): MaybePromise<Uint8Array> =>
-      then(process.call(Operation.FdRead, argument), (chunk) => {
+      chain(process.call(Operation.FdRead, argument), (chunk) => {
         total += chunk.length
         if (total > limit) throw new GuestFacingError('TOKA_VALUE_SIZE', `${path} is larger than ${limit} bytes`)
         if (chunk.length === 0) return join(chunks, total)

@@ -28,7 +28,7 @@ async function resume<T>(steps: Steps<T>, awaited: Promise<unknown>): Promise<T>
   }
 }
 
-/** Continues with a value now, or after its promise. */
-export function then<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
+/** Continues with a value now, or after its promise. (Not named `then`: a module that exports that is a thenable, and importing it never ends.) */
+export function chain<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
   return value instanceof Promise ? value.then(next) : next(value)
 }

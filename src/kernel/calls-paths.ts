@@ -7,7 +7,7 @@ import type { DirectoryEntry, MaybePromise, OpenIntent } from './host-port.ts'
 import { OpenBit, Operation } from './operations.ts'
 import * as work from './path-calls.ts'
 import type { Process } from './process.ts'
-import { run, type Steps, chain } from './steps.ts'
+import { chain, run, type Steps } from './steps.ts'
 import { encodeValue } from './values.ts'
 
 const NOTHING = new Uint8Array(0)

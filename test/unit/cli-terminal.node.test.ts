@@ -1,5 +1,5 @@
 /** A guest's text on a terminal: no control of the terminal, whatever it prints and wherever the chunks are cut. */
-import { PassThrough } from 'node:stream'
+import { Readable } from 'node:stream'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lazyInput, paintFor } from '../../src/cli/terminal.ts'
@@ -73,19 +73,19 @@ describe('colours', () => {
 
 describe('stdin', () => {
   test('is not touched until the guest reads it', async () => {
-    const stdin = new PassThrough()
+    const chunks = ['ab', 'c', null]
     let reads = 0
-    const read = stdin.read.bind(stdin)
-    stdin.read = (size) => {
-      reads++
-      return read(size)
-    }
+    const stdin = new Readable({
+      highWaterMark: 1,
+      read() {
+        reads++
+        this.push(chunks.shift() ?? null)
+      },
+    })
     const reader = lazyInput(stdin).getReader()
-    stdin.write('ab')
     await new Promise((resolve) => setTimeout(resolve, 10))
     expect(reads).toBe(0)
     expect(text.decode((await reader.read()).value)).toBe('ab')
-    stdin.end('c')
     expect(text.decode((await reader.read()).value)).toBe('c')
     expect((await reader.read()).done).toBe(true)
   })

@@ -33,7 +33,8 @@ function rewriteWorkerUrls(): void {
   for (const file of globSync('**/*.js', { cwd: fresh }).map((name) => join(fresh, name))) {
     const code = readFileSync(file, 'utf8')
     const rewritten = code.replace(/new URL\((['"])(\.[^'"]+)\.ts\1, import\.meta\.url\)/g, (_, quote, path) => {
-      if (!existsSync(resolve(dirname(file), `${path}.js`))) throw new Error(`${file} names ${path}.ts, which was not built`)
+      if (!existsSync(resolve(dirname(file), `${path}.js`)))
+        throw new Error(`${file} names ${path}.ts, which was not built`)
       return `new URL(${quote}${path}.js${quote}, import.meta.url)`
     })
     if (rewritten !== code) writeFileSync(file, rewritten)

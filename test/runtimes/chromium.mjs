@@ -29,7 +29,8 @@ function installedChromium() {
   if (named === 'npm') return undefined
   if (named) return named
   const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean)
-  const onPath = process.platform === 'win32' ? [] : folders.flatMap((folder) => commands.map((command) => join(folder, command)))
+  const onPath =
+    process.platform === 'win32' ? [] : folders.flatMap((folder) => commands.map((command) => join(folder, command)))
   return [...onPath, ...applications].find(isProgram)
 }
 
@@ -42,7 +43,9 @@ async function packagedChromium() {
   const before = process.env.TMPDIR
   process.env.TMPDIR = folder
   try {
-    const { default: chromium } = await import(pathToFileURL(join(packageFolder, manifest.main ?? manifest.exports)).href)
+    const { default: chromium } = await import(
+      pathToFileURL(join(packageFolder, manifest.main ?? manifest.exports)).href
+    )
     return await chromium.executablePath()
   } finally {
     if (before === undefined) delete process.env.TMPDIR

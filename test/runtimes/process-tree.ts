@@ -67,7 +67,11 @@ function processTableOfPs(): ProcessEntry[] {
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .map(([pid, parent, state]) => ({ pid: Number(pid), parent: Number(parent), zombie: state?.startsWith('Z') ?? false }))
+    .map(([pid, parent, state]) => ({
+      pid: Number(pid),
+      parent: Number(parent),
+      zombie: state?.startsWith('Z') ?? false,
+    }))
 }
 
 function kill(target: number): void {

@@ -68,7 +68,9 @@ export function reportRun(runtime: string, events: readonly TestEvent[], end: Ru
 function failuresOfProcess(events: readonly TestEvent[], end: RunEnd, failedTests: number): string[] {
   if (end.killedBy) {
     const limit = end.killedBy === 'wall' ? 'took too long' : 'said nothing for too long'
-    return [`the test run ${limit} and was killed; not finished: ${unfinishedFiles(events).join(', ') || 'the start-up'}`]
+    return [
+      `the test run ${limit} and was killed; not finished: ${unfinishedFiles(events).join(', ') || 'the start-up'}`,
+    ]
   }
   const ended = events.some((event) => event.kind === 'run-ended')
   if (!ended) return [`the test run ended early with exit code ${end.exitCode ?? 'none'}`]
@@ -85,15 +87,26 @@ function unfinishedFiles(events: readonly TestEvent[]): string[] {
 /** A runtime that could not be started at all; a failure where nobody looks (CI), a loud row elsewhere. */
 export function reportAbsent(runtime: string, why: string, isFailure: boolean): RuntimeReport {
   const failures = isFailure ? [`did not start: ${why}`] : []
-  return { runtime, passed: 0, failed: failures.length, skipped: 0, seconds: 0, failures, skips: new Map([[`NOT RUN: ${why}`, 0]]) }
+  return {
+    runtime,
+    passed: 0,
+    failed: failures.length,
+    skipped: 0,
+    seconds: 0,
+    failures,
+    skips: new Map([[`NOT RUN: ${why}`, 0]]),
+  }
 }
 
 /** The text after all runs: what failed, why tests were skipped, the table, and the line that other programs read. */
 export function summarise(reports: readonly RuntimeReport[]): string {
   const lines = ['']
-  for (const { runtime, failures } of reports) for (const failure of failures) lines.push(`FAILED ${runtime}: ${failure}`)
-  for (const { runtime, skips } of reports) for (const [why, count] of skips) lines.push(`skipped ${runtime}: ${count} x ${why}`)
-  const row = (...cells: readonly (string | number)[]) => cells.map((cell, i) => (i ? String(cell).padStart(9) : String(cell).padEnd(10))).join('')
+  for (const { runtime, failures } of reports)
+    for (const failure of failures) lines.push(`FAILED ${runtime}: ${failure}`)
+  for (const { runtime, skips } of reports)
+    for (const [why, count] of skips) lines.push(`skipped ${runtime}: ${count} x ${why}`)
+  const row = (...cells: readonly (string | number)[]) =>
+    cells.map((cell, i) => (i ? String(cell).padStart(9) : String(cell).padEnd(10))).join('')
   lines.push('', row('runtime', 'passed', 'failed', 'skipped', 'seconds'))
   for (const { runtime, passed, failed, skipped, seconds } of reports) {
     lines.push(row(runtime, passed, failed, skipped, seconds.toFixed(1)))

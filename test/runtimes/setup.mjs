@@ -17,8 +17,15 @@ const newestNode = /** @type {string} */ (nodeRuntimes.at(-1))
 const lockFolder = join(runtimesFolder, '.set-up-lock')
 const lockPatienceMs = 10 * 60_000
 const buildInputs = [
-  'src', 'engines', 'capabilities', 'guests', 'package.json', 'package-lock.json', 'tsconfig.json',
-  'tsconfig.build.json', 'test/runtimes/build.ts',
+  'src',
+  'engines',
+  'capabilities',
+  'guests',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'test/runtimes/build.ts',
 ]
 
 /** Everything a person waits for is told on stderr: stdout belongs to the command that follows. */
@@ -33,7 +40,9 @@ export function nodeBinary(runtime) {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const file = process.platform === 'win32' ? 'node.exe' : 'node'
   return ['node', 'node-bin']
-    .map((prefix) => join(runtimesFolder, runtime, 'node_modules', `${prefix}-${platform}-${process.arch}`, 'bin', file))
+    .map((prefix) =>
+      join(runtimesFolder, runtime, 'node_modules', `${prefix}-${platform}-${process.arch}`, 'bin', file),
+    )
     .find((path) => existsSync(path))
 }
 
@@ -123,9 +132,23 @@ async function npmInstall(folder, what) {
   const started = Date.now()
   tell(`installing ${what} …`)
   const npm = npmCommand()
-  const args = ['ci', '--include=dev', '--include=optional', '--loglevel=error', '--engine-strict=false', '--ignore-scripts', '--no-audit', '--no-fund']
+  const args = [
+    'ci',
+    '--include=dev',
+    '--include=optional',
+    '--loglevel=error',
+    '--engine-strict=false',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+  ]
   const where = relative(root, folder) || 'the root'
-  await run(npm.command, [...npm.args, ...args], { cwd: folder, what: `npm ci in ${where}`, shell: npm.shell, output: 'ignore' })
+  await run(npm.command, [...npm.args, ...args], {
+    cwd: folder,
+    what: `npm ci in ${where}`,
+    shell: npm.shell,
+    output: 'ignore',
+  })
   writeFileSync(stampFile(folder), lockHash(folder))
   tell(`installed ${what} in ${seconds(started)}`)
 }
@@ -156,7 +179,9 @@ function buildHash() {
 function filesUnder(/** @type {string} */ path) {
   if (!existsSync(path)) return []
   if (statSync(path).isFile()) return /\.generated\./.test(path) ? [] : [path]
-  return readdirSync(path).sort().flatMap((name) => (name === 'node_modules' ? [] : filesUnder(join(path, name))))
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => (name === 'node_modules' ? [] : filesUnder(join(path, name))))
 }
 
 const buildIsFresh = () => readIfThere(buildStamp)?.split('\n')[0] === buildHash()
@@ -222,7 +247,9 @@ function run(command, args, { cwd, what, shell = false, output = 2 }) {
     new Promise((resolve, reject) => {
       const child = spawn(command, args, { cwd, shell, stdio: ['ignore', output, 2] })
       child.on('error', reject)
-      child.on('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`set-up: ${what} failed (${signal ?? `exit code ${code}`})`))))
+      child.on('exit', (code, signal) =>
+        code === 0 ? resolve() : reject(new Error(`set-up: ${what} failed (${signal ?? `exit code ${code}`})`)),
+      )
     })
   )
 }

@@ -31,7 +31,12 @@ const drainMs = 2_000
  */
 export function runWatched(watched: WatchedCommand): Promise<WatchedEnd> {
   const { command, args, cwd, env } = watched
-  const child = spawn(command, args, { cwd, env, detached: process.platform !== 'win32', stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    detached: process.platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let killedBy: WatchedEnd['killedBy']
 
   const stop = () => child.pid !== undefined && killTree(child.pid)

@@ -25,7 +25,8 @@ if (!binary) {
 
 const child = spawn(binary, [...sourceFlags, resolve(root, script), ...args], { stdio: 'inherit' })
 // A signal sent to this process alone must reach the script, which may have to clean up; a terminal sends it to both.
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.on(signal, () => child.kill(signal))
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+  process.on(signal, () => child.kill(signal))
 child.on('error', (error) => {
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1

@@ -4,7 +4,8 @@ import { allPassed, parseEvents, reportAbsent, reportRun, summarise, type TestEv
 import { skipReasons } from '../skip-reasons.ts'
 
 const goodEnd = { killedBy: undefined, exitCode: 0 }
-const passes = (count: number): TestEvent[] => Array.from({ length: count }, (_, i) => ({ kind: 'passed', name: `test ${i}` }))
+const passes = (count: number): TestEvent[] =>
+  Array.from({ length: count }, (_, i) => ({ kind: 'passed', name: `test ${i}` }))
 const ended: TestEvent = { kind: 'run-ended' }
 const skip = (note: string): TestEvent => ({ kind: 'skipped', name: 'a test', note })
 
@@ -15,7 +16,12 @@ describe('counting a run', () => {
   })
 
   test('a failed test and an error outside of tests are a failure each', () => {
-    const events: TestEvent[] = [...passes(1), { kind: 'failed', name: 'broken' }, { kind: 'error', name: 'import' }, ended]
+    const events: TestEvent[] = [
+      ...passes(1),
+      { kind: 'failed', name: 'broken' },
+      { kind: 'error', name: 'import' },
+      ended,
+    ]
     const report = reportRun('node26', events, { killedBy: undefined, exitCode: 1 }, 1)
     expect(report.failures).toEqual(['broken', 'import'])
   })
@@ -43,7 +49,13 @@ describe('counting a run', () => {
 
 describe('skips', () => {
   test('three of a hundred tests may be skipped for listed reasons', () => {
-    const events = [...passes(97), skip(skipReasons.noJspi), skip(skipReasons.noJspi), skip(skipReasons.noFileSystem), ended]
+    const events = [
+      ...passes(97),
+      skip(skipReasons.noJspi),
+      skip(skipReasons.noJspi),
+      skip(skipReasons.noFileSystem),
+      ended,
+    ]
     const report = reportRun('node22', events, goodEnd, 1)
     expect(report).toMatchObject({ passed: 97, failed: 0, skipped: 3 })
     expect(summarise([report])).toContain(`skipped node22: 2 x ${skipReasons.noJspi}`)
@@ -63,7 +75,12 @@ describe('all runtimes together', () => {
   const good = reportRun('node26', [...passes(2), ended], goodEnd, 1)
 
   test('the last line sums passes and failures over the runtimes', () => {
-    const bad = reportRun('chromium', [...passes(1), { kind: 'failed', name: 'x' }, ended], { killedBy: undefined, exitCode: 1 }, 1)
+    const bad = reportRun(
+      'chromium',
+      [...passes(1), { kind: 'failed', name: 'x' }, ended],
+      { killedBy: undefined, exitCode: 1 },
+      1,
+    )
     expect(summarise([good, bad]).split('\n').at(-1)).toBe('tests: 3 passed, 1 failed')
     expect(allPassed([good, bad])).toBe(false)
   })

@@ -13,7 +13,10 @@ const spinningFamily = `
   for (;;) {}
 `
 
-async function watch(script: string, limits: { wallMs?: number; silenceMs?: number }): Promise<WatchedEnd & { output: string }> {
+async function watch(
+  script: string,
+  limits: { wallMs?: number; silenceMs?: number },
+): Promise<WatchedEnd & { output: string }> {
   let output = ''
   const end = await runWatched({
     command: process.execPath,
@@ -43,7 +46,8 @@ test('a command that says nothing is killed at the silence limit', async () => {
 })
 
 test('output keeps the silence limit away', async () => {
-  const chatty = 'let n = 0; const timer = setInterval(() => { console.log(n); if (++n === 12) clearInterval(timer) }, 150)'
+  const chatty =
+    'let n = 0; const timer = setInterval(() => { console.log(n); if (++n === 12) clearInterval(timer) }, 150)'
   const { killedBy, exitCode, output } = await watch(chatty, { silenceMs: 1_200 })
   expect(killedBy).toBeUndefined()
   expect(exitCode).toBe(0)
@@ -51,7 +55,10 @@ test('output keeps the silence limit away', async () => {
 })
 
 test('a command that ends by itself keeps its exit code and its output of both streams', async () => {
-  const { killedBy, exitCode, output } = await watch('console.log("out"); console.error("err"); process.exitCode = 3', {})
+  const { killedBy, exitCode, output } = await watch(
+    'console.log("out"); console.error("err"); process.exitCode = 3',
+    {},
+  )
   expect(killedBy).toBeUndefined()
   expect(exitCode).toBe(3)
   expect(output.split('\n').sort()).toEqual(['', 'err', 'out'])

@@ -53,6 +53,9 @@ export const LANGUAGE_LIMITS: Readonly<Record<string, Partial<Limits>>> = {
   typescript: { memoryBytes: 64 * MiB },
 }
 
+/** The smallest memory that a language's image leaves room in. */
+export const MINIMUM_MEMORY: Readonly<Record<string, number>> = { javascript: 8 * MiB, typescript: 8 * MiB }
+
 /** Fixed bounds of the border: every import has a worst case that no fuel sees, so each is small (measured in docs/engines.md). */
 export const BORDER = {
   /** Bytes moved by one read or write; a short result is legal. */

@@ -151,7 +151,7 @@ export function splitRequest<T>(request: RunRequest<T>): { sandbox: SandboxOptio
   const sandbox: Record<string, unknown> = {}
   const run: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(request)) {
-    if (value === undefined) continue
+    if (value === undefined && key !== 'input') continue
     if (key in sandboxShape) sandbox[key] = value
     else run[key] = value
   }

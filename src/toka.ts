@@ -9,7 +9,7 @@ import type { Drivers, Mount } from './gate/drivers.ts'
 import { createGate } from './gate/gate.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
 import { hostEnvironment } from './host/environment.ts'
-import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'
+import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
@@ -77,7 +77,7 @@ export class Toka {
 
   async #open(options: SandboxOptions): Promise<Sandbox> {
     this.#mustBeOpen()
-    const limits: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[options.language], ...options.limits }
+    const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [])
     const { engine, image } = await this.#prepare(options.language)
     const openDrivers = () => openAll(options, toolbox)
@@ -130,6 +130,14 @@ export class Toka {
   #mustBeOpen(): void {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
+}
+
+/** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
+function limitsOf({ language, limits }: SandboxOptions): Limits {
+  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
+  const least = MINIMUM_MEMORY[language] ?? 0
+  if (all.memoryBytes >= least) return all
+  throw new TokaError('TOKA_REQUEST_INVALID', `limits.memoryBytes: ${language} needs at least ${least} bytes, not ${all.memoryBytes}`)
 }
 
 async function openAll(options: SandboxOptions, toolbox: Toolbox): Promise<Drivers> {

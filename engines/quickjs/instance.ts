@@ -15,6 +15,17 @@ import { toJavaScript } from './typescript.ts'
 /** A command holds a source and an input whole. */
 const COMMAND_LIMITS = { structuredBytes: 2 ** 26, nodes: 16, depth: 2 }
 
+/** Of the linear memory, in bytes: the interpreter's stack and data lie beside the heap. */
+const BESIDE_HEAP = 2 * 2 ** 20
+
+/**
+ * The heap's limit that keeps the whole linear memory within `memoryBytes`: the allocator loses up to an eighth to
+ * fragments (measured with growing strings and arrays, test/limits).
+ */
+function heapLimit(memoryBytes: number): number {
+  return Math.floor((memoryBytes - BESIDE_HEAP) * 0.875)
+}
+
 /** Memory beyond this is dearer to zero than a fork: about 0.1 ms a MiB. */
 const RESET_BUDGET = 8 * 2 ** 20
 
@@ -84,6 +95,7 @@ export class QuickJsInstance implements Instance {
     } catch (error) {
       trap = error ?? new Error('unknown')
     }
+    leash.onThread(false)
     leash.spent(this.#wiring.burned(leash.slice))
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.calls.close()
@@ -118,7 +130,7 @@ export class QuickJsInstance implements Instance {
     const seed = new BigInt64Array(this.#context.process.services.random.fill(16).buffer)
     this.#wiring.bridge.attach()
     this.#wiring.bridge.seed(seed[0] as bigint, seed[1] as bigint)
-    this.#wiring.interpreter.qjs_set_memory_limit(this.#context.limits.memoryBytes)
+    this.#wiring.interpreter.qjs_set_memory_limit(heapLimit(this.#context.limits.memoryBytes))
   }
 
   /** Enters the guest and goes on until nothing is under way. */

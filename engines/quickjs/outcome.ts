@@ -66,6 +66,13 @@ function isOutOfMemory(text: string): boolean {
 
 const text = (value: unknown, limit: number): string => (typeof value === 'string' ? value.slice(0, limit) : '')
 
+/** The lowest frames are the bridge's and the prelude's, which have no file: a guest's stack ends above them. */
+function ownFrames(stack: string): string {
+  const lines = stack.split('\n')
+  while (lines.length > 0 && /^\s*$|^\s+at .*\((?:native|:\d+(?::\d+)?)\)$/.test(lines.at(-1) ?? '')) lines.pop()
+  return lines.join('\n')
+}
+
 function described(payload: Uint8Array): Exit {
   let report: Failure
   try {
@@ -75,7 +82,7 @@ function described(payload: Uint8Array): Exit {
   }
   const name = text(report?.name, 100)
   const message = text(report?.message, MESSAGE_LIMIT - 200)
-  const stack = text(report?.stack, STACK_LIMIT)
+  const stack = ownFrames(text(report?.stack, STACK_LIMIT))
   if (name === 'InternalError' && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }
   const code: TokaErrorCode =
     report.kind === 'syntax' ? 'TOKA_GUEST_SYNTAX' : report.kind === 'value' ? 'TOKA_VALUE_UNSUPPORTED' : 'TOKA_GUEST_ERROR'

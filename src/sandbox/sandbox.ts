@@ -82,7 +82,7 @@ export class Sandbox {
   async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
     checkRunOptions(options)
     const collect = compileCollector(options.collect)
-    const input = 'input' in options && options.input !== undefined ? encodeValue(options.input, RUN_VALUE_LIMITS) : undefined
+    const input = 'input' in options ? encodeValue(options.input, RUN_VALUE_LIMITS) : undefined
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
@@ -150,7 +150,7 @@ export class Sandbox {
     const { gate } = this.#parts
     const onOutput = options.onOutput
     process.begin({
-      args: options.args ?? [],
+      args: [filenameOf(options, this.#parts.options), ...(options.args ?? [])],
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
       ...(options.limits?.outputBytes === undefined ? {} : { outputBytes: options.limits.outputBytes }),
       ...(onOutput ? { onOutput } : {}),
@@ -169,7 +169,7 @@ export class Sandbox {
   /** The command, or the exit of a run whose file cannot be read. */
   async #command(options: RunOptions, input: Uint8Array | undefined): Promise<Command | Exit> {
     const { language } = this.#parts.options
-    const filename = options.file ?? `/tool/main.${ENDINGS[language]}`
+    const filename = filenameOf(options, this.#parts.options)
     let source = options.source
     try {
       source ??= text.decode(await readFile(this.#kernel.process, filename, BORDER.sourceBytes))
@@ -191,6 +191,11 @@ export class Sandbox {
   #mustBeOpen(): void {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this sandbox was disposed')
   }
+}
+
+/** Where the source is said to lie: the name in stacks, and what relative imports start from. */
+function filenameOf({ file }: RunOptions, { language }: SandboxOptions): string {
+  return file ?? `/tool/main.${ENDINGS[language]}`
 }
 
 function kernelOptions({ options, limits, gate, tools }: SandboxParts): Omit<KernelOptions, 'files' | 'process' | 'resume'> {

@@ -116,6 +116,7 @@ function admit(flags: u32): u32 {
 
 /** A request that is refused before a program could see it: a name that is not canonical. Counts as a host call. */
 export function refuse(): i32 {
+  decidedLink = 0
   const why = admit(0)
   return deny(why != Reason_NONE ? why : Reason_PATH, 0)
 }
@@ -200,8 +201,10 @@ export function cancel(id: i32): i32 {
 /** Tests again what a call under way rests on, before its result is delivered. Answers 0 or a reason, negative. */
 export function redecide(id: i32, now: f64): i32 {
   redecided++
+  decidedLink = 0
   const at = find(id, Layout_RESERVATIONS, Layout_RESERVATION_BYTES)
   if (at == 0) return -Reason_HANDLE
+  decidedLink = load<u32>(at, 12)
   if (stopped == Stop_CLOSED) return -Reason_CLOSED
   if (microseconds(now) >= load<i64>(at, 16)) return -Reason_EXPIRED
   const size = load<u32>(at, 8)
@@ -323,6 +326,7 @@ export function closeHandle(id: i32): i32 {
  * Answers a reservation, which must be settled, or a reason, negative.
  */
 export function checkHandle(id: i32, right: u32, want: f64, least: f64, now: f64): i32 {
+  decidedLink = 0
   const why = admit(0)
   if (why != Reason_NONE) return deny(why, 0)
   const at = find(id, Layout_HANDLES, Layout_HANDLE_BYTES)

@@ -1,0 +1,108 @@
+/** One sandbox's capability VM: a verified program goes in once, requests are copied in and decided there. */
+import { Bound, Counter, Layout, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
+import type { Program } from '../../capabilities/compile.ts'
+import { verifyProgram } from '../../capabilities/verify.ts'
+import { cvmWasm } from '../../guests/cvm/cvm.generated.ts'
+import { TokaError } from '../errors.ts'
+import type { Account, Ledger } from './ledger.ts'
+import { moduleOf } from './wasm.ts'
+
+const PAGE = 65_536
+
+/** What the CVM's wasm exports. Answers below zero are reasons (isa.ts), others reservations or handles. */
+export type CvmExports = {
+  memory: WebAssembly.Memory
+  count(operation: number): number
+  leave(): void
+  counter(index: number): number
+  begin(calls: number, concurrent: number): void
+  close(): void
+  stop(): number
+  refuse(): number
+  decide(action: number, length: number, want: number, least: number, now: number, flags: number): number
+  link(): number
+  amount(): number
+  settle(reservation: number, actual: number): number
+  cancel(reservation: number): number
+  redecide(reservation: number, now: number): number
+  openHandle(read: number, write: number): number
+  checkHandle(handle: number, right: number, want: number, least: number, now: number): number
+  closeHandle(handle: number): number
+  install(cells: number, code: number, instructions: number, pool: number): void
+  raiseFlags(mask: number): void
+}
+
+/** How many import calls ended in which way: counted = local + allowed + denied. */
+export type Counters = {
+  counted: number
+  local: number
+  allowed: number
+  denied: number
+  /** Decisions that belong to no import call: taken again before a late result was delivered, or asked by the host. */
+  redecided: number
+}
+
+/** An instance with its program. */
+export class Cvm {
+  readonly exports: CvmExports
+  readonly #name: Uint8Array<ArrayBuffer>
+  readonly #encoder = new TextEncoder()
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+  /** @throws TokaError TOKA_INTERNAL when the program does not verify */
+  constructor(program: Program, account: Account, ledger: Ledger) {
+    const imports = { ledger: ledger.functions as unknown as WebAssembly.ModuleImports, env: { abort: stopHard } }
+    this.exports = new WebAssembly.Instance(moduleOf(cvmWasm), imports).exports as unknown as CvmExports
+    this.#install(program, account)
+    this.#name = new Uint8Array(this.exports.memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+  }
+
+  #install(program: Program, account: Account): void {
+    const problem = verifyProgram(program)
+    if (problem) throw new TokaError('TOKA_INTERNAL', `a policy's program was refused: ${problem}`)
+    if (account.cells.length !== program.cells.length) throw new TokaError('TOKA_INTERNAL', "a policy's program has other cells than its account")
+    const { memory, install } = this.exports
+    const code = Layout.PROGRAM + Bound.CELLS * 4
+    const pool = code + program.code.length
+    const missing = pool + program.pool.length - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE))
+    new Uint32Array(memory.buffer, Layout.PROGRAM).set(account.cells)
+    const bytes = new Uint8Array(memory.buffer)
+    bytes.set(program.code, code)
+    bytes.set(program.pool, pool)
+    install(Layout.PROGRAM, code, program.code.length / 8, pool)
+  }
+
+  /** Copies a name into the CVM. Answers its length in bytes, or -1 when it has no room. */
+  write(name: string): number {
+    if (name.length > this.#name.length) return -1
+    const { read, written } = this.#encoder.encodeInto(name, this.#name)
+    return read === name.length ? written : -1
+  }
+
+  /** The name that was decided on: what the host acts on. */
+  read(length: number): string {
+    return this.#decoder.decode(this.#name.subarray(0, length))
+  }
+
+  counters(): Counters {
+    const { counter } = this.exports
+    return {
+      counted: counter(Counter.COUNTED),
+      local: counter(Counter.LOCAL),
+      allowed: counter(Counter.ALLOWED),
+      denied: counter(Counter.DENIED),
+      redecided: counter(Counter.REDECIDED),
+    }
+  }
+
+  get stopped(): 'calls' | 'closed' | undefined {
+    const stop = this.exports.stop()
+    if (stop === Stop.CALLS) return 'calls'
+    return stop === Stop.CLOSED ? 'closed' : undefined
+  }
+}
+
+function stopHard(): never {
+  throw new TokaError('TOKA_INTERNAL', 'the capability VM stopped')
+}

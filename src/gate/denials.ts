@@ -1,0 +1,108 @@
+/** Refused calls, for the host's eyes: what was asked, why not, and the rule that would allow it. */
+import { Action, type ActionName, Reason } from '../../capabilities/isa.ts'
+import { formatRule, quoteShell } from '../../capabilities/rules.ts'
+import { BORDER } from '../limits.ts'
+
+/**
+ * Why a call was refused: no grant covers it, its grant begins later, has expired, was revoked, is closed by the flow of
+ * secrets, has no call left for now (rate) or at all (quota); the mount is read-only; a limit of the run is reached; the
+ * path has no canonical form; the file is not open for it; the sandbox is closed; a fault of ours.
+ */
+export type DenialReason =
+  | 'no-grant'
+  | 'not-yet'
+  | 'expired'
+  | 'revoked'
+  | 'flow'
+  | 'rate'
+  | 'quota'
+  | 'read-only'
+  | 'limit'
+  | 'path'
+  | 'handle'
+  | 'closed'
+  | 'fault'
+
+export type Denial = {
+  /** `fs.read`, `fs.write`, `env.read`, `clock.precise` or `tool.call`. */
+  operation: ActionName
+  /** The canonical path or the name asked for; the raw text, cut, when it has no canonical form. */
+  resource: string
+  reason: DenialReason
+  /** The link of the token's chain that refused; 0 for plain grants. */
+  link: number
+  /** What would allow it, such as `--allow 'fs.read=/data/**'`. Empty when nothing would. */
+  allow: string
+}
+
+const REASONS: Readonly<Record<number, DenialReason>> = {
+  [Reason.NO_GRANT]: 'no-grant',
+  [Reason.NOT_YET]: 'not-yet',
+  [Reason.EXPIRED]: 'expired',
+  [Reason.REVOKED]: 'revoked',
+  [Reason.FLOW]: 'flow',
+  [Reason.RATE]: 'rate',
+  [Reason.QUOTA]: 'quota',
+  [Reason.READ_ONLY]: 'read-only',
+  [Reason.LIMIT]: 'limit',
+  [Reason.PATH]: 'path',
+  [Reason.HANDLE]: 'handle',
+  [Reason.CLOSED]: 'closed',
+}
+
+/** The word for a reason of the CVM. */
+export function reasonName(reason: number): DenialReason {
+  return REASONS[reason] ?? 'fault'
+}
+
+const OPERATIONS = Object.keys(Action) as ActionName[]
+
+/** The name of an action of the CVM. */
+export function operationName(action: number): ActionName {
+  return OPERATIONS[action] ?? 'fs.read'
+}
+
+function remedy(operation: ActionName, resource: string, reason: DenialReason): string {
+  switch (reason) {
+    case 'read-only':
+      return `a mount of mode rw, and --allow ${quoteShell(formatRule(operation, resource))}`
+    case 'limit':
+      return 'a higher limit of hostCalls or concurrentCalls'
+    case 'path':
+    case 'handle':
+    case 'closed':
+    case 'fault':
+      return ''
+    default:
+      return `--allow ${quoteShell(formatRule(operation, resource))}`
+  }
+}
+
+/** A denial with its remedy. */
+export function describeDenial(operation: ActionName, resource: string, reason: DenialReason, link: number): Denial {
+  return { operation, resource, reason, link, allow: remedy(operation, resource, reason) }
+}
+
+/** The denials of a run: the first hundred, and how many there were. */
+export class DenialList {
+  readonly #kept: Denial[] = []
+  #total = 0
+
+  get kept(): readonly Denial[] {
+    return this.#kept
+  }
+
+  get total(): number {
+    return this.#total
+  }
+
+  add(denial: Denial): void {
+    this.#total++
+    if (this.#kept.length < BORDER.denials) this.#kept.push(denial)
+  }
+
+  clear(): void {
+    this.#kept.length = 0
+    this.#total = 0
+  }
+}

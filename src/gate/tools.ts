@@ -1,0 +1,50 @@
+/** A guest's call of a host tool: decided by name, charged for its bytes, aborted with its sandbox. */
+import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import type { Calls, GateLimits } from './calls.ts'
+import type { Drivers } from './drivers.ts'
+import { mapMaybe } from './maybe.ts'
+
+/** Bytes that the encoding adds to a string or bytes of the largest size. */
+const ENCODING_BYTES = 64
+/** UTF-16 units of a tool's name in an error. */
+const SHOWN = 64
+
+type Parts = { calls: Calls; drivers: Drivers; limits: GateLimits }
+
+/** Rejects a result that is larger than a result may be, or than the quota still held. */
+function checkResult(result: Uint8Array, most: number, reserved: number): Uint8Array {
+  if (result.length > most) throw new GuestFacingError('TOKA_VALUE_SIZE', `the tool's result has ${result.length} bytes; at most ${most} are allowed`)
+  if (result.length > reserved) throw new GuestFacingError('TOKA_DENIED', "the tool's result is larger than what is left of the quota")
+  return result
+}
+
+/**
+ * Calls a tool with an encoded argument.
+ * @throws GuestFacingError TOKA_DENIED, TOKA_LIMIT_CALLS, TOKA_VALUE_SIZE or what the tool answers, also as rejection
+ */
+export function callTool({ calls, drivers, limits }: Parts, name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+  const most = Math.max(limits.flatBytes, limits.structuredBytes) + ENCODING_BYTES
+  // A copy: what the driver gets cannot change any more.
+  const argument = input.slice()
+  const permit = calls.ask({ operation: 'tool.call', name, want: argument.length + most, least: argument.length })
+  if (!permit) {
+    const shown = JSON.stringify(name.slice(0, SHOWN).toWellFormed())
+    if (calls.cvm.stopped === 'calls') throw new GuestFacingError('TOKA_LIMIT_CALLS', 'the limit of host calls is reached')
+    throw new GuestFacingError('TOKA_DENIED', `the tool ${shown} is not allowed here`)
+  }
+  if (argument.length > most) {
+    calls.cancel(permit)
+    throw new GuestFacingError('TOKA_VALUE_SIZE', `the tool's argument has ${argument.length} bytes; at most ${most} are allowed`)
+  }
+  const stop = new AbortController()
+  return calls.perform({
+    permits: [permit],
+    signal,
+    act: () =>
+      mapMaybe(drivers.callTool(permit.name, argument, stop.signal), (result) =>
+        checkResult(result, most, permit.amount - argument.length),
+      ),
+    moved: (result) => argument.length + (result?.length ?? 0),
+    cancel: () => stop.abort(),
+  })
+}

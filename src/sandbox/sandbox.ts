@@ -150,7 +150,7 @@ export class Sandbox {
     const { gate } = this.#parts
     const onOutput = options.onOutput
     process.begin({
-      args: [filenameOf(options, this.#parts.options), ...(options.args ?? [])],
+      args: options.args ?? [],
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
       ...(options.limits?.outputBytes === undefined ? {} : { outputBytes: options.limits.outputBytes }),
       ...(onOutput ? { onOutput } : {}),

@@ -41,7 +41,8 @@ export async function build(): Promise<void> {
     bundle: true,
     minify: true,
     write: false,
-    format: 'iife',
+    // No wrapper of its own: the engine keeps the source of every function that is not stripped.
+    format: 'esm',
     platform: 'neutral',
     mainFields: ['module', 'main'],
     target: 'es2023',

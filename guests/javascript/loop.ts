@@ -22,7 +22,7 @@ export type FailureKind = 'syntax' | 'error' | 'value'
 /** How `process` takes part: its events and its exit code. */
 export type Observer = {
   /** @returns whether anybody listened */
-  emit(event: string, ...args: unknown[]): boolean
+  emit(event: string, first: unknown, second?: unknown): boolean
   exitCode(): number
 }
 
@@ -166,7 +166,7 @@ export function turn(): number {
     return TURN_MORE
   }
   if (callsUnderWay() + timersUnderWay() + others > 0) {
-    armSleep()
+    guarded(armSleep, undefined, [])
     return TURN_IDLE
   }
   return running ? TURN_DONE : end()

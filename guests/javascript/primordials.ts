@@ -32,12 +32,14 @@ export const {
   keys: keysOf,
   setPrototypeOf,
 } = Object
-export const { apply, deleteProperty, ownKeys } = Reflect
+export const { apply, ownKeys, set: setProperty } = Reflect
 export const { isArray } = Array
 export const { isSafeInteger, isInteger } = Number
 export const { floor, min, max, f16round, fround, round, abs } = Math as typeof Math & { f16round(value: number): number }
 export const { parse: parseJson, stringify: stringifyJson } = JSON
 
+export const PromisePrototype = Promise.prototype
+export const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf)
 export const ObjectPrototype = Object.prototype
 export const ArrayPrototype = Array.prototype
 export const DatePrototype = Date.prototype

@@ -3,28 +3,30 @@ import { settleCall } from './calls.ts'
 import { fail, finishMain, guarded, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
 import { EngineCommand } from './operations.generated.ts'
-import { apply, defineProperty, deleteProperty, isError, SafeSyntaxError } from './primordials.ts'
+import { apply, isError, isPrototypeOf, PromisePrototype, SafeSyntaxError } from './primordials.ts'
+import { defineHidden } from './realm/define.ts'
 import { isTimerHandle } from './timers.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
 import { ValueError } from './values/error.ts'
 
-type Command = { source: string; filename: string; kind: 'script' | 'module' | 'auto'; input?: Uint8Array }
+/** What the engine hands over (engines/quickjs/operations.ts). Scripts read their input as the global `input`. */
+export type Command = { source: string; filename: string; kind: 'script' | 'module' | 'auto'; input?: Uint8Array }
 
 const realm = globalThis
-const beginnings: (() => void)[] = []
-let inputDefined = false
+const beginnings: ((command: Command) => void)[] = []
 
 /** Has `begin` called at the start of every run: what belongs to one run is read anew. */
-export function atStart(begin: () => void): void {
+export function atStart(begin: (command: Command) => void): void {
   beginnings[beginnings.length] = begin
 }
 
 /** The hook `run`: fetches the command and starts it. */
 export function run(): void {
   startLife()
-  for (let index = 0; index < beginnings.length; index++) (beginnings[index] as () => void)()
-  main(decode(call(EngineCommand)) as Command)
+  const command = decode(call(EngineCommand)) as Command
+  for (let index = 0; index < beginnings.length; index++) (beginnings[index] as (command: Command) => void)(command)
+  main(command)
   runTicks()
 }
 
@@ -39,7 +41,7 @@ async function main(command: Command): Promise<void> {
     const input = command.input === undefined ? undefined : decode(command.input)
     const isModule =
       command.kind === 'module' || (command.kind === 'auto' && detectModule(command.source, command.filename) === 1)
-    const value = isModule ? await runModule(command, input) : await runScript(command, input)
+    const { value } = isModule ? await runModule(command, input) : await runScript(command, input)
     if (isRunning()) finishMain(encode(value))
   } catch (error) {
     if (error instanceof Unparsed) fail(error.error, 'syntax')
@@ -65,29 +67,31 @@ function parsed<T>(evaluate: () => T): T {
   }
 }
 
+/** Carries a value out of an async function that must not take it for a promise: any object with `then` would be one. */
+type Box = { value: unknown }
+
+const box = (value: unknown): Box => ({ __proto__: null, value }) as Box
+
+/** What a promise of the program comes to; other thenables are values like any other. */
+async function settled(value: unknown): Promise<Box> {
+  const isPromise = typeof value === 'object' && value !== null && isPrototypeOf(PromisePrototype, value)
+  return box(isPromise ? await value : value)
+}
+
 /** A script's completion value. One that is only a by-product of the last statement (a function, a timer) is none. */
-async function runScript(command: Command, input: unknown): Promise<unknown> {
-  offerInput(command.input !== undefined, input)
+async function runScript(command: Command, input: unknown): Promise<Box> {
+  defineHidden(realm, 'input', input)
   const completion = await parsed(() => evaluateScript(command.source, command.filename))
-  const value = await completion.value
-  return typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) ? undefined : value
+  const { value } = await settled(completion.value)
+  return box(typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) ? undefined : value)
 }
 
 /** A module's default export; if it is a function, what it answers when called with the input. */
-async function runModule(command: Command, input: unknown): Promise<unknown> {
+async function runModule(command: Command, input: unknown): Promise<Box> {
   const pair = parsed(() => evaluateModule(command.source, command.filename))
   await pair[0]
-  const exported = await pair[1].default
-  if (typeof exported !== 'function') return exported
-  return await apply(exported as (...args: unknown[]) => unknown, undefined, command.input === undefined ? [] : [input])
-}
-
-/** Scripts have no parameter: their input is the global `input`, there only when the run has one. */
-function offerInput(given: boolean, input: unknown): void {
-  if (!given && !inputDefined) return
-  inputDefined = given
-  if (given) {
-    const descriptor = { __proto__: null, value: input, writable: true, enumerable: false, configurable: true }
-    defineProperty(realm, 'input', descriptor)
-  } else deleteProperty(realm, 'input')
+  const exported = pair[1].default
+  if (typeof exported !== 'function') return settled(exported)
+  const args = command.input === undefined ? [] : [input]
+  return settled(apply(exported as (...args: unknown[]) => unknown, undefined, args))
 }

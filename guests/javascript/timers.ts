@@ -1,6 +1,6 @@
 /** setTimeout and its family over one host sleep at a time: due timers run in the order of their deadlines, one a turn. */
 import { beginCall } from './calls.ts'
-import { invalidType } from './failures.ts'
+import { errorOf, invalidType } from './failures.ts'
 import { doubleOf, now } from './natives.ts'
 import { ClockSleep } from './operations.generated.ts'
 import { apply, create } from './primordials.ts'
@@ -288,7 +288,11 @@ export function armSleep(): void {
     if (sleepingUntil === deadline) sleepingUntil = Number.POSITIVE_INFINITY
     if (deadline > woken) woken = deadline
   }
-  beginCall(ClockSleep, doubleOf(left > 0 ? left : 0), wake, wake, false)
+  try {
+    beginCall(ClockSleep, doubleOf(left > 0 ? left : 0), wake, wake, false)
+  } catch (thrown) {
+    throw errorOf(thrown)
+  }
 }
 
 /** At the start of a run: nothing of an earlier one is left. */

@@ -3,7 +3,8 @@ import { beginCall } from './calls.ts'
 import { callHost, codedError, errorOf } from './failures.ts'
 import { encodeUtf8, withWord } from './natives.ts'
 import { ToolCall, ToolList } from './operations.generated.ts'
-import { bytesLength, bytesTag, create, defineProperty, freeze, keysOf, SafePromise, SafeProxy, setBytes } from './primordials.ts'
+import { bytesLength, bytesTag, create, freeze, keysOf, SafePromise, SafeProxy, setBytes } from './primordials.ts'
+import { defineHidden, defineOpen } from './realm/define.ts'
 import { atStart } from './run.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
@@ -37,9 +38,9 @@ function makeTool(name: string): Tool {
       })
     })
   const sync = (input?: unknown): unknown => decode(callHost(ToolCall, toolArgument(name, input)))
-  defineProperty(tool, 'name', { value: name, configurable: true })
-  defineProperty(sync, 'name', { value: `${name}.sync`, configurable: true })
-  defineProperty(tool, 'sync', { value: freeze(sync), enumerable: true })
+  defineHidden(tool, 'name', name)
+  defineHidden(sync, 'name', `${name}.sync`)
+  defineOpen(tool, 'sync', freeze(sync))
   return freeze(tool) as Tool
 }
 
@@ -81,6 +82,7 @@ function joinNames(names: string[]): string {
 
 /** `await tools.name(input)`, `tools.name.sync(input)`. A name that no tool has is an error at once. */
 export const tools = new SafeProxy(create(null) as Record<string, Tool>, {
+  __proto__: null,
   get(_target, name) {
     if (typeof name === 'symbol') return name === Symbol.toStringTag ? 'tools' : undefined
     const tool = toolTable()[name]
@@ -91,11 +93,11 @@ export const tools = new SafeProxy(create(null) as Record<string, Tool>, {
   ownKeys: () => keysOf(toolTable()),
   getOwnPropertyDescriptor(_target, name) {
     const tool = typeof name === 'string' ? toolTable()[name] : undefined
-    return tool && { value: tool, writable: false, enumerable: true, configurable: true }
+    return tool && ({ __proto__: null, value: tool, writable: false, enumerable: true, configurable: true } as PropertyDescriptor)
   },
   set: () => false,
   defineProperty: () => false,
   deleteProperty: () => false,
   setPrototypeOf: () => false,
   preventExtensions: () => false,
-})
+} as ProxyHandler<Record<string, Tool>>)

@@ -8,6 +8,7 @@ import { writeAll } from '../files/write.ts'
 import { exitNow, guarded, nextTick, observe } from '../loop.ts'
 import { call, callText, encodeUtf8, now } from '../natives.ts'
 import { DirectoryChange, DirectoryCurrent, EnvironmentRead, ProcessInfo } from '../operations.generated.ts'
+import { create, setProperty, uncurry } from '../primordials.ts'
 import { tagClass } from '../realm/define.ts'
 import { atStart } from '../run.ts'
 import { decode } from '../values/decode.ts'
@@ -23,6 +24,7 @@ const NODE_VERSION = '22.13.0'
 
 let info: Info | undefined
 let argv: string[] | undefined
+let program = ''
 let own: Record<string, string> | undefined
 let exitCode: unknown
 let input: StandardInput | undefined
@@ -48,6 +50,7 @@ function readVariable(name: string): string | undefined {
 }
 
 const env = new Proxy(Object.create(null) as Record<string, string>, {
+  __proto__: null,
   get: (_target, name) => (typeof name === 'string' ? readVariable(name) : undefined),
   has: (_target, name) => typeof name === 'string' && readVariable(name) !== undefined,
   set(_target, name, value) {
@@ -70,9 +73,9 @@ const env = new Proxy(Object.create(null) as Record<string, string>, {
   ownKeys: () => Object.keys(variables()),
   getOwnPropertyDescriptor(_target, name) {
     const value = typeof name === 'string' ? readVariable(name) : undefined
-    return value === undefined ? undefined : { value, writable: true, enumerable: true, configurable: true }
+    return value === undefined ? undefined : ({ __proto__: null, value, writable: true, enumerable: true, configurable: true } as PropertyDescriptor)
   },
-})
+} as ProxyHandler<Record<string, string>>)
 
 /** A writable end of the run: text and bytes go out at once. */
 class Output extends EventEmitter {
@@ -139,7 +142,7 @@ class Process extends EventEmitter {
   readonly hrtime = hrtime
 
   get argv(): string[] {
-    argv ??= [this.execPath, ...processInfo().args]
+    argv ??= [this.execPath, program, ...processInfo().args]
     return argv
   }
   set argv(value: string[]) {
@@ -217,17 +220,26 @@ tagClass(Process, 'process')
 const self = new Process()
 self.setMaxListeners(0)
 
-atStart(() => {
+atStart(({ filename }) => {
+  program = filename
   info = undefined
   argv = undefined
   own = undefined
   deleted = new Set()
   exitCode = undefined
   input = undefined
-  self.removeAllListeners()
+  // Where the emitter keeps its listeners; its own method would go through built-ins that an earlier run may have patched.
+  setProperty(self, '_events', create(null))
+  setProperty(self, '_eventsCount', 0)
 })
 
-observe({ emit: (event, ...args) => self.emit(event, ...args), exitCode: exitNumber })
+const emit = uncurry(EventEmitter.prototype.emit)
+const countListeners = uncurry(EventEmitter.prototype.listenerCount)
+
+observe({
+  emit: (event, first, second) => countListeners(self, event) > 0 && emit(self, event, first, second),
+  exitCode: exitNumber,
+})
 
 const MEMORY = 'the result of a run tells its use of memory and time'
 const ABSENT = { memoryUsage: MEMORY, resourceUsage: MEMORY, cpuUsage: MEMORY, binding: 'there is no native code', dlopen: 'there is no native code' }

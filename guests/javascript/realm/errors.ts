@@ -1,5 +1,6 @@
 /** Stacks as programs expect them: with the error's own first line, without the prelude's frames, and without functions. */
 import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, indexOfText, sliceText, startsWith, uncurry } from '../primordials.ts'
+import { defineHidden } from './define.ts'
 
 type CallSite = { getFunction(): unknown }
 type StackError = typeof Error & {
@@ -12,21 +13,27 @@ const nativeStack = getOwnPropertyDescriptor(Error.prototype, 'stack')
 const readStack = uncurry(nativeStack?.get as (this: unknown) => unknown)
 const errorText = uncurry(Error.prototype.toString)
 
+/** A native function without a name is one of the bridge's. */
+const BRIDGE = '    at <anonymous> (native)'
+/** The engine's name for the top level of a script, of which V8 shows the place alone. */
+const TOP_LEVEL = '    at <eval> ('
+
 /** A frame of the prelude: it is evaluated without a file name, see the bridge's `boot`. */
 function isOurs(line: string): boolean {
   const at = indexOfText(line, '(')
-  if (at < 0) return false
-  return startsWith(line, '(:', at) || startsWith(line, '(<null>:', at) || startsWith(line, '(toka:', at)
+  if (at < 0) return startsWith(line, '    at :')
+  return line === BRIDGE || startsWith(line, '(:', at) || startsWith(line, '(<null>:', at)
 }
 
-/** The engine's frames, each on its line with the ones of the prelude left out. */
+/** The engine's frames, each on its line with the ones of the prelude and the bridge left out. */
 function guestFrames(trace: string): string {
   let frames = ''
   for (let start = 0; start < trace.length; ) {
     const found = indexOfText(trace, '\n', start)
     const end = found < 0 ? trace.length : found
     const line = sliceText(trace, start, end)
-    if (line !== '' && !isOurs(line)) frames += `\n${line}`
+    if (startsWith(line, TOP_LEVEL)) frames += `\n    at ${sliceText(line, TOP_LEVEL.length, line.length - 1)}`
+    else if (line !== '' && !isOurs(line)) frames += `\n${line}`
     start = end + 1
   }
   return frames
@@ -62,10 +69,10 @@ function completeStacks(): void {
       capture(target, above)
       const made = getOwnPropertyDescriptor(target, 'stack')
       if (made === undefined || typeof made.value !== 'string') return
-      defineProperty(target, 'stack', { value: withFirstLine(target, made.value), writable: true, enumerable: false, configurable: true })
+      defineHidden(target, 'stack', withFirstLine(target, made.value))
     },
   }
-  defineProperty(Error, 'captureStackTrace', { value: replacement.captureStackTrace, writable: true, enumerable: false, configurable: true })
+  defineHidden(Error, 'captureStackTrace', replacement.captureStackTrace)
 }
 
 /**

@@ -5,7 +5,7 @@ declare module 'events' {
     on(event: string | symbol, listener: (...args: unknown[]) => void): this
     addListener(event: string | symbol, listener: (...args: unknown[]) => void): this
     emit(event: string | symbol, ...args: unknown[]): boolean
-    removeAllListeners(): this
+    listenerCount(event: string | symbol): number
     setMaxListeners(count: number): this
   }
 }

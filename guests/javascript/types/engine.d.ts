@@ -1,0 +1,6 @@
+/** Globals of QuickJS beyond the language. */
+
+declare class DOMException extends Error {
+  constructor(message?: string, name?: string)
+  readonly code: number
+}

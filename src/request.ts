@@ -60,7 +60,7 @@ export type RunOptions<T = unknown> = {
   stdin?: string | Uint8Array | ReadableStream<Uint8Array>
   /** Validates and types `value`. */
   output?: z.ZodType<T>
-  /** Globs of files to hand back. */
+  /** Globs of files to hand back, over what the run created or changed. The directories they name exist: `/out` for `/out/**`. */
   collect?: string[]
   /** Narrower limits for this run. */
   limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>

@@ -8,6 +8,27 @@ export type Collector = (files: FileTree) => Record<string, Uint8Array>
 
 const utf8 = new TextEncoder()
 
+/** The directories that globs look into: the leading components without pattern characters, without the last one. */
+function literalDirectories(globs: readonly string[]): string[] {
+  return globs.map((glob) => {
+    const parts = glob.split('/').slice(0, -1)
+    const special = parts.findIndex((part) => /[*?[{]/.test(part))
+    return (special === -1 ? parts : parts.slice(0, special)).join('/')
+  })
+}
+
+/** Makes the directories that a run's globs look into, so that a guest may write there at once: `/out` for `/out/**`. */
+export function makeCollected(files: FileTree, globs: readonly string[] = []): void {
+  for (const directory of literalDirectories(globs)) {
+    if (directory === '') continue
+    try {
+      files.putDirectory(directory)
+    } catch {
+      // A guest of this sandbox put a file there: nothing beneath it can be collected.
+    }
+  }
+}
+
 function compile(globs: readonly string[]): Dfa {
   try {
     const dfa = buildDfa(globs.map(parseGlob))

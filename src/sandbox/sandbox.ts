@@ -12,7 +12,7 @@ import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { ToolDescription } from '../tool.ts'
-import { compileCollector } from './collect.ts'
+import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import { TurnQueue } from './queue.ts'
 import { RunReport } from './report.ts'
@@ -155,6 +155,7 @@ export class Sandbox {
       ...(options.limits?.outputBytes === undefined ? {} : { outputBytes: options.limits.outputBytes }),
       ...(onOutput ? { onOutput } : {}),
     })
+    makeCollected(files, options.collect)
     files.markUnchanged()
     gate.begin()
     try {

@@ -1,5 +1,5 @@
 /** A result that is not simply good in, a few lines for a person on stderr out: what failed, where, and what would allow it. */
-import type { Denial, RunResult, TraceEvent } from '../index.ts'
+import type { Denial, RunError, RunResult, TraceEvent } from '../index.ts'
 import { formatDuration, formatSize } from './quantities.ts'
 import { visible } from './terminal-text.ts'
 import type { Paint } from './terminal.ts'
@@ -30,12 +30,14 @@ function endingLines(name: string, result: RunResult, paint: Paint): string[] {
   const hint = LIMIT_HINTS[error.code]
   const first = `${paint('bold', visible(name))} ${paint('red', word)}: ${visible(error.message)}${hint ? ` - ${hint}` : ''}`
   const after = status === 'limit' ? [say(paint, `after ${formatDuration(result.usage.wallMs)}, ${result.usage.fuel.toLocaleString('en')} units of fuel, ${formatSize(result.usage.memoryBytes)}`)] : []
-  return [say(paint, first), ...stackLines(error.guestStack), ...after]
+  return [say(paint, first), ...stackLines(error), ...after]
 }
 
-function stackLines(stack: string | undefined): string[] {
-  if (!stack) return []
-  const lines = visible(stack, true).split('\n').filter((line) => line.trim() !== '')
+/** The frames. QuickJS repeats the message above them: once is enough. */
+function stackLines({ message, guestStack }: RunError): string[] {
+  if (!guestStack) return []
+  const frames = guestStack.startsWith(message) ? guestStack.slice(message.length) : guestStack
+  const lines = visible(frames, true).split('\n').filter((line) => line.trim() !== '')
   const shown = lines.slice(0, STACK_LINES).map((line) => `      ${line.trim()}`)
   return lines.length > STACK_LINES ? [...shown, `      … ${lines.length - STACK_LINES} more`] : shown
 }

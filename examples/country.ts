@@ -21,7 +21,13 @@ export function countryTool(file: string | URL): Tool {
     name: 'country',
     description: 'Name, continent, population and area of a country',
     input: z.object({ code: z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters (ISO 3166-1)') }),
-    output: z.object({ code: z.string(), name: z.string(), continent: z.enum(NAMES), population: z.number(), areaKm2: z.number() }),
+    output: z.object({
+      code: z.string(),
+      name: z.string(),
+      continent: z.enum(NAMES),
+      population: z.number(),
+      areaKm2: z.number(),
+    }),
     readOnly: true,
     run: ({ code }) => {
       const country = Object.hasOwn(countries, code) ? countries[code] : undefined

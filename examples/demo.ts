@@ -60,9 +60,15 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       paths: ['/data/airports.csv', '/data/countries.json', '/data/../../../etc/passwd'],
     })
     showAttempt(nosy, print, paint)
-    const thief = await stage.run('thief', 'sends the data away', { file: '/data/airports.csv', to: 'mallory@example.com' })
+    const thief = await stage.run('thief', 'sends the data away', {
+      file: '/data/airports.csv',
+      to: 'mallory@example.com',
+    })
     showAttempt(thief, print, paint)
-    const vandal = await stage.run('vandal', 'looks for a secret and overwrites the data', { secret: SECRET, file: '/data/airports.csv' })
+    const vandal = await stage.run('vandal', 'looks for a secret and overwrites the data', {
+      secret: SECRET,
+      file: '/data/airports.csv',
+    })
     showAttempt(vandal, print, paint)
     return { results: { airports, nosy, thief, vandal }, outbox: stage.outbox, saved }
   } finally {
@@ -159,7 +165,9 @@ function showAttempt({ status, value, error, denials }: RunResult, print: (line:
   if (error) print(`  ${paint('red', status)}   ${error.message}`)
   for (const { operation, resource, allow } of denials) {
     print(`  ${paint('yellow', 'denied')}   ${operation} ${resource}`)
-    print(`           ${paint('dim', allow.startsWith('--') ? 'to allow it, add' : 'it needs')} ${paint('cyan', allow)}`)
+    print(
+      `           ${paint('dim', allow.startsWith('--') ? 'to allow it, add' : 'it needs')} ${paint('cyan', allow)}`,
+    )
   }
 }
 

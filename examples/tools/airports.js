@@ -20,7 +20,12 @@ export default async function ({ file, top = 5 }) {
   fs.mkdirSync('/out', { recursive: true })
   fs.writeFileSync('/out/report.md', report({ airports, countries, lonely, map, top }))
   fs.writeFileSync('/out/map.svg', drawSvg(airports))
-  return { airports: airports.length, countries: countries.length, remotest: lonely.airport.name, remotestKm: Math.round(lonely.km) }
+  return {
+    airports: airports.length,
+    countries: countries.length,
+    remotest: lonely.airport.name,
+    remotestKm: Math.round(lonely.km),
+  }
 }
 
 /** Rows of a CSV text as objects, by the names in its first line. Quoted fields may hold commas, quotes and newlines. */
@@ -134,7 +139,8 @@ function drawMap(airports, columns, rows) {
     const column = Math.min(columns - 1, Math.floor(((lon + 180) / 360) * columns))
     if (grid[row]?.[column] !== undefined) grid[row][column]++
   }
-  const shade = (count) => (count === 0 ? ' ' : count < 3 ? '·' : count < 10 ? '░' : count < 40 ? '▒' : count < 120 ? '▓' : '█')
+  const shade = (count) =>
+    count === 0 ? ' ' : count < 3 ? '·' : count < 10 ? '░' : count < 40 ? '▒' : count < 120 ? '▓' : '█'
   return grid.map((row) => row.map(shade).join('').trimEnd()).join('\n')
 }
 
@@ -159,11 +165,14 @@ function report({ airports, countries, lonely, map, top }) {
   const north = by((airport) => airport.lat)[0]
   const south = by((airport) => -airport.lat)[0]
   const dense = countries.filter((country) => country.airports >= 20).sort((a, b) => b.perMillion - a.perMillion)
-  const row = (cells, widths) => `| ${cells.map((cell, i) => (widths[i] < 0 ? String(cell).padStart(-widths[i]) : String(cell).padEnd(widths[i]))).join(' | ')} |`
+  const row = (cells, widths) =>
+    `| ${cells.map((cell, i) => (widths[i] < 0 ? String(cell).padStart(-widths[i]) : String(cell).padEnd(widths[i]))).join(' | ')} |`
   const table = (rows) => {
     const widths = [24, 13, -8, -13]
     const rule = `|${widths.map((width) => (width < 0 ? `${'-'.repeat(-width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`
-    const lines = rows.map((country) => row([country.name.slice(0, 24), country.continent, country.airports, country.perMillion.toFixed(1)], widths))
+    const lines = rows.map((country) =>
+      row([country.name.slice(0, 24), country.continent, country.airports, country.perMillion.toFixed(1)], widths),
+    )
     return [row(['country', 'continent', 'airports', 'per million'], widths), rule, ...lines].join('\n')
   }
   const place = (airport) => `${airport.name} (${airport.country})`

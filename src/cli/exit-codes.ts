@@ -29,9 +29,13 @@ export function exitCodeOf(result: RunResult): number {
 
 /** The message and code of an error that was thrown instead of a result. */
 export function describeThrown(error: unknown): { exitCode: number; message: string } {
-  if (error instanceof UsageError || error instanceof OutFileError) return { exitCode: ExitCode.usage, message: error.message }
+  if (error instanceof UsageError || error instanceof OutFileError)
+    return { exitCode: ExitCode.usage, message: error.message }
   if (error instanceof TokaError) {
-    return { exitCode: CALLERS_MISTAKES.has(error.code) ? ExitCode.usage : ExitCode.fault, message: `${error.message} (${error.code})` }
+    return {
+      exitCode: CALLERS_MISTAKES.has(error.code) ? ExitCode.usage : ExitCode.fault,
+      message: `${error.message} (${error.code})`,
+    }
   }
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { exitCode: ExitCode.fault, message: `a fault of toka's own: ${message}` }

@@ -23,9 +23,17 @@ export function parseFlags(command: string, argv: readonly string[], kinds: Read
   const terminator = argv.indexOf('--')
   const before = terminator === -1 ? argv : argv.slice(0, terminator)
   const options = Object.fromEntries(
-    Object.entries(kinds).map(([name, kind]) => [name, { type: kind === 'flag' ? ('boolean' as const) : ('string' as const), multiple: true }]),
+    Object.entries(kinds).map(([name, kind]) => [
+      name,
+      { type: kind === 'flag' ? ('boolean' as const) : ('string' as const), multiple: true },
+    ]),
   )
-  const { tokens } = parseArgs({ args: [...before], options: { ...options, help: { type: 'boolean', short: 'h' } }, strict: false, tokens: true })
+  const { tokens } = parseArgs({
+    args: [...before],
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    strict: false,
+    tokens: true,
+  })
   const parsed: Flags = {
     texts: new Map(),
     lists: new Map(),
@@ -58,7 +66,9 @@ function store(parsed: Flags, command: string, kinds: Readonly<Record<string, Fl
   if (value === undefined) throw new UsageError(`${rawName} needs a value: see toka ${command} --help`)
   // `--input --json` is a forgotten value; `--input -1` and `--input=--x` are meant.
   if (!token.inlineValue && value.startsWith('--')) {
-    throw new UsageError(`${rawName} needs a value, got the option ${value} (write ${rawName}=${value} if it is the value)`)
+    throw new UsageError(
+      `${rawName} needs a value, got the option ${value} (write ${rawName}=${value} if it is the value)`,
+    )
   }
   if (kind === 'text') parsed.texts.set(name, value)
   else parsed.lists.set(name, [...(parsed.lists.get(name) ?? []), value])

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { describeThrown, ExitCode } from './exit-codes.ts'
 import { HELP } from './help.ts'
 import { run } from './run.ts'
-import { visible } from './terminal-text.ts'
 import { paintFor, type Terminal } from './terminal.ts'
+import { visible } from './terminal-text.ts'
 import { closest, UsageError } from './usage-error.ts'
 
 const COMMANDS: Readonly<Record<string, (argv: readonly string[], terminal: Terminal) => Promise<number>>> = { run }

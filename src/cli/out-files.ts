@@ -15,7 +15,10 @@ export class OutFileError extends Error {
  * @returns the host paths written, in order of their names
  * @throws OutFileError; then no file was put into place, unless a rename itself failed
  */
-export async function writeOutFiles(hostDirectory: string, files: Readonly<Record<string, Uint8Array>>): Promise<string[]> {
+export async function writeOutFiles(
+  hostDirectory: string,
+  files: Readonly<Record<string, Uint8Array>>,
+): Promise<string[]> {
   await mkdir(hostDirectory, { recursive: true })
   const root = await realpath(hostDirectory)
   const targets = Object.entries(files)
@@ -42,8 +45,11 @@ export async function writeOutFiles(hostDirectory: string, files: Readonly<Recor
 function partsOf(path: string): string[] {
   const parts = path.split('/').slice(1)
   const [top, ...below] = parts
-  const hostile = below.some((part) => part === '' || part === '.' || part === '..' || part.includes('\0') || part.includes(sep))
-  const windows = sep === '\\' && below.some((part) => /[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(part))
+  const hostile = below.some(
+    (part) => part === '' || part === '.' || part === '..' || part.includes('\0') || part.includes(sep),
+  )
+  const windows =
+    sep === '\\' && below.some((part) => /[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(part))
   if (!path.startsWith('/') || top !== 'out' || below.length === 0 || hostile || windows) {
     throw new OutFileError(`${JSON.stringify(path)} cannot be written beneath the directory`)
   }

@@ -29,7 +29,8 @@ function scaled(text: string, units: Readonly<Record<string, number>>): number |
  */
 export function parseDuration(option: string, text: string): number {
   const amount = scaled(text, MILLISECONDS)
-  if (amount === undefined) throw new UsageError(`${option} ${JSON.stringify(text)}: expected a duration such as 500ms, 2s or 1m`)
+  if (amount === undefined)
+    throw new UsageError(`${option} ${JSON.stringify(text)}: expected a duration such as 500ms, 2s or 1m`)
   return amount
 }
 
@@ -39,7 +40,8 @@ export function parseDuration(option: string, text: string): number {
  */
 export function parseSize(option: string, text: string): number {
   const amount = scaled(text, BYTES)
-  if (amount === undefined) throw new UsageError(`${option} ${JSON.stringify(text)}: expected a size such as 64MiB, 1MB or 1048576`)
+  if (amount === undefined)
+    throw new UsageError(`${option} ${JSON.stringify(text)}: expected a size such as 64MiB, 1MB or 1048576`)
   return amount
 }
 

@@ -87,9 +87,14 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
 
 function onlyOperand(flags: Flags): string {
   const [file, second] = flags.operands
-  if (file === undefined) throw new UsageError('no FILE given: toka run FILE, or toka run - --language javascript to read the source from stdin')
+  if (file === undefined)
+    throw new UsageError(
+      'no FILE given: toka run FILE, or toka run - --language javascript to read the source from stdin',
+    )
   if (second !== undefined) {
-    throw new UsageError(`unexpected ${JSON.stringify(second)} after ${JSON.stringify(file)}: arguments for the guest go after --`)
+    throw new UsageError(
+      `unexpected ${JSON.stringify(second)} after ${JSON.stringify(file)}: arguments for the guest go after --`,
+    )
   }
   return file
 }
@@ -99,7 +104,9 @@ function languageOf(file: string, option: string | undefined): Language {
     const known = LANGUAGES.find((language) => language === option)
     if (known) return known
     const near = closest(option, LANGUAGES)
-    throw new UsageError(`--language ${JSON.stringify(option)}: ${near ? `did you mean ${near}?` : `no engine runs it: ${HAVE}`}`)
+    throw new UsageError(
+      `--language ${JSON.stringify(option)}: ${near ? `did you mean ${near}?` : `no engine runs it: ${HAVE}`}`,
+    )
   }
   if (file === '-') throw new UsageError(`a source from stdin needs --language: ${LANGUAGES.join(' or ')}`)
   const ending = /\.[^./\\]+$/.exec(file)?.[0] ?? ''
@@ -113,7 +120,9 @@ function parseJson(option: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`${option}: expected JSON, got ${JSON.stringify(shortened(text))} (${(error as Error).message})`)
+    throw new UsageError(
+      `${option}: expected JSON, got ${JSON.stringify(shortened(text))} (${(error as Error).message})`,
+    )
   }
 }
 
@@ -130,7 +139,9 @@ function parseMount(text: string): { mount: RunPlan['mounts'][number]; grants: G
   const match = /^(.+):(\/[^:]*)(?::([^:]*))?$/.exec(text)
   const [, from, at, mode] = match ?? []
   if (from === undefined || at === undefined) {
-    throw new UsageError(`--mount ${JSON.stringify(text)}: expected HOSTDIR:/guest/path, with :ro or :rw to grant it, such as ./data:/data:ro`)
+    throw new UsageError(
+      `--mount ${JSON.stringify(text)}: expected HOSTDIR:/guest/path, with :ro or :rw to grant it, such as ./data:/data:ro`,
+    )
   }
   if (mode !== undefined && mode !== 'ro' && mode !== 'rw') {
     throw new UsageError(`--mount ${JSON.stringify(text)}: the mode is ro or rw, got ${JSON.stringify(mode)}`)

@@ -79,7 +79,9 @@ async function loadGrants(path: string): Promise<GrantInput[]> {
     throw new UsageError(`--grants ${JSON.stringify(path)}: expected JSON (${(error as Error).message})`)
   }
   if (!Array.isArray(grants)) {
-    throw new UsageError(`--grants ${JSON.stringify(path)}: expected a JSON array of grants, got ${grants === null ? 'null' : typeof grants}`)
+    throw new UsageError(
+      `--grants ${JSON.stringify(path)}: expected a JSON array of grants, got ${grants === null ? 'null' : typeof grants}`,
+    )
   }
   return grants as GrantInput[]
 }
@@ -91,11 +93,14 @@ async function loadTools(path: string): Promise<Tool[]> {
     exported = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    const hint = code === 'ERR_UNKNOWN_FILE_EXTENSION' ? ': this Node cannot load TypeScript, give a .js or .mjs file' : ''
+    const hint =
+      code === 'ERR_UNKNOWN_FILE_EXTENSION' ? ': this Node cannot load TypeScript, give a .js or .mjs file' : ''
     throw new UsageError(`--tool ${JSON.stringify(path)}: cannot be loaded${hint || ` (${reasonOf(error)})`}`)
   }
   if (typeof exported !== 'object' || exported === null) {
-    throw new UsageError(`--tool ${JSON.stringify(path)}: its default export must be a tool made with defineTool, or an array of them`)
+    throw new UsageError(
+      `--tool ${JSON.stringify(path)}: its default export must be a tool made with defineTool, or an array of them`,
+    )
   }
   return (Array.isArray(exported) ? exported : [exported]) as Tool[]
 }

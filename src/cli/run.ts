@@ -7,8 +7,8 @@ import { resultToJson, valueToJson } from './result-json.ts'
 import { parseRunOptions, type RunPlan } from './run-options.ts'
 import { loadRequest } from './run-request.ts'
 import { summarise, traceLine } from './summary.ts'
-import { TerminalFilter, visible } from './terminal-text.ts'
 import { type Paint, paintFor, type Terminal } from './terminal.ts'
+import { TerminalFilter, visible } from './terminal-text.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
@@ -23,7 +23,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return ExitCode.good
   }
   if (plan.out !== undefined && plan.mounts.some(({ at }) => at === '/out' || at.startsWith('/out/'))) {
-    throw new UsageError('--out hands back files of the sandbox\'s own /out: it cannot go with a --mount there')
+    throw new UsageError("--out hands back files of the sandbox's own /out: it cannot go with a --mount there")
   }
   const paint = paintFor(terminal.stderr, terminal.environment)
   const request = await loadRequest(plan, terminal.stdin)
@@ -51,7 +51,8 @@ async function runOnce(request: RunRequest): Promise<RunResult> {
 }
 
 function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): void {
-  if (result.value !== undefined && result.usage.outputBytes === 0) terminal.stdout.write(`${valueText(result.value, terminal)}\n`)
+  if (result.value !== undefined && result.usage.outputBytes === 0)
+    terminal.stdout.write(`${valueText(result.value, terminal)}\n`)
   for (const line of summarise(plan.file, result, paint)) terminal.stderr.write(`${line}\n`)
 }
 

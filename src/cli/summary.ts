@@ -1,8 +1,8 @@
 /** A result that is not simply good in, a few lines for a person on stderr out: what failed, where, and what would allow it. */
 import type { Denial, RunError, RunResult, TraceEvent } from '../index.ts'
 import { formatDuration, formatSize } from './quantities.ts'
-import { visible } from './terminal-text.ts'
 import type { Paint } from './terminal.ts'
+import { visible } from './terminal-text.ts'
 
 /** Lines of a guest's stack that are shown. */
 const STACK_LINES = 10
@@ -29,7 +29,15 @@ function endingLines(name: string, result: RunResult, paint: Paint): string[] {
   const word = status === 'limit' ? 'stopped' : status
   const hint = LIMIT_HINTS[error.code]
   const first = `${paint('bold', visible(name))} ${paint('red', word)}: ${visible(error.message)}${hint ? ` - ${hint}` : ''}`
-  const after = status === 'limit' ? [say(paint, `after ${formatDuration(result.usage.wallMs)}, ${result.usage.fuel.toLocaleString('en')} units of fuel, ${formatSize(result.usage.memoryBytes)}`)] : []
+  const after =
+    status === 'limit'
+      ? [
+          say(
+            paint,
+            `after ${formatDuration(result.usage.wallMs)}, ${result.usage.fuel.toLocaleString('en')} units of fuel, ${formatSize(result.usage.memoryBytes)}`,
+          ),
+        ]
+      : []
   return [say(paint, first), ...stackLines(error), ...after]
 }
 
@@ -37,7 +45,9 @@ function endingLines(name: string, result: RunResult, paint: Paint): string[] {
 function stackLines({ message, guestStack }: RunError): string[] {
   if (!guestStack) return []
   const frames = guestStack.startsWith(message) ? guestStack.slice(message.length) : guestStack
-  const lines = visible(frames, true).split('\n').filter((line) => line.trim() !== '')
+  const lines = visible(frames, true)
+    .split('\n')
+    .filter((line) => line.trim() !== '')
   const shown = lines.slice(0, STACK_LINES).map((line) => `      ${line.trim()}`)
   return lines.length > STACK_LINES ? [...shown, `      … ${lines.length - STACK_LINES} more`] : shown
 }

@@ -85,7 +85,6 @@ function plain(byte: number, out: number[]): void {
 
 /** A guest's short text (a message, a path) for one of our own lines: no control character is left, newlines only where wanted. */
 export function visible(text: string, keepNewlines = false): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
     if (character === '\n' && keepNewlines) return character
     const code = character.charCodeAt(0)

@@ -34,7 +34,10 @@ export function lazyInput(stdin: Readable): ReadableStream<Uint8Array> {
         iterator ??= stdin[Symbol.asyncIterator]()
         const { done, value } = await iterator.next()
         if (done) controller.close()
-        else controller.enqueue(typeof value === 'string' ? new TextEncoder().encode(value) : new Uint8Array(value as Uint8Array))
+        else
+          controller.enqueue(
+            typeof value === 'string' ? new TextEncoder().encode(value) : new Uint8Array(value as Uint8Array),
+          )
       },
       async cancel() {
         await iterator?.return?.()

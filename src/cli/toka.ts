@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+import { ExitCode } from './exit-codes.ts'
 /** The program `toka`: the process's own streams and signals, handed to the command line. */
 import { main } from './main.ts'
-import { ExitCode } from './exit-codes.ts'
 
 const cancel = new AbortController()
 

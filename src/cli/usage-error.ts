@@ -27,7 +27,10 @@ function distance(from: string, to: string): number {
 /** The known word that was probably meant, if one is close enough. */
 export function closest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
-    .map((candidate) => ({ candidate, edits: candidate.startsWith(word) && word.length > 2 ? 1 : distance(word, candidate) }))
+    .map((candidate) => ({
+      candidate,
+      edits: candidate.startsWith(word) && word.length > 2 ? 1 : distance(word, candidate),
+    }))
     .sort((a, b) => a.edits - b.edits)
   const best = ranked[0]
   return best && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined

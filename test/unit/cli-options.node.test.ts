@@ -65,7 +65,10 @@ describe('a command line', () => {
 
 describe('--mount', () => {
   test('without a mode makes a directory exist and grants nothing', () => {
-    expect(plan('a.js', '--mount', './d:/data')).toMatchObject({ mounts: [{ from: './d', at: '/data', mode: 'rw' }], grants: [] })
+    expect(plan('a.js', '--mount', './d:/data')).toMatchObject({
+      mounts: [{ from: './d', at: '/data', mode: 'rw' }],
+      grants: [],
+    })
   })
 
   test(':ro also grants reading, :rw reading and writing, of just that path', () => {
@@ -73,7 +76,9 @@ describe('--mount', () => {
       mounts: [{ from: 'd', at: '/data', mode: 'ro' }],
       grants: [{ resource: 'fs', actions: ['read'], paths: ['/data/**'] }],
     })
-    expect(plan('a.js', '--mount', 'd:/w:rw').grants).toEqual([{ resource: 'fs', actions: ['read', 'write'], paths: ['/w/**'] }])
+    expect(plan('a.js', '--mount', 'd:/w:rw').grants).toEqual([
+      { resource: 'fs', actions: ['read', 'write'], paths: ['/w/**'] },
+    ])
   })
 
   test('keeps the colons of a host path', () => {
@@ -108,10 +113,16 @@ describe('a mistake is told with the option, the value and what was expected', (
     ['stdin without a language', ['-'], /stdin needs --language/],
     ['a file without an ending', ['Makefile'], /no ending/],
     ['a mount with a relative guest path', ['a.js', '--mount', 'a:b'], /--mount "a:b": expected HOSTDIR:\/guest\/path/],
-    ['a mount with an unknown mode', ['a.js', '--mount', 'a:/b:wo'], /--mount "a:\/b:wo": the mode is ro or rw, got "wo"/],
+    [
+      'a mount with an unknown mode',
+      ['a.js', '--mount', 'a:/b:wo'],
+      /--mount "a:\/b:wo": the mode is ro or rw, got "wo"/,
+    ],
     ['a variable without =', ['a.js', '--env', 'HOME'], /--env "HOME": expected NAME=VALUE/],
     ['a rule of an unknown kind', ['a.js', '--allow', 'fs.raed=/x'], /--allow.*fs\.raed/],
   ])('%s', (_name, argv, message) => {
-    expect(() => parseRunOptions(argv)).toThrow(expect.objectContaining({ name: 'UsageError', message: expect.stringMatching(message) }))
+    expect(() => parseRunOptions(argv)).toThrow(
+      expect.objectContaining({ name: 'UsageError', message: expect.stringMatching(message) }),
+    )
   })
 })

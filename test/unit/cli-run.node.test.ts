@@ -43,7 +43,9 @@ async function toka(argv: string[], setting: Setting = {}): Promise<Ran> {
 
 describe('toka', () => {
   test('--version is that of the package', async () => {
-    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string
+    }
     expect(await toka(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
   })
 
@@ -57,7 +59,23 @@ describe('toka', () => {
 
   test('run --help names every option, in 120 columns', async () => {
     const { stdout } = await toka(['run', '--help'])
-    for (const option of ['language', 'input', 'env', 'mount', 'allow', 'grants', 'tool', 'timeout', 'memory', 'fuel', 'output', 'out', 'json', 'trace', 'deterministic']) {
+    for (const option of [
+      'language',
+      'input',
+      'env',
+      'mount',
+      'allow',
+      'grants',
+      'tool',
+      'timeout',
+      'memory',
+      'fuel',
+      'output',
+      'out',
+      'json',
+      'trace',
+      'deterministic',
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}--${option} `, 'm'))
     }
     expect(stdout).toMatch(/HOST CODE/)
@@ -79,17 +97,31 @@ describe('toka', () => {
 describe('toka run', () => {
   test('prints what the guest prints, and nothing else when all is well', async () => {
     const path = file('print.js', 'console.log("to stdout", process.argv.length); console.error("to stderr"); 5')
-    expect(await toka(['run', path])).toEqual({ code: 0, stdout: expect.stringMatching(/^to stdout \d\n$/), stderr: 'to stderr\n' })
+    expect(await toka(['run', path])).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^to stdout \d\n$/),
+      stderr: 'to stderr\n',
+    })
   })
 
   test('prints the value of a tool that prints nothing: text as it is, the rest as JSON', async () => {
-    const path = file('value.ts', 'export default ({ name }: { name: string }) => (name === "x" ? ["x"] : `hello ${name}`)')
-    expect(await toka(['run', path, '--input', '{"name":"you"}'])).toEqual({ code: 0, stdout: 'hello you\n', stderr: '' })
+    const path = file(
+      'value.ts',
+      'export default ({ name }: { name: string }) => (name === "x" ? ["x"] : "hello " + name)',
+    )
+    expect(await toka(['run', path, '--input', '{"name":"you"}'])).toEqual({
+      code: 0,
+      stdout: 'hello you\n',
+      stderr: '',
+    })
     expect((await toka(['run', path, '--input', '{"name":"x"}'])).stdout).toBe('[\n  "x"\n]\n')
   })
 
   test('reads the source from stdin with -', async () => {
-    expect(await toka(['run', '-', '--language', 'javascript'], { stdin: 'console.log(40 + 2)' })).toMatchObject({ code: 0, stdout: '42\n' })
+    expect(await toka(['run', '-', '--language', 'javascript'], { stdin: 'console.log(40 + 2)' })).toMatchObject({
+      code: 0,
+      stdout: '42\n',
+    })
   })
 
   test('hands stdin to the guest as it comes, and never waits for one that the guest ignores', async () => {
@@ -99,13 +131,16 @@ describe('toka run', () => {
     expect((await toka(['run', file('ignore.js', 'console.log(1)')], { stdin: open })).stdout).toBe('1\n')
   })
 
-  test('gives the guest its environment and nothing of the host\'s', async () => {
+  test("gives the guest its environment and nothing of the host's", async () => {
     const path = file('env.js', 'console.log(process.env.A, process.env.PATH)')
     expect((await toka(['run', path, '--env', 'A=1'])).stdout).toBe('1 undefined\n')
   })
 
   test('with --deterministic repeats itself, sleeps and all', async () => {
-    const path = file('dice.mjs', 'const t = Date.now(); await new Promise((r) => setTimeout(r, 3600000)); export default [Math.random(), Date.now() - t]')
+    const path = file(
+      'dice.mjs',
+      'const t = Date.now(); await new Promise((r) => setTimeout(r, 3600000)); export default [Math.random(), Date.now() - t]',
+    )
     const first = await toka(['run', path, '--deterministic', 'seed'])
     expect(await toka(['run', path, '--deterministic', 'seed'])).toEqual(first)
     expect((await toka(['run', path, '--deterministic', 'other'])).stdout).not.toBe(first.stdout)
@@ -115,13 +150,16 @@ describe('toka run', () => {
     const path = file('app/main.mjs', "import { n } from './n.mjs'\nexport default n")
     file('app/n.mjs', 'export const n = 7')
     expect(await toka(['run', path])).toMatchObject({ code: 1, stdout: '' })
-    expect(await toka(['run', path, '--mount', `${join(folder, 'app')}:/tool:ro`])).toMatchObject({ code: 0, stdout: '7\n' })
+    expect(await toka(['run', path, '--mount', `${join(folder, 'app')}:/tool:ro`])).toMatchObject({
+      code: 0,
+      stdout: '7\n',
+    })
   })
 })
 
 describe('exit codes', () => {
   test.each<[string, string, string[], number]>([
-    ['the guest\'s own', 'process.exit(7)', [], 7],
+    ["the guest's own", 'process.exit(7)', [], 7],
     ['1 after an uncaught error', 'null.x', [], 1],
     ['1 for source that does not parse', 'let = =', [], 1],
     ['124 for the time limit', 'for (;;) {}', ['--timeout', '100ms'], 124],
@@ -142,7 +180,7 @@ describe('exit codes', () => {
 })
 
 describe('the summary on stderr', () => {
-  test('has the error, the guest\'s frames, and no control of the terminal', async () => {
+  test("has the error, the guest's frames, and no control of the terminal", async () => {
     const path = file('boom.js', 'function inner() {\n  throw new TypeError("no \\u001b[2J way")\n}\ninner()')
     const { stderr, stdout } = await toka(['run', path], { tty: true, environment: { NO_COLOR: '1' } })
     expect(stdout).toBe('')
@@ -151,7 +189,9 @@ describe('the summary on stderr', () => {
   })
 
   test('names the option that raises the limit', async () => {
-    expect((await toka(['run', file('spin.js', 'for (;;) {}'), '--timeout', '50ms'])).stderr).toMatch(/stopped: the time limit.*--timeout\n/)
+    expect((await toka(['run', file('spin.js', 'for (;;) {}'), '--timeout', '50ms'])).stderr).toMatch(
+      /stopped: the time limit.*--timeout\n/,
+    )
     const flood = await toka(['run', file('flood.js', 'console.log("x".repeat(5000))'), '--output', '1KiB'])
     expect(flood).toMatchObject({ code: 0, stderr: expect.stringMatching(/stdout was cut.*--output/) })
     expect(flood.stdout).toHaveLength(1024)
@@ -187,7 +227,10 @@ describe('the summary on stderr', () => {
 
 describe('--json', () => {
   test('prints one result and nothing else, with bytes as base64', async () => {
-    const path = file('json.mjs', 'console.log("hi")\nexport default { bytes: new Uint8Array([1, 2, 3]), big: 2n ** 64n, when: new Date(0), nan: NaN }')
+    const path = file(
+      'json.mjs',
+      'console.log("hi")\nexport default { bytes: new Uint8Array([1, 2, 3]), big: 2n ** 64n, when: new Date(0), nan: NaN }',
+    )
     const { code, stdout, stderr } = await toka(['run', path, '--json'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.trimEnd().split('\n')).toHaveLength(1)
@@ -204,7 +247,10 @@ describe('--json', () => {
     const exited = await toka(['run', file('fake.js', 'process.exit(124)'), '--json'])
     const limited = await toka(['run', file('real.js', 'for (;;) {}'), '--json', '--timeout', '50ms'])
     expect([exited.code, limited.code]).toEqual([124, 124])
-    expect([exited, limited].map(({ stdout }) => (JSON.parse(stdout) as { status: string }).status)).toEqual(['completed', 'limit'])
+    expect([exited, limited].map(({ stdout }) => (JSON.parse(stdout) as { status: string }).status)).toEqual([
+      'completed',
+      'limit',
+    ])
   })
 
   test('leaves stdout empty when the command itself is wrong', async () => {
@@ -226,7 +272,8 @@ describe('a terminal', () => {
 
 describe('--out', () => {
   test('writes what the guest left in /out, and nothing of a run that failed', async () => {
-    const source = (then: string) => `import fs from 'node:fs'\nfs.mkdirSync('/out/deep', { recursive: true })\nfs.writeFileSync('/out/deep/a.txt', 'a')\nfs.writeFileSync('/tmp/b.txt', 'b')\n${then}`
+    const source = (then: string) =>
+      `import fs from 'node:fs'\nfs.mkdirSync('/out/deep', { recursive: true })\nfs.writeFileSync('/out/deep/a.txt', 'a')\nfs.writeFileSync('/tmp/b.txt', 'b')\n${then}`
     const [good, bad] = [join(folder, 'good'), join(folder, 'bad')]
     expect((await toka(['run', file('good.mjs', source('')), '--out', good])).code).toBe(0)
     expect(readdirSync(good)).toEqual(['deep'])
@@ -243,7 +290,9 @@ describe('--out', () => {
 
   test('cannot go with a mount at /out', async () => {
     const path = file('one.js', '1')
-    expect(await toka(['run', path, '--out', join(folder, 'x'), '--mount', `${folder}:/out:rw`])).toMatchObject({ code: 64 })
+    expect(await toka(['run', path, '--out', join(folder, 'x'), '--mount', `${folder}:/out:rw`])).toMatchObject({
+      code: 64,
+    })
   })
 })
 
@@ -253,7 +302,10 @@ describe('--tool', () => {
   test('offers a tool, which still has to be granted', async () => {
     const guest = file('ask.mjs', 'export default (await tools.country({ code: "IS" })).name')
     const denied = await toka(['run', guest, '--tool', path])
-    expect(denied).toMatchObject({ code: 1, stderr: expect.stringMatching(/tool\.call country denied: add --allow 'tool\.call=country'/) })
+    expect(denied).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/tool\.call country denied: add --allow 'tool\.call=country'/),
+    })
     const allowed = await toka(['run', guest, '--tool', path, '--allow', 'tool.call=country', '--trace'])
     expect(allowed).toMatchObject({ code: 0, stdout: 'Iceland\n' })
     expect(allowed.stderr).toMatch(/^trace: allowed {2}tool\.call country {2}[\d.]+ µs$/m)
@@ -266,7 +318,11 @@ describe('--tool', () => {
     ['that exports something else', 'else.mjs', 'export default [{ name: "x" }]', /defineTool/],
   ])('refuses a file %s', async (_name, name, content, message) => {
     const bad = content === undefined ? join(folder, name) : file(name, content)
-    expect(await toka(['run', file('one.js', '1'), '--tool', bad])).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+    expect(await toka(['run', file('one.js', '1'), '--tool', bad])).toMatchObject({
+      code: 64,
+      stdout: '',
+      stderr: expect.stringMatching(message),
+    })
   })
 })
 
@@ -275,7 +331,10 @@ describe('--grants', () => {
     file('data2/x.txt', 'granted')
     const path = file('read2.mjs', "import fs from 'node:fs'\nexport default fs.readFileSync('/data/x.txt', 'utf8')")
     const grants = file('grants.json', JSON.stringify([{ resource: 'fs', actions: ['read'], paths: ['/data/x.txt'] }]))
-    expect(await toka(['run', path, '--mount', `${join(folder, 'data2')}:/data`, '--grants', grants])).toMatchObject({ code: 0, stdout: 'granted\n' })
+    expect(await toka(['run', path, '--mount', `${join(folder, 'data2')}:/data`, '--grants', grants])).toMatchObject({
+      code: 0,
+      stdout: 'granted\n',
+    })
   })
 
   test.each([

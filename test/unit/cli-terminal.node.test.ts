@@ -10,7 +10,9 @@ const text = new TextDecoder()
 
 function filtered(...chunks: (string | Uint8Array)[]): string {
   const filter = new TerminalFilter()
-  const parts = chunks.map((chunk) => text.decode(filter.push(typeof chunk === 'string' ? utf8.encode(chunk) : chunk), { stream: true }))
+  const parts = chunks.map((chunk) =>
+    text.decode(filter.push(typeof chunk === 'string' ? utf8.encode(chunk) : chunk), { stream: true }),
+  )
   return parts.join('') + text.decode(filter.end())
 }
 
@@ -46,8 +48,9 @@ describe('a guest on a terminal', () => {
         const got = places.slice(1).flatMap((end, index) => [...cut.push(bytes.subarray(places[index], end))])
         expect([...got, ...cut.end()]).toEqual(expected)
         const shown = text.decode(Uint8Array.from(expected))
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be there
-        expect(shown.replace(/\u001b\[[\d;:]*m/g, '')).not.toMatch(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/)
+        expect(shown.replace(/\u001b\[[\d;:]*m/g, '')).not.toMatch(
+          /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/,
+        )
       }),
       { seed: 7, numRuns: 500 },
     )

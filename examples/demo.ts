@@ -50,7 +50,6 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const stage = new Stage(options, await createToka())
   try {
     print(paint('bold', 'Toka: an untrusted tool, real data, and what it may not do'))
-    print('')
     const airports = await stage.run('airports', 'analyses', { file: '/data/airports.csv' })
     const saved = await showReport(airports, options)
     showUsage(airports, print, paint)
@@ -172,8 +171,11 @@ function showAttempt({ status, value, error, denials }: RunResult, print: (line:
 }
 
 const NEXT = `What to try next
-  npm run -s toka -- run examples/tools/nosy.js --input '{"paths":["/data/countries.json"]}' \\
-    --mount examples/data:/data                        denied: it says how to allow it
+
+  # denied: the message says how to allow it
+  npm run -s toka -- run examples/tools/nosy.js --mount examples/data:/data \\
+    --input '{"paths": ["/data/countries.json"]}'
+
   npm run -s toka -- run --help
   README.md, and the tools themselves in examples/tools`
 

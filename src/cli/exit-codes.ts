@@ -29,8 +29,8 @@ export function exitCodeOf(result: RunResult): number {
 
 /** The message and code of an error that was thrown instead of a result. */
 export function describeThrown(error: unknown): { exitCode: number; message: string } {
-  if (error instanceof UsageError || error instanceof OutFileError)
-    return { exitCode: ExitCode.usage, message: error.message }
+  if (error instanceof UsageError) return { exitCode: ExitCode.usage, message: error.message }
+  if (error instanceof OutFileError) return { exitCode: ExitCode.failed, message: `--out: ${error.message}` }
   if (error instanceof TokaError) {
     return {
       exitCode: CALLERS_MISTAKES.has(error.code) ? ExitCode.usage : ExitCode.fault,

@@ -35,9 +35,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     ...(plan.trace ? { onTrace: (event: TraceEvent) => terminal.stderr.write(`${traceLine(event, paint)}\n`) } : {}),
   })
   screen.end()
-  if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
   if (plan.json) terminal.stdout.write(`${resultToJson(result)}\n`)
   else show(plan, result, terminal, paint)
+  if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
   return exitCodeOf(result)
 }
 

@@ -33,6 +33,8 @@ export class Clock {
   #order = 0
   #jumping = false
   #sleeping = 0
+  /** What ends the sleeps of a run; a run's signal lives no longer than the run. */
+  readonly #cancels = new WeakMap<AbortSignal, Set<() => void>>()
 
   /** @throws TokaError TOKA_REQUEST_INVALID when `virtualStart` is no date */
   constructor(options: ClockOptions = {}) {
@@ -80,22 +82,41 @@ export class Clock {
     const duration = Math.max(milliseconds, 0)
     this.#sleeping++
     return new Promise((resolve, reject) => {
-      const stop = this.virtual ? this.#jumpAfter(duration, done) : startTimer(duration, done)
-      const ended = (): void => {
-        signal.removeEventListener('abort', cancel)
-        this.#sleeping--
-      }
-      const cancel = (): void => {
-        stop()
-        ended()
-        reject(errno('ECANCELED'))
-      }
-      function done(): void {
-        ended()
+      const done = (): void => {
+        this.#forget(signal, cancel)
         resolve()
       }
-      signal.addEventListener('abort', cancel, { once: true })
+      const stop = this.virtual ? this.#jumpAfter(duration, done) : startTimer(duration, done)
+      const cancel = (): void => {
+        stop()
+        this.#forget(signal, cancel)
+        reject(errno('ECANCELED'))
+      }
+      this.#onAbort(signal, cancel)
     })
+  }
+
+  /** One listener a signal, however many sleep: Node warns of more than ten. */
+  #onAbort(signal: AbortSignal, cancel: () => void): void {
+    const present = this.#cancels.get(signal)
+    if (present !== undefined) {
+      present.add(cancel)
+      return
+    }
+    const cancels = new Set([cancel])
+    this.#cancels.set(signal, cancels)
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const one of [...cancels]) one()
+      },
+      { once: true },
+    )
+  }
+
+  #forget(signal: AbortSignal, cancel: () => void): void {
+    this.#sleeping--
+    this.#cancels.get(signal)?.delete(cancel)
   }
 
   #tick(): number {

@@ -1,0 +1,361 @@
+import { describe, expect, test } from 'vitest'
+import type { HostFile } from '../../src/kernel/host-port.ts'
+import { GuestFacingError } from '../../src/kernel/host-port.ts'
+import { Kernel } from '../../src/kernel/kernel.ts'
+import { OpenBit, Operation } from '../../src/kernel/operations.ts'
+import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
+import { DEFAULT_LIMITS } from '../../src/limits.ts'
+import { boot, bytes, concat, f64, Guest, mountPort, port, text, u32 } from './kernel-guest.ts'
+
+const later = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** A promise and its handles. */
+function held<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: Error) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+describe('a process', () => {
+  test('private calls are answered at once, without a promise', () => {
+    const { kernel } = boot()
+    const opened = kernel.process.call(Operation.PathOpen, concat(u32(OpenBit.write | OpenBit.create), bytes('/tmp/a')))
+    expect(opened).toEqual(u32(3))
+    expect(kernel.process.call(Operation.FdWrite, concat(u32(3), bytes('hi')))).toEqual(u32(2))
+    expect(kernel.process.call(Operation.FdClose, u32(3))).toEqual(new Uint8Array(0))
+  })
+
+  test('takes the lowest free descriptor', async () => {
+    const { guest } = boot()
+    const open = (): Promise<number> => guest.open('/tmp')
+    expect([await open(), await open(), await open()]).toEqual([3, 4, 5])
+    await guest.close(4)
+    await guest.close(1)
+    expect([await open(), await open(), await open()]).toEqual([1, 4, 6])
+    await expect(guest.close(99)).rejects.toMatchObject({ code: 'EBADF' })
+  })
+
+  test('tells arguments, environment and number; asks the port for the host’s environment', async () => {
+    const { guest } = boot({
+      process: { args: ['a', 'b'], env: { LANG: 'de', ['__proto__']: 'own' } },
+      port: port({ environment: (name) => (name === 'HOME' ? '/h' : undefined) }),
+    })
+    expect(decodeValue(await guest.call(Operation.ProcessInfo))).toMatchObject({ args: ['a', 'b'], pid: 1 })
+    expect(decodeValue(await guest.call(Operation.EnvironmentRead, bytes('HOME')))).toBe('/h')
+    expect(decodeValue(await guest.call(Operation.EnvironmentRead, bytes('PATH')))).toBeUndefined()
+  })
+
+  test('calls tools with encoded values and lists them', async () => {
+    const tools = [{ name: 'echo', description: 'says it again', input: { type: 'object' } }]
+    const { guest } = boot({ tools, port: port({ callTool: async (name, input) => encodeValue([name, decodeValue(input)]) }) })
+    expect(decodeValue(await guest.call(Operation.ToolList))).toEqual(tools)
+    expect(await guest.tool('echo', { id: 7n })).toEqual(['echo', { id: 7n }])
+  })
+
+  test('a tool’s own failure reaches the guest as it is', async () => {
+    const { guest } = boot({
+      port: port({
+        callTool: () => {
+          throw new GuestFacingError('TOKA_DENIED', 'not granted')
+        },
+      }),
+    })
+    await expect(guest.tool('x', 1)).rejects.toMatchObject({ code: 'TOKA_DENIED', message: 'not granted' })
+  })
+
+  test('an error that nobody meant for a guest stays a fault of ours', async () => {
+    const { guest } = boot({
+      port: port({
+        callTool: () => {
+          throw new TypeError('/host/path')
+        },
+      }),
+    })
+    await expect(guest.tool('x', 1)).rejects.toBeInstanceOf(TypeError)
+  })
+
+  test('unknown operations and the engine’s own are ENOSYS', async () => {
+    const { guest } = boot()
+    for (const operation of [0, 7, 99, Operation.EngineFirst, 2 ** 31, -1, Number.NaN])
+      await expect(guest.call(operation)).rejects.toMatchObject({ code: 'ENOSYS' })
+  })
+
+  test('launching without a launcher is ENOSYS; with one the child has its own number and descriptors', async () => {
+    const { kernel } = boot()
+    await expect(kernel.processes.launch(kernel.process, { args: ['ls'] })).rejects.toMatchObject({ code: 'ENOSYS' })
+    const started: string[] = []
+    const other = boot({ launch: (process, { args }) => void started.push(`${process.pid} ${args.join(' ')}`), limits: { processes: 2 } })
+    other.kernel.process.cwd = '/tmp'
+    const child = await other.kernel.processes.launch(other.kernel.process, { args: ['ls', '-l'] })
+    expect([started, child.pid, child.cwd, other.kernel.processes.size]).toEqual([['2 ls -l'], 2, '/tmp', 2])
+    await expect(other.kernel.processes.launch(other.kernel.process, { args: ['x'] })).rejects.toMatchObject({ code: 'EAGAIN' })
+    other.kernel.processes.remove(child)
+    expect(child.signal.aborted).toBe(true)
+    expect((await other.kernel.processes.launch(other.kernel.process, { args: ['x'] })).pid).toBe(3)
+  })
+})
+
+describe('the end of a run', () => {
+  test('calls that wait fail at once, their signal is aborted, and late answers are dropped', async () => {
+    const answer = held<Uint8Array>()
+    let signal: AbortSignal | undefined
+    const { guest, kernel } = boot({
+      port: port({
+        callTool: (_name, _input, given) => {
+          signal = given
+          return answer.promise
+        },
+      }),
+    })
+    const call = guest.tool('slow', 1)
+    await Promise.resolve()
+    kernel.process.end()
+    await expect(call).rejects.toMatchObject({ code: 'ECANCELED' })
+    expect(signal?.aborted).toBe(true)
+    answer.resolve(encodeValue('late'))
+    await later(0)
+    expect(kernel.process.waiting).toBe(0)
+    await expect(guest.tool('slow', 1)).rejects.toMatchObject({ code: 'ECANCELED' })
+  })
+
+  test('the next run has new streams and a new signal, and keeps its files', async () => {
+    const { guest, kernel } = boot({ process: { stdin: 'first', args: ['1'] } })
+    const fd = await guest.open('/tmp/kept', 'w')
+    await guest.write(1, 'out one')
+    const { process } = kernel
+    const before = process.stdout
+    process.begin({ stdin: 'second', args: ['2'] })
+    expect(before.text()).toBe('out one')
+    expect(process.stdout.text()).toBe('')
+    expect(await guest.read(0)).toBe('second')
+    expect(process.signal.aborted).toBe(false)
+    expect(await guest.write(fd, 'still open')).toBe(10)
+  })
+
+  test('a file of a mount that opens too late is closed again', async () => {
+    const opened = held<HostFile>()
+    let closed = 0
+    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: () => opened.promise }
+    const { guest, kernel } = boot({ mounts: ['/m'], port: port({ files }) })
+    const call = guest.open('/m/x')
+    await Promise.resolve()
+    kernel.process.end()
+    await expect(call).rejects.toMatchObject({ code: 'ECANCELED' })
+    opened.resolve({ close: () => void closed++ } as unknown as HostFile)
+    await later(0)
+    expect(closed).toBe(1)
+  })
+
+  test('dispose closes every descriptor, and a file that fails to close keeps none of the others open', async () => {
+    const closed: string[] = []
+    const file = (name: string): HostFile =>
+      ({
+        close: () => {
+          closed.push(name)
+          throw new Error('the disk is gone')
+        },
+      }) as unknown as HostFile
+    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: (_mount: number, path: string) => file(path) }
+    const { guest, kernel } = boot({ mounts: ['/m'], port: port({ files }) })
+    await guest.open('/m/a')
+    await guest.open('/m/b')
+    kernel.dispose()
+    expect(closed).toEqual(['a', 'b'])
+    expect(kernel.processes.size).toBe(0)
+  })
+})
+
+describe('streams', () => {
+  test('stdin is bytes or text, given in pieces of the size asked for', async () => {
+    const { guest } = boot({ process: { stdin: 'héllo' } })
+    expect(await guest.read(0, 3)).toBe('hé')
+    expect(await guest.read(0)).toBe('llo')
+    expect(await guest.read(0)).toBe('')
+    await expect(guest.read(0, 1, 0)).rejects.toMatchObject({ code: 'ESPIPE' })
+    await expect(guest.write(0, 'x')).rejects.toMatchObject({ code: 'EBADF' })
+    expect(await guest.fstat(0)).toMatchObject({ kind: 'other', size: 0 })
+  })
+
+  test('stdin of a stream is read as the guest asks, in order, and let go at the end', async () => {
+    let cancelled = false
+    const parts = ['one ', bytes('two '), 'three']
+    const source = new ReadableStream<Uint8Array | string>(
+      {
+        pull: (controller) => {
+          const part = parts.shift()
+          if (part !== undefined) controller.enqueue(part)
+        },
+        cancel: () => {
+          cancelled = true
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const { guest, kernel } = boot({ process: { stdin: source } })
+    expect(await Promise.all([guest.read(0, 2), guest.read(0, 2), guest.read(0, 100)])).toEqual(['on', 'e ', 'two '])
+    expect(await guest.read(0)).toBe('three')
+    const waiting = guest.read(0)
+    kernel.process.end()
+    await expect(waiting).rejects.toMatchObject({ code: 'ECANCELED' })
+    await later(0)
+    expect(cancelled).toBe(true)
+  })
+
+  test('a stream that fails is an i/o error without the host’s words', async () => {
+    const source = new ReadableStream<Uint8Array>({
+      pull: () => {
+        throw new Error('/etc/shadow')
+      },
+    })
+    const { guest } = boot({ process: { stdin: source } })
+    await expect(guest.read(0)).rejects.toMatchObject({ message: 'EIO: i/o error, read' })
+    expect(await guest.read(0)).toBe('')
+  })
+
+  test('output goes to its stream and to the listener', async () => {
+    const heard: string[] = []
+    const { guest, kernel } = boot({ process: { onOutput: (stream, piece) => heard.push(`${stream}:${text(piece)}`) } })
+    await guest.write(1, 'out')
+    await guest.write(2, 'err')
+    expect([kernel.process.stdout.text(), kernel.process.stderr.text()]).toEqual(['out', 'err'])
+    expect(heard).toEqual(['stdout:out', 'stderr:err'])
+    await expect(guest.read(1)).rejects.toMatchObject({ code: 'EBADF' })
+  })
+
+  test('text that is cut inside a character leaves the character out', async () => {
+    const { guest, kernel } = boot({ limits: { outputBytes: 4 } })
+    await guest.write(1, 'aé€')
+    expect(kernel.process.stdout.text()).toBe('aé')
+    expect(kernel.process.stdout.truncated).toBe(true)
+  })
+})
+
+describe('time', () => {
+  test('the clock starts at the request’s time, is coarse, and advances by itself', async () => {
+    const startMs = Date.UTC(2030, 0, 1)
+    const { guest } = boot({ startMs })
+    const first = await guest.now()
+    expect(first - startMs).toBeLessThan(1_000)
+    expect(Number.isInteger(first)).toBe(true)
+    expect(Number.isInteger(await guest.now(1))).toBe(true)
+    await later(15)
+    expect((await guest.now()) - first).toBeGreaterThanOrEqual(10)
+    await expect(guest.now(2)).rejects.toMatchObject({ code: 'EINVAL' })
+  })
+
+  test('a precise clock is asked for at each reading, so that a revocation counts', async () => {
+    let precise = true
+    const { guest } = boot({ port: port({ preciseClock: () => precise }) })
+    const readings = await Promise.all(Array.from({ length: 20 }, () => guest.now(1)))
+    expect(readings.some((reading) => !Number.isInteger(reading))).toBe(true)
+    precise = false
+    expect(Number.isInteger(await guest.now(1))).toBe(true)
+  })
+
+  test('a sleep waits for real and is cut short by the end of the run, its timer gone', async () => {
+    const { guest, kernel } = boot()
+    const start = performance.now()
+    await guest.sleep(20)
+    expect(performance.now() - start).toBeGreaterThanOrEqual(18)
+    const long = guest.sleep(Number.POSITIVE_INFINITY)
+    await Promise.resolve()
+    kernel.process.end()
+    await expect(long).rejects.toMatchObject({ code: 'ECANCELED' })
+    await expect(boot().guest.sleep(Number.NaN)).rejects.toMatchObject({ code: 'EINVAL' })
+    await boot().guest.sleep(-5)
+  })
+
+  test('virtual: sleeps jump, the earliest wakes first, and a loop over readings gets on', async () => {
+    const { guest } = boot({ deterministic: { seed: 's', start: '2026-01-01T00:00:00Z' } })
+    const start = performance.now()
+    const order: string[] = []
+    await Promise.all([
+      guest.sleep(3_600_000).then(() => order.push('hour')),
+      guest.sleep(60_000).then(async () => {
+        order.push('minute')
+        await guest.sleep(1_000)
+        order.push('second more')
+      }),
+    ])
+    expect(order).toEqual(['minute', 'second more', 'hour'])
+    expect(performance.now() - start).toBeLessThan(1_000)
+    expect(await guest.now()).toBe(Date.UTC(2026, 0, 1, 1))
+    const before = await guest.now(1)
+    let readings = 0
+    while ((await guest.now(1)) < before + 2) readings++
+    expect(readings).toBeLessThan(2_100)
+  })
+
+  test('virtual: a start that is no date is refused', () => {
+    expect(() => boot({ deterministic: { seed: 's', start: 'tomorrow' } })).toThrow(expect.objectContaining({ code: 'TOKA_REQUEST_INVALID' }))
+  })
+})
+
+describe('randomness', () => {
+  test('is real by default and never repeats', async () => {
+    const [a, b] = [await boot().guest.random(32), await boot().guest.random(32)]
+    expect(a).not.toEqual(b)
+    expect(await boot().guest.random(0)).toHaveLength(0)
+    expect(new Set(await boot().guest.random(65_536)).size).toBe(256)
+  })
+
+  test('is a function of the seed where a run is deterministic, in whatever pieces it is asked for', async () => {
+    const seeded = (seed: string): Guest => boot({ deterministic: { seed, start: '2026-01-01' } }).guest
+    const whole = await seeded('a').random(200)
+    const one = seeded('a')
+    expect(concat(await one.random(1), await one.random(63), await one.random(0), await one.random(136))).toEqual(whole)
+    expect(await seeded('b').random(200)).not.toEqual(whole)
+    expect(await seeded('').random(8)).not.toEqual(await seeded('\0').random(8))
+    expect(await seeded('x'.repeat(100)).random(8)).not.toEqual(await seeded('x'.repeat(101)).random(8))
+  })
+})
+
+describe('a kernel forked or restored', () => {
+  const deterministic = { seed: 's', start: '2026-01-01T00:00:00Z' }
+  const options = { port: port(), limits: DEFAULT_LIMITS, deterministic }
+
+  test('a fork has the files, the directory and the time, and random bytes of its own; no descriptor', async () => {
+    const { guest, kernel } = boot({ deterministic })
+    await guest.writeFile('/tmp/a', 'a')
+    await guest.chdir('/tmp')
+    await guest.sleep(5_000)
+    const fd = await guest.open('a')
+    const twin = new Guest(kernel.fork(options).process)
+    expect(await twin.readFile('a')).toBe('a')
+    expect(await twin.now()).toBe(await guest.now())
+    await expect(twin.read(fd)).rejects.toMatchObject({ code: 'EBADF' })
+    expect(await twin.random(16)).not.toEqual(await guest.random(16))
+    await twin.writeFile('a', 'b')
+    expect(await guest.readFile('a')).toBe('a')
+  })
+
+  test('serialized and restored with the same request, two kernels give the same bytes', async () => {
+    const { guest, kernel } = boot({ deterministic })
+    await guest.writeFile('/tmp/a', 'a')
+    await guest.chdir('/tmp')
+    await guest.sleep(1_000)
+    const image = kernel.serialize()
+    const [one, two] = [new Guest(Kernel.restore(image, options).process), new Guest(Kernel.restore(image, options).process)]
+    expect(await one.cwd()).toBe('/tmp')
+    expect(await one.readFile('a')).toBe('a')
+    expect(await one.now()).toBe(Date.UTC(2026, 0, 1) + 1_000)
+    const random = await one.random(32)
+    expect(await two.random(32)).toEqual(random)
+    const other = new Guest(Kernel.restore(image, { ...options, deterministic: { ...deterministic, seed: 'other' } }).process)
+    expect(await other.random(32)).not.toEqual(random)
+  })
+})
+
+test('an argument that is too short or too long is EINVAL, and never more than that', async () => {
+  const { guest } = boot()
+  const short = [Operation.FdWrite, Operation.FdRead, Operation.FdClose, Operation.FdStat, Operation.FdTruncate, Operation.FdSync,
+    Operation.PathOpen, Operation.PathStat, Operation.PathList, Operation.ClockNow, Operation.ClockSleep, Operation.RandomFill, Operation.ToolCall]
+  for (const operation of short) await expect(guest.call(operation, new Uint8Array(3))).rejects.toMatchObject({ code: 'EINVAL' })
+  const long = [Operation.FdClose, Operation.FdStat, Operation.FdSync, Operation.ClockNow, Operation.ClockSleep, Operation.RandomFill,
+    Operation.ProcessInfo, Operation.ToolList, Operation.DirectoryCurrent]
+  for (const operation of long) await expect(guest.call(operation, concat(f64(1), u32(1)))).rejects.toMatchObject({ code: 'EINVAL' })
+})

@@ -133,7 +133,7 @@ async function showReport(result: RunResult, { outDir, print, paint = plain }: D
   }
   print('')
   for (const line of new TextDecoder().decode(report).trimEnd().split('\n')) {
-    if (!line.startsWith('```')) print(`  ${line.startsWith('#') ? paint('bold', line) : line}`)
+    if (!line.startsWith('```')) print(line === '' ? '' : `  ${line.startsWith('#') ? paint('bold', line) : line}`)
   }
   await mkdir(outDir, { recursive: true })
   const saved: string[] = []
@@ -148,14 +148,9 @@ async function showReport(result: RunResult, { outDir, print, paint = plain }: D
 }
 
 function showUsage({ status, usage }: RunResult, print: (line: string) => void, paint: Paint): void {
-  const parts = [
-    formatMs(usage.wallMs),
-    `${usage.fuel.toLocaleString('en')} units of fuel`,
-    `${formatBytes(usage.memoryBytes)} of memory`,
-    `${usage.hostCalls} host calls`,
-    `${formatBytes(usage.bytesRead)} read`,
-  ]
-  print(`  ${paint(status === 'completed' ? 'green' : 'red', status)} in ${parts.join(', ')}`)
+  const calls = `${usage.hostCalls} host calls, ${formatBytes(usage.bytesRead)} read`
+  print(`  ${paint(status === 'completed' ? 'green' : 'red', status)} in ${formatMs(usage.wallMs)}, ${calls}`)
+  print(`  used ${usage.fuel.toLocaleString('en')} units of fuel, ${formatBytes(usage.memoryBytes)} of memory`)
 }
 
 /** What a tool says that it got, and what the host knows of its attempts. */

@@ -178,7 +178,7 @@ function report({ airports, countries, lonely, map, top }) {
   const place = (airport) => `${airport.name} (${airport.country})`
   return `# Airports of the world
 
-${airports.length} airports in ${countries.length} countries; ${airports.filter((airport) => airport.iata).length} have a code that airlines sell tickets to.
+${airports.length} airports in ${countries.length} countries; ${airports.filter((airport) => airport.iata).length} have an airline code.
 
 \`\`\`text
 ${map}
@@ -198,6 +198,6 @@ ${table(dense.slice(0, top))}
 - lowest: ${place(lowest)}, ${Math.round(lowest.metres)} m
 - northernmost: ${place(north)}, ${north.lat.toFixed(2)}°
 - southernmost: ${place(south)}, ${south.lat.toFixed(2)}°
-- remotest: ${place(lonely.airport)}: the next is ${place(lonely.neighbour)}, ${Math.round(lonely.km)} km away
+- remotest: ${place(lonely.airport)}, ${Math.round(lonely.km)} km from ${place(lonely.neighbour)}
 `
 }

@@ -26,7 +26,24 @@ function print(fd: number, text: string): void {
   writeAll(fd, toUtf8(`${lines}\n`))
 }
 
-const say = (fd: number, values: unknown[]) => print(fd, formatWithOptions({}, ...values))
+/** Formats as Node does; a value whose getters or traps throw takes nothing else down with it. */
+function format(values: unknown[]): string {
+  try {
+    return formatWithOptions({}, ...values)
+  } catch {
+    return values.map((value) => (typeof value === 'string' ? value : show(value))).join(' ')
+  }
+}
+
+function show(value: unknown, options?: object): string {
+  try {
+    return inspect(value, options)
+  } catch {
+    return '[a value that cannot be shown]'
+  }
+}
+
+const say = (fd: number, values: unknown[]) => print(fd, format(values))
 
 function duration(label: string): string | undefined {
   const began = timers.get(label)
@@ -46,7 +63,7 @@ class Console {
   warn = (...values: unknown[]): void => say(STDERR, values)
 
   trace = (...values: unknown[]): void => {
-    const here = new Error(formatWithOptions({}, ...values))
+    const here = new Error(format(values))
     here.name = 'Trace'
     print(STDERR, String(here.stack))
   }
@@ -57,7 +74,7 @@ class Console {
     else say(STDERR, values.length === 0 ? ['Assertion failed'] : ['Assertion failed:', ...values])
   }
 
-  dir = (value: unknown, options?: object): void => print(STDOUT, inspect(value, { customInspect: false, ...options }))
+  dir = (value: unknown, options?: object): void => print(STDOUT, show(value, { customInspect: false, ...options }))
   dirxml = (...values: unknown[]): void => say(STDOUT, values)
 
   table = (data: unknown, columns?: string[]): void => {

@@ -1,4 +1,5 @@
 /** One command: source text in, the value of the program (or its failure) out. */
+import { EventEmitter } from 'events'
 import { settleCall } from './calls.ts'
 import { fail, finishMain, guarded, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
@@ -78,12 +79,17 @@ async function settled(value: unknown): Promise<Box> {
   return box(isPromise ? await value : value)
 }
 
-/** A script's completion value. One that is only a by-product of the last statement (a function, a timer) is none. */
+/** A by-product of a last statement such as `setTimeout(…)` or `process.on(…)`: a script that ends in one has no value. */
+function isByProduct(value: unknown): boolean {
+  return typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) || value instanceof EventEmitter
+}
+
+/** A script's completion value. */
 async function runScript(command: Command, input: unknown): Promise<Box> {
   defineHidden(realm, 'input', input)
   const completion = await parsed(() => evaluateScript(command.source, command.filename))
   const { value } = await settled(completion.value)
-  return box(typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) ? undefined : value)
+  return box(isByProduct(value) ? undefined : value)
 }
 
 /** A module's default export; if it is a function, what it answers when called with the input. */

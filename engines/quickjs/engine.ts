@@ -13,7 +13,7 @@ import { bindState, type State } from '../../src/loader/state.ts'
 import { findSuspension } from '../../src/loader/suspension.ts'
 import { QuickJsInstance } from './instance.ts'
 import { EngineOperation } from './operations.ts'
-import { type GuestModules, Wiring } from './wiring.ts'
+import { type GuestModules, Wiring, type WiringHost } from './wiring.ts'
 
 const NAME = 'quickjs'
 /** quickjs-wasi's version; its wasm is pinned by hash. */
@@ -37,7 +37,7 @@ const MAXIMUM_PAGES = 2 ** 14
 /** What the bridge and the wiring call; everything else is stripped. */
 const EXPORTS = [
   'memory', '__indirect_function_table', '__stack_pointer', '_initialize', 'qjs_init', 'qjs_set_memory_limit', 'qjs_set_max_stack_size',
-  'qjs_run_gc', 'qjs_get_context_ptr', 'qjs_get_runtime_ptr', 'malloc', 'free', 'js_malloc', 'js_free', 'js_strndup', 'JS_Eval',
+  'qjs_run_gc', 'qjs_get_context_ptr', 'qjs_get_runtime_ptr', 'malloc', 'free', 'js_malloc', 'js_free', 'js_strndup', 'JS_Eval', 'JS_WriteObject', 'JS_ReadObject',
   'JS_EvalFunction', 'JS_Call', 'JS_Throw', 'JS_GetException', 'JS_DupValue', 'JS_FreeValue', 'JS_NewArray', 'JS_SetPropertyUint32',
   'JS_GetPropertyUint32', 'JS_NewCFunction2', 'JS_NewNumber', 'JS_NewStringLen', 'JS_NewUint8ArrayCopy', 'JS_GetUint8Array',
   'JS_ToCStringLen2', 'JS_FreeCString', 'JS_ToInt32', 'JS_ExecutePendingJob', 'JS_GetImportMeta', 'JS_GetModuleNamespace',
@@ -59,38 +59,50 @@ function compile({ bytes, meta }: ReturnType<typeof rewriteModule>): GuestModule
   }
 }
 
-/** Boots an interpreter with the prelude and takes its state. Nothing real reaches it: no clock, no randomness. */
-function bootState(modules: GuestModules): State {
-  let fault = ''
-  const utf8 = new TextEncoder()
-  const wiring = new Wiring(
-    modules,
-    {
-      dispatch: (operation, argument) => {
-        if (operation === EngineOperation.Boot) return utf8.encode(preludeSource)
-        if (operation === EngineOperation.Fault) fault = new TextDecoder().decode(argument)
-        else throw new GuestFacingError('ENOSYS', 'nothing of a sandbox exists while an image is built')
-        return new Uint8Array(0)
-      },
-      callout: () => Verdict.extend,
-      pause: async () => {},
-      stopped: async () => {},
-      fault: (error) => {
-        fault = String(error)
-      },
-      wallMs: () => 0,
-      monotonicMs: () => 0,
-      random: (length) => new Uint8Array(length),
+type Booting = { wiring: Wiring; compiled: Uint8Array; fault: string }
+
+/** An interpreter while an image is built: nothing real reaches it, no clock, no randomness, no file. */
+function startInterpreter(modules: GuestModules, prelude: Uint8Array): Booting {
+  const booting = { compiled: new Uint8Array(0) as Uint8Array, fault: '' }
+  const dispatch = (operation: number, argument: Uint8Array): Uint8Array => {
+    if (operation === EngineOperation.Boot) return prelude
+    if (operation === EngineOperation.Compiled) booting.compiled = argument
+    else if (operation === EngineOperation.Fault) booting.fault = new TextDecoder().decode(argument)
+    else throw new GuestFacingError('ENOSYS', 'nothing of a sandbox exists while an image is built')
+    return new Uint8Array(0)
+  }
+  const host: WiringHost = {
+    dispatch,
+    callout: () => Verdict.extend,
+    pause: async () => {},
+    stopped: async () => {},
+    fault: (error) => {
+      booting.fault = String(error)
     },
-    () => 0,
-    undefined,
-  )
-  const { interpreter, bridge } = wiring
-  const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+    wallMs: () => 0,
+    monotonicMs: () => 0,
+    random: (length) => new Uint8Array(length),
+  }
+  const wiring = new Wiring(modules, host, () => 0, undefined)
+  return Object.assign(booting, { wiring })
+}
+
+function startQuickJs({ wiring: { interpreter } }: Booting): void {
   interpreter._initialize()
   if (interpreter.qjs_init() !== 0) throw new TokaError('TOKA_ENGINE_LOAD', 'QuickJS did not start')
   interpreter.qjs_set_max_stack_size(STACK_BYTES)
-  if (bridge.boot(wiring.tableBase) !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${fault}`)
+}
+
+/** Compiles the prelude in one interpreter, boots it in another, and takes the second one's state. */
+function bootState(modules: GuestModules): State {
+  const compiler = startInterpreter(modules, new TextEncoder().encode(preludeSource))
+  startQuickJs(compiler)
+  if (compiler.wiring.bridge.compile() !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude does not compile: ${compiler.fault}`)
+  const booting = startInterpreter(modules, compiler.compiled)
+  const { interpreter, bridge, tableBase } = booting.wiring
+  const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+  startQuickJs(booting)
+  if (bridge.boot(tableBase) !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${booting.fault}`)
   interpreter.qjs_run_gc()
   interpreter.free(interpreter.malloc(SPARE_HEAP))
   return state.capture()

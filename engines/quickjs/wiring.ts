@@ -48,6 +48,7 @@ export type InterpreterExports = {
 }
 
 export type BridgeExports = {
+  compile(): number
   boot(table: number): number
   attach(): void
   seed(a: bigint, b: bigint): void

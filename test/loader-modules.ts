@@ -71,12 +71,19 @@ export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   out.section(1, vector([...imports, ...functions].map(signature)))
   out.section(2, vector(imports.map(({ module, name }, at) => new Writer().name(module).name(name).byte(0).u32(at))))
   out.section(3, vector(functions.map((_, at) => new Writer().u32(imports.length + at))))
-  out.section(4, vector(tables.map((table) => new Writer().byte(TYPE_CODES[table.element ?? 'funcref']).raw(limits(table).view()))))
+  out.section(
+    4,
+    vector(tables.map((table) => new Writer().byte(TYPE_CODES[table.element ?? 'funcref']).raw(limits(table).view()))),
+  )
   if (memory) out.section(5, vector([limits(memory)]))
   out.section(6, vector(globals.map(({ type, mutable, value }) => [TYPE_CODES[type], mutable ? 1 : 0, ...value, 0x0b])))
   out.section(7, vector(exportsOf(parts)))
   if (start !== undefined) out.section(8, new Writer().u32(start))
-  if (elements) out.section(9, vector([new Writer().raw([0, 0x41, 0, 0x0b]).raw(vector(elements.map((at) => new Writer().u32(at))).view())]))
+  if (elements)
+    out.section(
+      9,
+      vector([new Writer().raw([0, 0x41, 0, 0x0b]).raw(vector(elements.map((at) => new Writer().u32(at))).view())]),
+    )
   if (data && parts.dataCount) out.section(12, new Writer().u32(data.length))
   out.section(10, vector(functions.map(body)))
   if (data) out.section(11, vector(data.map(dataOf)))

@@ -29,7 +29,8 @@ function checkImports(imports: readonly BorderImport[]): void {
   const seen = new Set<string>()
   for (const { module, name, params, results } of imports) {
     for (const type of [...params, ...results]) {
-      if (type === 'v128' || isReference(type)) throw refuseModule(`the import ${module}.${name} passes a ${type} to the host`)
+      if (type === 'v128' || isReference(type))
+        throw refuseModule(`the import ${module}.${name} passes a ${type} to the host`)
     }
     const key = JSON.stringify([module, name])
     if (seen.has(key)) throw refuseModule(`${module}.${name} is imported twice`)
@@ -116,7 +117,11 @@ function importSection(imports: readonly BorderImport[]): Writer {
   own('callout', Type.ask)
   own('suspend', Type.plain)
   imports.forEach(({ module, name }, index) => {
-    body.name(`host:${module}`).name(name).byte(ExternKind.function).u32(Type.firstImport + index)
+    body
+      .name(`host:${module}`)
+      .name(name)
+      .byte(ExternKind.function)
+      .u32(Type.firstImport + index)
   })
   return body.name('border').name('dead').byte(ExternKind.global).byte(TYPE_CODES.i32).byte(1)
 }
@@ -129,11 +134,18 @@ export function encodeBorder(imports: readonly BorderImport[]): Uint8Array<Array
   checkImports(imports)
   const first = Func.firstImport + imports.length
   const functions = new Writer().u32(imports.length + 1).u32(Type.plain)
-  const exports = new Writer().u32(imports.length + 1).name('callout').byte(ExternKind.function).u32(first)
+  const exports = new Writer()
+    .u32(imports.length + 1)
+    .name('callout')
+    .byte(ExternKind.function)
+    .u32(first)
   const code = new Writer().u32(imports.length + 1).sized(calloutBody())
   imports.forEach((entry, index) => {
     functions.u32(Type.firstImport + index)
-    exports.name(`i${index}`).byte(ExternKind.function).u32(first + 1 + index)
+    exports
+      .name(`i${index}`)
+      .byte(ExternKind.function)
+      .u32(first + 1 + index)
     code.sized(wrapperBody(entry, index))
   })
   return new Writer()

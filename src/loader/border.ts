@@ -39,7 +39,9 @@ const KEPT_MODULES = 32
 const compiled = new Map<string, WebAssembly.Module>()
 
 function signatureOf(imports: readonly BorderImport[]): string {
-  return JSON.stringify(imports.map(({ module, name, params, results, operation }) => [module, name, params, results, operation]))
+  return JSON.stringify(
+    imports.map(({ module, name, params, results, operation }) => [module, name, params, results, operation]),
+  )
 }
 
 /**

@@ -51,7 +51,9 @@ export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): Sta
   checkSavable(shape)
   const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)
   const callout = exportedAs(shape, ExternKind.table, AddedExport.callout)
-  const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable && index !== fuel ? [{ index, type }] : []))
+  const globals = shape.globals.flatMap(({ type, mutable }, index) =>
+    mutable && index !== fuel ? [{ index, type }] : [],
+  )
   const tables = shape.tables.flatMap((_, index) => (index === callout ? [] : [{ index, written: written.has(index) }]))
   const memory = shape.exports.find(({ kind }) => kind === ExternKind.memory)?.name
   const exportedGlobals = exportedIndices(shape, ExternKind.global, '__g')

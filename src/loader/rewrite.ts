@@ -44,7 +44,13 @@ export type RewriteMeta = {
   dataStripped: boolean
 }
 
-type Plan = { bytes: Uint8Array; shape: ModuleShape; options: RewriteOptions; facts: CodeFacts; code: Writer | undefined }
+type Plan = {
+  bytes: Uint8Array
+  shape: ModuleShape
+  options: RewriteOptions
+  facts: CodeFacts
+  code: Writer | undefined
+}
 type Added = { kind: number; name: string; index: number }
 
 /**
@@ -121,7 +127,8 @@ function addedExports(shape: ModuleShape, { fuel, exportState }: RewriteOptions)
   })
   shape.tables.forEach((_, index) => added.push({ kind: ExternKind.table, name: `__t${index}`, index }))
   const exported = shape.exports.some(({ kind }) => kind === ExternKind.memory)
-  if (shape.memories.length > 0 && !exported) added.push({ kind: ExternKind.memory, name: AddedExport.memory, index: 0 })
+  if (shape.memories.length > 0 && !exported)
+    added.push({ kind: ExternKind.memory, name: AddedExport.memory, index: 0 })
   return added
 }
 
@@ -193,7 +200,11 @@ function writeModule(plan: Plan): Uint8Array<ArrayBuffer> {
     const section = newSection(plan, id)
     const old = plan.shape.sections.get(id)
     if (section) out.section(id, section)
-    else if (section === undefined && old) out.byte(id).u32(old.end - old.start).copy(plan.bytes, old.start, old.end)
+    else if (section === undefined && old)
+      out
+        .byte(id)
+        .u32(old.end - old.start)
+        .copy(plan.bytes, old.start, old.end)
   }
   return out.finish()
 }

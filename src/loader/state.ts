@@ -143,7 +143,8 @@ class Guest implements BoundState {
       tableSizes.length === this.#tables.length &&
       this.#tables.every(({ size }, at) => tableSizes[at] === size) &&
       runs.every(({ offset, bytes }) => offset + bytes.length <= pages * PAGE_BYTES)
-    if (!fits) throw new TokaError('TOKA_IMAGE_INVALID', 'the saved state does not fit the guest: other globals or tables')
+    if (!fits)
+      throw new TokaError('TOKA_IMAGE_INVALID', 'the saved state does not fit the guest: other globals or tables')
   }
 
   #growTo(pages: number): void {

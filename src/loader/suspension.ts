@@ -8,7 +8,9 @@ export type Suspension = {
   /** Makes an import that suspends the guest until its promise settles. */
   suspending(call: (...args: never[]) => Promise<unknown>): WebAssembly.ImportValue
   /** Makes an export that may be suspended: it answers a promise. Only wasm frames may lie between it and the import. */
-  promising<Args extends unknown[], Result>(call: (...args: Args) => Result): (...args: Args) => Promise<Awaited<Result>>
+  promising<Args extends unknown[], Result>(
+    call: (...args: Args) => Result,
+  ): (...args: Args) => Promise<Awaited<Result>>
 }
 
 type PromiseIntegration = {

@@ -26,7 +26,13 @@ const OPERATORS = [0x6a, 0x6b, 0x6c, 0x71, 0x72, 0x73, 0x74, 0x76, 0x77, 0x48, 0
 
 const local = fc.integer({ min: 0, max: 2 })
 const leaf: fc.Arbitrary<Node> = fc.oneof(
-  fc.record({ kind: fc.constant('mix' as const), op: fc.constantFrom(...OPERATORS), from: local, to: local, constant: fc.integer() }),
+  fc.record({
+    kind: fc.constant('mix' as const),
+    op: fc.constantFrom(...OPERATORS),
+    from: local,
+    to: local,
+    constant: fc.integer(),
+  }),
   fc.record({ kind: fc.constantFrom('store' as const, 'load' as const), at: fc.integer({ min: 0, max: 60_000 }) }),
   fc.constant({ kind: 'call' } as const),
 )
@@ -97,7 +103,10 @@ function outcome(exports: Exports, argument: number) {
   return {
     result: exports.run(argument),
     heads: exports.heads.value,
-    memory: new Uint8Array(exports.memory.buffer).reduce((hash, byte, at) => (byte === 0 ? hash : (hash * 31 + byte + at) | 0), 7),
+    memory: new Uint8Array(exports.memory.buffer).reduce(
+      (hash, byte, at) => (byte === 0 ? hash : (hash * 31 + byte + at) | 0),
+      7,
+    ),
   }
 }
 
@@ -127,7 +136,11 @@ describe('a rewritten module', () => {
         const { bytes } = rewriteModule(original, { fuel: true })
         const own = describeModule(original).exports
         expect(describeModule(bytes).exports.slice(0, own.length)).toEqual(own)
-        expect(describeModule(bytes).exports.slice(own.length).map(({ name }) => name)).toEqual(['__fuel', '__callout'])
+        expect(
+          describeModule(bytes)
+            .exports.slice(own.length)
+            .map(({ name }) => name),
+        ).toEqual(['__fuel', '__callout'])
         expect(() => rewriteModule(bytes)).toThrow(/reserved name/)
       }),
       { seed: 20_261, numRuns: 40 },

@@ -20,7 +20,11 @@ function numbers(seed: number): (below: number) => number {
 const INTERESTING = [0x00, 0x7f, 0x80, 0xff, 0x0b, 0x03, 0x06, 0x10, 0x11, 0xfc, 0xfd, 0xfe, 0x60, 0x40]
 
 /** One to four changes of bytes: other values, cuts, repeats. Most fall into the first `focus` bytes. */
-function mutate(bytes: Uint8Array<ArrayBuffer>, next: (below: number) => number, focus: number): Uint8Array<ArrayBuffer> {
+function mutate(
+  bytes: Uint8Array<ArrayBuffer>,
+  next: (below: number) => number,
+  focus: number,
+): Uint8Array<ArrayBuffer> {
   let out = bytes.slice()
   for (let left = 1 + next(4); left > 0; left--) {
     const at = next(next(3) === 0 ? out.length : Math.min(focus, out.length))
@@ -28,13 +32,22 @@ function mutate(bytes: Uint8Array<ArrayBuffer>, next: (below: number) => number,
     if (how < 4) out[at] = INTERESTING[next(INTERESTING.length)] as number
     else if (how < 6) out[at] = next(256)
     else if (how === 6) out = out.slice(0, at)
-    else out = new Uint8Array([...out.subarray(0, at), ...out.subarray(Math.max(0, at - next(16)), at), ...out.subarray(at)])
+    else
+      out = new Uint8Array([
+        ...out.subarray(0, at),
+        ...out.subarray(Math.max(0, at - next(16)), at),
+        ...out.subarray(at),
+      ])
     if (out.length === 0) return out
   }
   return out
 }
 
-const OPTIONS = [{}, { fuel: true, exportState: true, maximumPages: 100 }, { fuel: true, exportState: true, stripData: true, keepExports: [] }]
+const OPTIONS = [
+  {},
+  { fuel: true, exportState: true, maximumPages: 100 },
+  { fuel: true, exportState: true, stripData: true, keepExports: [] },
+]
 
 /** Rewrites and says whether the module was accepted; anything but a TokaError is a failure of the test. */
 function survives(bytes: Uint8Array<ArrayBuffer>, seed: number): boolean {
@@ -55,7 +68,32 @@ const EVERYTHING = buildModule({
     { name: 'count', ...COUNT_LOOPS },
     { name: 'swallow', ...SWALLOW_FOREVER },
     // br_table, call_indirect, select with a type, memory.fill, a vector constant
-    { code: [0x02, 0x40, 0x41, 0, 0x0e, 1, 0, 0, 0x0b, 0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0, 0xfd, 12, ...new Array<number>(16).fill(3), 0x1a] },
+    {
+      code: [
+        0x02,
+        0x40,
+        0x41,
+        0,
+        0x0e,
+        1,
+        0,
+        0,
+        0x0b,
+        0x41,
+        0,
+        0x41,
+        0,
+        0x41,
+        0,
+        0xfc,
+        11,
+        0,
+        0xfd,
+        12,
+        ...new Array<number>(16).fill(3),
+        0x1a,
+      ],
+    },
     { code: [0x41, 1, 0x41, 2, 0x41, 3, 0x1c, 1, 0x7f, 0x1a] },
   ],
   memory: { minimum: 1, maximum: 4, name: 'memory' },
@@ -101,7 +139,8 @@ describe('mutated modules', () => {
 
 describe('modules that claim to be huge', () => {
   const HUGE = [0xff, 0xff, 0xff, 0xff, 0x0f]
-  const section = (id: number, ...body: number[]) => new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, id, body.length, ...body])
+  const section = (id: number, ...body: number[]) =>
+    new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, id, body.length, ...body])
 
   it.each([1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13])('in the count of section %i are refused at once', (id) => {
     const start = performance.now()
@@ -111,7 +150,11 @@ describe('modules that claim to be huge', () => {
 
   it('in locals, labels, catch clauses and names are refused at once', () => {
     const start = performance.now()
-    for (const code of [[0x0e, ...HUGE], [0x1f, 0x40, ...HUGE], [0x1c, ...HUGE]]) {
+    for (const code of [
+      [0x0e, ...HUGE],
+      [0x1f, 0x40, ...HUGE],
+      [0x1c, ...HUGE],
+    ]) {
       expect(() => rewriteModule(buildModule({ functions: [{ code }] }))).toThrow(TokaError)
     }
     expect(() => rewriteModule(section(7, 1, ...HUGE))).toThrow(/ends too early/)

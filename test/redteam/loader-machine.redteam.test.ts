@@ -2,16 +2,23 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Border, Death, instantiateBorder } from '../../src/loader/border.ts'
 import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
-import { bindState, type State } from '../../src/loader/state.ts'
 import { allowSuspension, canSuspend, findSuspension, type Suspension } from '../../src/loader/suspension.ts'
-import { buildModule, COUNT_LOOPS, instantiate, leb, type ModuleParts, SWALLOW_FOREVER } from '../loader-modules.ts'
+import { buildModule, instantiate, leb, type ModuleParts, SWALLOW_FOREVER } from '../loader-modules.ts'
 
 const COUNT_ZERO = instantiate(
   buildModule({ functions: [{ name: 'count', params: ['i32'], results: ['i32'], code: [0x41, 0] }] }),
 ).count as (operation: number) => number
 
-type Live = { border: Border; exports: Record<string, () => unknown> & { __fuel: WebAssembly.Global<'i64'>; __callout: WebAssembly.Table } }
-type Host = { call?: () => unknown; callout?: (fuel: WebAssembly.Global<'i64'>) => number; suspend?: () => unknown; suspension?: Suspension }
+type Live = {
+  border: Border
+  exports: Record<string, () => unknown> & { __fuel: WebAssembly.Global<'i64'>; __callout: WebAssembly.Table }
+}
+type Host = {
+  call?: () => unknown
+  callout?: (fuel: WebAssembly.Global<'i64'>) => number
+  suspend?: () => unknown
+  suspension?: Suspension
+}
 
 const SLICE = 1_000n
 const FUEL: RewriteOptions = { fuel: true }
@@ -41,29 +48,53 @@ const SWALLOW = { name: 'run', ...SWALLOW_FOREVER }
 describe('a guest that swallows every exception', () => {
   it('dies of a callout that kills', () => {
     let asked = 0
-    const { exports } = live({ functions: [SWALLOW] }, {
-      callout: (fuel) => {
-        fuel.value = SLICE
-        return ++asked === 3 ? 1 : 0
+    const { exports } = live(
+      { functions: [SWALLOW] },
+      {
+        callout: (fuel) => {
+          fuel.value = SLICE
+          return ++asked === 3 ? 1 : 0
+        },
       },
-    })
+    )
     expect(exports.run).toThrow(WebAssembly.RuntimeError)
     expect(asked).toBe(3)
   })
 
   it('dies of a callout that throws', () => {
-    const { border, exports } = live({ functions: [SWALLOW] }, { callout: () => { throw new Error('deadline') } })
+    const { border, exports } = live(
+      { functions: [SWALLOW] },
+      {
+        callout: () => {
+          throw new Error('deadline')
+        },
+      },
+    )
     expect(exports.run).toThrow(WebAssembly.RuntimeError)
     expect(border.dead.value).toBe(Death.fault)
   })
 
   it('dies of an import that throws a WebAssembly.RuntimeError made in JavaScript', () => {
-    const { exports } = live({ functions: [CALL_FOREVER] }, { call: () => { throw new WebAssembly.RuntimeError('unreachable') } })
+    const { exports } = live(
+      { functions: [CALL_FOREVER] },
+      {
+        call: () => {
+          throw new WebAssembly.RuntimeError('unreachable')
+        },
+      },
+    )
     expect(exports.run).toThrow(WebAssembly.RuntimeError)
   })
 
   it('dies when it is killed during an import', () => {
-    const guest = live({ functions: [CALL_FOREVER] }, { call: () => { guest.border.dead.value = Death.killed } })
+    const guest = live(
+      { functions: [CALL_FOREVER] },
+      {
+        call: () => {
+          guest.border.dead.value = Death.killed
+        },
+      },
+    )
     expect(guest.exports.run).toThrow(WebAssembly.RuntimeError)
   })
 
@@ -111,18 +142,24 @@ describe('a guest that is suspended', () => {
     const suspension = await suspending(context)
     let ticks = 0
     const guests = [5, 5].map((slices) =>
-      live({ functions: [SWALLOW] }, {
-        suspension,
-        callout: (fuel) => {
-          fuel.value = SLICE
-          return slices-- > 0 ? 2 : 1
+      live(
+        { functions: [SWALLOW] },
+        {
+          suspension,
+          callout: (fuel) => {
+            fuel.value = SLICE
+            return slices-- > 0 ? 2 : 1
+          },
+          suspend: () => new Promise((resolve) => setTimeout(() => resolve(++ticks), 0)),
         },
-        suspend: () => new Promise((resolve) => setTimeout(() => resolve(++ticks), 0)),
-      }),
+      ),
     )
     const runs = guests.map(({ exports }) => suspension.promising(exports.run as () => void)())
     const ends = await Promise.allSettled(runs)
-    expect(ends.map((end) => end.status === 'rejected' && end.reason instanceof WebAssembly.RuntimeError)).toEqual([true, true])
+    expect(ends.map((end) => end.status === 'rejected' && end.reason instanceof WebAssembly.RuntimeError)).toEqual([
+      true,
+      true,
+    ])
     expect(ticks).toBe(10)
   })
 
@@ -130,7 +167,10 @@ describe('a guest that is suspended', () => {
     const suspension = await suspending(context)
     for (const run of [SWALLOW, CALL_FOREVER]) {
       let release = () => {}
-      const wait = () => new Promise<void>((resolve) => { release = resolve })
+      const wait = () =>
+        new Promise<void>((resolve) => {
+          release = resolve
+        })
       const guest = live({ functions: [run] }, { suspension, callout: () => 2, suspend: wait, call: wait })
       const ended = suspension.promising(guest.exports.run as () => void)()
       guest.border.dead.value = Death.killed
@@ -155,11 +195,16 @@ describe('a guest that is suspended', () => {
 
   it('can be killed and brought to life a thousand times', async (context) => {
     const suspension = await suspending(context)
-    const guest = live({ functions: [SWALLOW] }, {
-      suspension,
-      callout: () => 2,
-      suspend: async () => { guest.border.dead.value = Death.killed },
-    })
+    const guest = live(
+      { functions: [SWALLOW] },
+      {
+        suspension,
+        callout: () => 2,
+        suspend: async () => {
+          guest.border.dead.value = Death.killed
+        },
+      },
+    )
     const run = suspension.promising(guest.exports.run as () => void)
     for (let round = 0; round < 1_000; round++) {
       guest.border.dead.value = Death.alive
@@ -174,87 +219,6 @@ describe('a guest that is suspended', () => {
     expect(await canSuspend()).toBe(false)
     allowSuspension(true)
     expect(await canSuspend()).toBe(before)
-  })
-})
-
-describe('a tenant that hides a secret', () => {
-  const SECRET = [...'0123456789abcdef0123456789abcdef'].map((char) => char.charCodeAt(0))
-  const PAGE = 65_536
-
-  /** A guest with a booted state, a writable table and globals of each type. */
-  function tenant() {
-    const { bytes, meta } = rewriteModule(
-      buildModule({
-        functions: [
-          { name: 'grow', params: ['i32'], results: ['i32'], code: [0x20, 0, 0x40, 0] },
-          { name: 'setTable', code: [0x41, 1, 0xd2, 0, 0x26, 0] },
-          { name: 'count', ...COUNT_LOOPS },
-        ],
-        memory: { minimum: 3, name: 'memory' },
-        tables: [{ minimum: 4, maximum: 8, name: 'table' }],
-        elements: [0],
-        globals: (['i32', 'i64', 'f32', 'f64'] as const).map((type) => ({ type, mutable: true, value: { i32: [0x41, 1], i64: [0x42, 2], f32: [0x43, 0, 0, 0, 0], f64: [0x44, 0, 0, 0, 0, 0, 0, 0, 0] }[type] })),
-        data: [{ offset: 5_000, bytes: [1, 2, 3] }, { offset: 70_000, bytes: [9] }],
-      }),
-      { ...FUEL, exportState: true, maximumPages: 64 },
-    )
-    const exports = instantiate(bytes) as unknown as WebAssembly.Exports & {
-      memory: WebAssembly.Memory
-      table: WebAssembly.Table
-      grow(pages: number): number
-      setTable(): void
-      __fuel: WebAssembly.Global<'i64'>
-    }
-    if (!meta.layout) throw new Error('no layout')
-    const bound = bindState([{ exports, layout: meta.layout }])
-    const state = bound.capture()
-    const bytesNow = () => new Uint8Array(exports.memory.buffer)
-    const globals = () => [0, 1, 2, 3].map((at) => exports[`__g${at}`] as WebAssembly.Global)
-    return { exports, bound, state, bytesNow, globals }
-  }
-
-  const contains = (bytes: Uint8Array) => {
-    for (let at = bytes.indexOf(SECRET[0] as number); at >= 0; at = bytes.indexOf(SECRET[0] as number, at + 1)) {
-      if (SECRET.every((byte, offset) => bytes[at + offset] === byte)) return true
-    }
-    return false
-  }
-  const BUDGET = { memoryBytes: 8 * PAGE }
-  const original = (state: State) => state.globals.map(({ value }) => value)
-
-  it('leaves nothing in memory, wherever it was put, nor in globals and fuel', () => {
-    const { exports, bound, state, bytesNow, globals } = tenant()
-    const pristine = bytesNow().slice()
-    exports.grow(2)
-    const places = [0, 4_090, 5_000, 8_191, 65_530, 70_000, 3 * PAGE - 40, 3 * PAGE + 9, 5 * PAGE - 32]
-    for (const place of places) bytesNow().set(SECRET, place)
-    for (const [at, value] of [77, 77n, 77, 77].entries()) (globals()[at] as WebAssembly.Global).value = value
-    exports.__fuel.value = 77n
-    expect(contains(bytesNow())).toBe(true)
-    expect(bound.reset(state, BUDGET)).toBe(true)
-    expect(contains(bytesNow())).toBe(false)
-    expect(bytesNow().subarray(0, pristine.length)).toEqual(pristine)
-    expect(bytesNow().subarray(pristine.length).every((byte) => byte === 0)).toBe(true)
-    expect(globals().map(({ value }) => value)).toEqual(original(state))
-    expect(exports.__fuel.value).toBe(0n)
-  })
-
-  it('costs it the instance when memory grew past the budget', () => {
-    const { exports, bound, state } = tenant()
-    exports.grow(5)
-    expect(bound.reset(state, BUDGET)).toBe(true)
-    exports.grow(1)
-    expect(bound.reset(state, BUDGET)).toBe(false)
-  })
-
-  it('costs it the instance when a table slot or a table size differs', () => {
-    const slot = tenant()
-    slot.exports.setTable()
-    expect(slot.bound.reset(slot.state, BUDGET)).toBe(false)
-    expect(() => slot.bound.capture()).toThrow(/changed its tables/)
-    const size = tenant()
-    size.exports.table.grow(1)
-    expect(size.bound.reset(size.state, BUDGET)).toBe(false)
   })
 })
 

@@ -1,6 +1,15 @@
 /** The border: every import of a guest is counted, answered by the host, and checked for death on both sides. */
 import { describe, expect, it } from 'vitest'
-import { type BorderImport, type BorderLink, buildBorder, Death, instantiateBorder } from '../../src/loader/border.ts'
+import {
+  type Border,
+  type BorderImport,
+  type BorderLink,
+  buildBorder,
+  Death,
+  guardImport,
+  guardSuspending,
+  instantiateBorder,
+} from '../../src/loader/border.ts'
 import { buildModule, instantiate } from '../loader-modules.ts'
 
 /** A counter in wasm, as the CVM's is, that asks `decide`. */
@@ -33,6 +42,12 @@ function link(imports: readonly BorderImport[], changes: Partial<BorderLink> & P
   return { border, faults }
 }
 
+function wrapper(border: Border, module: string, name: string): () => unknown {
+  const found = border.imports[module]?.[name]
+  if (typeof found !== 'function') throw new Error(`no ${module}.${name}`)
+  return found as () => unknown
+}
+
 describe('a call across the border', () => {
   it('passes every numeric type unchanged, and several results', () => {
     const seen: unknown[] = []
@@ -61,7 +76,7 @@ describe('a call across the border', () => {
       }),
       host: { m: { a: () => log.push('a'), b: () => log.push('b') } },
     })
-    for (const name of ['b', 'a']) (border.imports.m?.[name] as () => void)()
+    for (const name of ['b', 'a']) wrapper(border, 'm', name)()
     expect(log).toEqual(['count 8', 'b', 'count 7', 'a'])
   })
 
@@ -97,12 +112,31 @@ describe('a call across the border', () => {
   })
 
   it.each([
-    ['throws', () => { throw new Error('secret') }],
-    ['throws nothing at all', () => { throw undefined }],
+    [
+      'throws',
+      () => {
+        throw new Error('secret')
+      },
+    ],
+    [
+      'throws nothing at all',
+      () => {
+        throw undefined
+      },
+    ],
     ['answers what no i64 can be', () => 'text'],
-    ['answers a getter that throws', () => ({ valueOf() { throw new Error('late') } })],
+    [
+      'answers a getter that throws',
+      () => ({
+        valueOf() {
+          throw new Error('late')
+        },
+      }),
+    ],
   ])('traps when the host function %s', (_, f) => {
-    const { border } = link([{ module: 'm', name: 'f', params: [], results: ['i64'], operation: 1 }], { host: { m: { f } } })
+    const { border } = link([{ module: 'm', name: 'f', params: [], results: ['i64'], operation: 1 }], {
+      host: { m: { f } },
+    })
     expect(border.imports.m?.f).toThrow(WebAssembly.RuntimeError)
     expect(border.dead.value).toBe(Death.fault)
   })
@@ -110,12 +144,42 @@ describe('a call across the border', () => {
   it('tells what a host function threw, and survives a report that throws itself', () => {
     const error = new Error('disk full')
     const imports = [{ module: 'm', name: 'f', params: [], results: ['i64' as const], operation: 1 }]
-    const host = { m: { f: () => { throw error } } }
+    const host = {
+      m: {
+        f: () => {
+          throw error
+        },
+      },
+    }
     const { border, faults } = link(imports, { host })
     expect(border.imports.m?.f).toThrow(WebAssembly.RuntimeError)
     expect(faults).toEqual([error])
-    const bad = link(imports, { host, onFault: () => { throw new Error('again') } })
+    const bad = link(imports, {
+      host,
+      onFault: () => {
+        throw new Error('again')
+      },
+    })
     expect(bad.border.imports.m?.f).toThrow(WebAssembly.RuntimeError)
+  })
+})
+
+describe('a guarded host function', () => {
+  const dead = () => new WebAssembly.Global({ value: 'i32', mutable: true }, 0)
+  const fail = () => {
+    throw new Error('no')
+  }
+  const onFault = () => {
+    throw new Error('nor this')
+  }
+
+  it('throws nothing, whatever goes wrong, and answers zeroes of the right types', async () => {
+    expect(guardImport(fail, ['i64'], { dead: dead(), onFault })()).toBe(0n)
+    expect(guardImport(fail, ['f64'], { dead: dead(), onFault })()).toBe(0)
+    expect(guardImport(fail, [], { dead: dead(), onFault })()).toBeUndefined()
+    expect(guardImport(fail, ['i32', 'i64'], { dead: dead(), onFault })()).toEqual([0, 0n])
+    expect(await guardSuspending(fail, ['i64'], { dead: dead(), onFault })()).toBe(0n)
+    expect(await guardSuspending(async () => fail(), ['i32'], { dead: dead(), onFault })()).toBe(0)
   })
 })
 
@@ -185,11 +249,14 @@ describe('a border module', () => {
   it('does not mistake dots in names for the border between module and name', () => {
     const row = { params: [], results: ['i32' as const], operation: 1 }
     const { border } = link(
-      [{ module: 'a.b', name: 'c', ...row }, { module: 'a', name: 'b.c', ...row }],
+      [
+        { module: 'a.b', name: 'c', ...row },
+        { module: 'a', name: 'b.c', ...row },
+      ],
       { host: { 'a.b': { c: () => 1 }, a: { 'b.c': () => 2 } } },
     )
-    expect((border.imports['a.b']?.c as () => number)()).toBe(1)
-    expect((border.imports.a?.['b.c'] as () => number)()).toBe(2)
+    expect(wrapper(border, 'a.b', 'c')()).toBe(1)
+    expect(wrapper(border, 'a', 'b.c')()).toBe(2)
   })
 
   it('is refused when the host lacks a function', () => {

@@ -45,7 +45,12 @@ describe('the cache directory', () => {
     await cache.put('key', BYTES)
     const path = await onlyFile(root)
     const whole = await readFile(path)
-    for (const bytes of [whole.subarray(0, -1), new Uint8Array(), new Uint8Array(5_000), Buffer.concat([whole, BYTES])]) {
+    for (const bytes of [
+      whole.subarray(0, -1),
+      new Uint8Array(),
+      new Uint8Array(5_000),
+      Buffer.concat([whole, BYTES]),
+    ]) {
       await writeFile(path, bytes)
       expect(await cache.get('key')).toBeUndefined()
     }

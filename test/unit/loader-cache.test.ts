@@ -9,8 +9,7 @@ describe('a sealed entry', () => {
   it('opens under its own key only', async () => {
     const sealed = await sealEntry('key', BYTES)
     expect(await openEntry('key', sealed)).toEqual(BYTES)
-    expect(await openEntry('other', sealed)).toBeUndefined()
-    expect(await openEntry('ke', await sealEntry('key', BYTES))).toBeUndefined()
+    for (const other of ['kez', 'ke', 'other']) expect(await openEntry(other, sealed)).toBeUndefined()
   })
 
   it('is nothing when any byte is changed or missing', async () => {

@@ -1,7 +1,15 @@
 /** Images: the same state comes back from their bytes, and no other bytes are taken for one. */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { sha256 } from '../../src/loader/hash.ts'
-import { createImage, decodeImage, deriveImage, encodeImage, type Image, type ImageParts } from '../../src/loader/image.ts'
+import {
+  createImage,
+  decodeImage,
+  deriveImage,
+  encodeImage,
+  type Image,
+  type ImageParts,
+} from '../../src/loader/image.ts'
+import { readLayout } from '../../src/loader/layout.ts'
 import { rewriteModule } from '../../src/loader/rewrite.ts'
 import { bindState, PAGE_BYTES, RUN_BLOCK } from '../../src/loader/state.ts'
 import { buildModule } from '../loader-modules.ts'
@@ -27,7 +35,10 @@ function makeParts(): ImageParts {
       { type: 'f32', mutable: true, value: [0x43, 0, 0, 0xc0, 0x3f] },
       { type: 'f64', mutable: true, value: [0x44, 0, 0, 0, 0, 0, 0, 0, 0x80] },
     ],
-    data: [{ offset: 9_000, bytes: [7] }, { offset: 70_000, bytes: [8, 9] }],
+    data: [
+      { offset: 9_000, bytes: [7] },
+      { offset: 70_000, bytes: [8, 9] },
+    ],
   })
   const booted = rewriteModule(source, { exportState: true })
   const forked = rewriteModule(source, { exportState: true, stripData: true })
@@ -42,7 +53,11 @@ function fork(image: Image) {
   const { exports } = new WebAssembly.Instance(image.module)
   const bound = bindState([{ exports, layout: image.layout }])
   bound.restore(image.state)
-  return { bound, next: exports.next as () => bigint, memory: new Uint8Array((exports.memory as WebAssembly.Memory).buffer) }
+  return {
+    bound,
+    next: exports.next as () => bigint,
+    memory: new Uint8Array((exports.memory as WebAssembly.Memory).buffer),
+  }
 }
 
 let parts: ImageParts
@@ -53,12 +68,20 @@ beforeAll(async () => {
 })
 
 /** Changes content bytes and puts the right checksum under them: what a forger would do. */
-async function forge(change: (content: Uint8Array<ArrayBuffer>, view: DataView) => void): Promise<Uint8Array<ArrayBuffer>> {
+async function forge(
+  change: (content: Uint8Array<ArrayBuffer>, view: DataView) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   const forged = bytes.slice()
   const content = forged.subarray(0, forged.length - 32)
   change(content, new DataView(forged.buffer))
   forged.set(await sha256(content), content.length)
   return forged
+}
+
+function findText(bytes: Uint8Array, text: string): number {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte))
+    .join('')
+    .indexOf(text)
 }
 
 const refused = { code: 'TOKA_IMAGE_INVALID' }
@@ -107,6 +130,49 @@ describe('an image', () => {
     expect(fork(later).next()).toBe(43n)
   })
 
+  it('is restored over the data segments of a module that kept them', () => {
+    const module = buildModule({ memory: { minimum: 1, name: 'memory' }, data: [{ offset: 9, bytes: [7] }] })
+    const { bytes: kept, meta } = rewriteModule(module, { exportState: true })
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(kept))
+    if (!meta.layout) throw new Error('no layout')
+    bindState([{ exports, layout: meta.layout }]).restore({ pages: 1, runs: [], globals: [], tableSizes: [] })
+    expect(new Uint8Array((exports.memory as WebAssembly.Memory).buffer)[9]).toBe(0)
+  })
+
+  it('grows a smaller memory to its size, and is refused where the memory may not grow so far', () => {
+    const { bytes: small, meta } = rewriteModule(buildModule({ memory: { minimum: 1, name: 'memory' } }), {
+      exportState: true,
+      maximumPages: 3,
+    })
+    const { layout } = meta
+    if (!layout) throw new Error('no layout')
+    const restore = (pages: number) => {
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(small))
+      bindState([{ exports, layout }]).restore({ pages, runs: [], globals: [], tableSizes: [] })
+      return (exports.memory as WebAssembly.Memory).buffer.byteLength / PAGE_BYTES
+    }
+    expect(restore(3)).toBe(3)
+    expect(() => restore(4)).toThrow(expect.objectContaining(refused))
+  })
+
+  it('holds the globals of every part of a guest, which share one memory', () => {
+    const part = (value: number) => {
+      const { bytes: one, meta } = rewriteModule(
+        buildModule({ globals: [{ name: 'g', type: 'i32', mutable: true, value: [0x41, value] }] }),
+        { exportState: true },
+      )
+      if (!meta.layout) throw new Error('no layout')
+      return { exports: new WebAssembly.Instance(new WebAssembly.Module(one)).exports, layout: meta.layout }
+    }
+    const parts = [part(1), part(2)]
+    const bound = bindState(parts)
+    const state = bound.capture()
+    expect(state.globals.map(({ value }) => value)).toEqual([1, 2])
+    for (const { exports } of parts) (exports.g as WebAssembly.Global).value = 9
+    expect(bound.reset(state, { memoryBytes: 0 })).toBe(true)
+    expect(parts.map(({ exports }) => (exports.g as WebAssembly.Global).value)).toEqual([1, 2])
+  })
+
   it('is not restored into a guest that has run, or one of another shape', async () => {
     const image = await createImage(parts)
     const { bound } = fork(image)
@@ -143,6 +209,7 @@ describe('bytes that are no image of this engine', () => {
     ['an unknown format', (_, view) => view.setUint32(8, 2, true)],
     ['an unknown loader version', (_, view) => view.setUint32(12, 99, true)],
     ['another magic', (content) => content.fill(0, 0, 4)],
+    ['the class of another machine', (content) => content.set([0x78], findText(content, 'nan-'))],
   ])('are refused with %s, checksum or not', async (_, change) => {
     await expect(decodeImage(await forge(change), ENGINE)).rejects.toMatchObject(refused)
   })
@@ -177,12 +244,28 @@ describe('a forged image with the right checksum', () => {
     expect(performance.now() - start).toBeLessThan(200)
   })
 
+  it('is refused before anything is allocated for entries that are not there', async () => {
+    const forged = await forge((_, view) => view.setUint32(pagesAt(view) + 4, 0xffff_ffff, true))
+    await expect(decodeImage(forged, ENGINE)).rejects.toThrow(/a table is longer than the file/)
+  })
+
+  it('is refused with bytes after its parts', async () => {
+    const content = new Uint8Array([...bytes.subarray(0, bytes.length - 32), 0])
+    const forged = new Uint8Array([...content, ...(await sha256(content))])
+    await expect(decodeImage(forged, ENGINE)).rejects.toThrow(/longer than its parts/)
+  })
+
   it('never gives anything but a refusal or an image, whatever its tables hold', async () => {
     const from = pagesAt(new DataView(bytes.buffer))
     for (let at = from; at < from + 110; at++) {
       for (const value of [0x00, 0x01, 0x7f, 0xff]) {
-        const forged = await forge((content) => { content[at] = value })
-        const end = await decodeImage(forged, ENGINE).then(() => 'image', (error: { code?: string }) => error.code)
+        const forged = await forge((content) => {
+          content[at] = value
+        })
+        const end = await decodeImage(forged, ENGINE).then(
+          () => 'image',
+          (error: { code?: string }) => error.code,
+        )
         expect(['image', 'TOKA_IMAGE_INVALID']).toContain(end)
       }
     }
@@ -190,11 +273,15 @@ describe('a forged image with the right checksum', () => {
 
   it('is refused when its module hides a part of the state', async () => {
     const hidden = rewriteModule(
-      buildModule({ globals: [{ type: 'i32', mutable: true, value: [0x41, 0] }], memory: { minimum: 1, name: 'memory' } }),
+      buildModule({
+        globals: [{ type: 'i32', mutable: true, value: [0x41, 0] }],
+        memory: { minimum: 1, name: 'memory' },
+      }),
     )
     const state = { pages: 1, runs: [], globals: [], tableSizes: [] }
     const layout = { memory: 'memory', globals: [], tables: [], fuel: false, blank: true }
     const forged = await encodeImage({ ...ENGINE, moduleBytes: hidden.bytes, layout, state })
     await expect(decodeImage(forged, ENGINE)).rejects.toMatchObject(refused)
+    expect(() => readLayout(hidden.bytes, new Set())).toThrow(/does not export all of its state/)
   })
 })

@@ -85,7 +85,8 @@ describe('the allowlist of instructions', () => {
 })
 
 describe('declarations beyond what the loader allows', () => {
-  const section = (id: number, ...body: number[]) => new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, id, body.length, ...body])
+  const section = (id: number, ...body: number[]) =>
+    new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, id, body.length, ...body])
 
   it.each([
     ['a shared memory', section(5, 1, 3, 1, 1), /threads: a shared memory/],

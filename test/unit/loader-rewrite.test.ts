@@ -20,7 +20,10 @@ function wasmFunction(host: () => void): WebAssembly.ExportValue {
 function metered(callout: (exports: Metered) => void): Metered {
   const { bytes } = rewriteModule(buildModule({ functions: [{ name: 'count', ...COUNT_LOOPS }] }), { fuel: true })
   const exports = instantiate(bytes) as unknown as Metered
-  exports.__callout.set(0, wasmFunction(() => callout(exports)))
+  exports.__callout.set(
+    0,
+    wasmFunction(() => callout(exports)),
+  )
   return exports
 }
 
@@ -47,7 +50,8 @@ describe('fuel', () => {
   })
 
   it('traps instead of going on when the callout traps', () => {
-    const trap = instantiate(buildModule({ functions: [{ name: 'trap', code: [0x00] }] })).trap as WebAssembly.ExportValue
+    const trap = instantiate(buildModule({ functions: [{ name: 'trap', code: [0x00] }] }))
+      .trap as WebAssembly.ExportValue
     const guest = metered(() => {})
     guest.__callout.set(0, trap)
     guest.__fuel.value = 5n
@@ -101,6 +105,22 @@ describe('exports of the state', () => {
     expect(Object.keys(instantiate(bytes)).sort()).toEqual(['__g0', '__g2', '__t0', '__t1', 'keep', 'memory', 'own'])
   })
 
+  it.each([
+    ['table.set', [0x26, 1]],
+    ['table.init', [0xfc, 12, 0, 1]],
+    ['table.copy', [0xfc, 14, 1, 0]],
+    ['table.grow', [0xfc, 15, 1]],
+    ['table.fill', [0xfc, 17, 1]],
+  ])('say that %s writes the table that it names', (_, code) => {
+    const bytes = buildModule({
+      functions: [{ code: [0x00, ...code, 0x00] }],
+      tables: [{ minimum: 1 }, { minimum: 1 }],
+      elements: [0],
+    })
+    const { meta } = rewriteModule(bytes, { exportState: true })
+    expect(meta.layout?.tables.map(({ written }) => written)).toEqual([false, true])
+  })
+
   it.each<[string, ModuleParts, RegExp]>([
     ['a mutable reference', { globals: [{ type: 'funcref', mutable: true, value: [0xd0, 0x70] }] }, /mutable funcref/],
     [
@@ -108,9 +128,15 @@ describe('exports of the state', () => {
       { globals: [{ type: 'v128', mutable: true, value: [0xfd, 12, ...new Array<number>(16).fill(0)] }] },
       /mutable v128/,
     ],
-    ['segments that code drops', { functions: [{ code: [0xfc, 9, 0] }], data: [{ bytes: [1] }], dataCount: true }, /drops segments/],
+    [
+      'segments that code drops',
+      { functions: [{ code: [0xfc, 9, 0] }], data: [{ bytes: [1] }], dataCount: true },
+      /drops segments/,
+    ],
   ])('refuse %s', (_, parts, message) => {
-    expect(() => rewriteModule(buildModule({ ...parts, memory: { minimum: 1 } }), { exportState: true })).toThrow(message)
+    expect(() => rewriteModule(buildModule({ ...parts, memory: { minimum: 1 } }), { exportState: true })).toThrow(
+      message,
+    )
   })
 
   it('refuse a module that has an export of a reserved name', () => {
@@ -193,9 +219,11 @@ describe('the pinned QuickJS', () => {
     expect(rewriteModule(bytes, options).bytes).toEqual(rewritten)
     expect(meta.loopHeads).toBe(1278)
     expect(rewritten.length).toBeLessThan(bytes.length * 1.05)
-    expect(WebAssembly.Module.exports(await WebAssembly.compile(rewritten)).map(({ name }) => name).sort()).toEqual([
-      '__callout', '__fuel', '__g0', '__indirect_function_table', '__t0', 'malloc', 'memory',
-    ])
+    expect(
+      WebAssembly.Module.exports(await WebAssembly.compile(rewritten))
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['__callout', '__fuel', '__g0', '__indirect_function_table', '__t0', 'malloc', 'memory'])
   })
 })
 

@@ -24,7 +24,10 @@ const scripts: Record<string, string> = {
 }
 
 function blocksOf(markdown: string): Block[] {
-  const fences = [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({ language, code }))
+  const fences = [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => ({
+    language,
+    code,
+  }))
   return fences.flatMap(({ language, code }, index) => {
     if (language === 'text') return []
     const next = fences[index + 1]
@@ -64,15 +67,14 @@ test('there are blocks of both kinds, and each kind is known', () => {
 })
 
 describe('each block of README.md prints what stands below it', () => {
-  test.each(blocks.map((block, index) => [index, block.code.split('\n')[0], block] as const))(
+  test.for(blocks.map((block, index) => [index, block.code.split('\n')[0], block] as const))(
     'block %i: %s',
-    async (index, _line, block, ...rest) => {
-      const context = rest.at(-1) as unknown as { skip(condition: boolean, reason: string): void } | undefined
-      context?.skip(block.code.includes('await using') && !hasAwaitUsing, skipReasons.noPlatformFeature)
+    { timeout: 30_000 },
+    async ([index, , block], { skip }) => {
+      skip(block.code.includes('await using') && !hasAwaitUsing, skipReasons.noPlatformFeature)
       const output = await printed(block, index)
       if (block.expected !== undefined) expect(output).toMatch(patternOf(block.expected))
     },
-    30_000,
   )
 })
 
@@ -85,7 +87,12 @@ test.each(['README.md', 'SECURITY.md', 'docs/README.md', 'docs/architecture.md',
   'every link of %s to a file or a heading leads somewhere',
   (name) => {
     const headings = (markdown: string) =>
-      [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+      [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+        title
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      )
     for (const [, target = ''] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^[a-z]+:/.test(target)) continue
       const [path = '', anchor] = target.split('#')

@@ -13,6 +13,8 @@ export interface DiskWalk {
   directory<T>(names: readonly string[], act: (path: string) => T): T
   /** Calls with a host path for a name in this directory: to be used without following a last link. */
   entry<T>(parent: readonly string[], name: string, act: (path: string) => T): T
+  /** The same for the directory or entry that is opened now: the caller asks {@link confirm} before it uses the file. */
+  opening<T>(names: readonly string[], act: (path: string) => T): T
   /** Checks that an opened file is the entry that was meant, before anything is read, cut or written. */
   confirm(path: string, opened: BigIntStats): void
   close(): void
@@ -37,6 +39,11 @@ export class DescriptorWalk implements DiskWalk {
 
   entry<T>(parent: readonly string[], name: string, act: (path: string) => T): T {
     return this.#below(parent, (fd) => act(`/proc/self/fd/${fd}/${name}`))
+  }
+
+  opening<T>(names: readonly string[], act: (path: string) => T): T {
+    const name = names.at(-1)
+    return name === undefined ? this.directory(names, act) : this.entry(names.slice(0, -1), name, act)
   }
 
   /** The way was held open: nothing can have come in between. */
@@ -65,9 +72,10 @@ export class DescriptorWalk implements DiskWalk {
 
 /**
  * Elsewhere: the path is compared with its canonical form before and after, and a file that was opened with the entry
- * that the path names. Another process of the host that swaps directories for links in just that moment can have an
- * empty file made in the wrong place; it can have nothing read, cut or written there. Names that differ from the
- * directory's by case or Unicode form do not exist.
+ * that the path names. No file outside is read, cut or written. What is left is a race with another process of the host
+ * that swaps a directory for a link and back within one call: it can have a directory outside listed, or an empty file
+ * or directory made, an entry removed or renamed there. Names that differ from the directory's by case or Unicode form
+ * do not exist.
  */
 export class ComparedWalk implements DiskWalk {
   readonly #root: string
@@ -77,19 +85,18 @@ export class ComparedWalk implements DiskWalk {
   }
 
   directory<T>(names: readonly string[], act: (path: string) => T): T {
-    const path = this.#checked(names)
-    const result = act(path)
+    const result = act(this.#checked(names))
     this.#checked(names)
     return result
   }
 
   entry<T>(parent: readonly string[], name: string, act: (path: string) => T): T {
-    if (!isHostName(name)) throw errno('ENOENT')
-    return this.directory(parent, (directory) => {
-      const path = directory.endsWith(sep) ? directory + name : directory + sep + name
-      this.#checkForm(directory, name, path)
-      return act(path)
-    })
+    return this.directory(parent, (directory) => act(this.#named(directory, name)))
+  }
+
+  opening<T>(names: readonly string[], act: (path: string) => T): T {
+    const name = names.at(-1)
+    return act(name === undefined ? this.#checked(names) : this.#named(this.#checked(names.slice(0, -1)), name))
   }
 
   confirm(path: string, opened: BigIntStats): void {
@@ -99,20 +106,29 @@ export class ComparedWalk implements DiskWalk {
 
   close(): void {}
 
+  /** The host path of a directory, if no link and no other spelling is on its way. */
   #checked(names: readonly string[]): string {
     if (!names.every((name) => isHostName(name))) throw errno('ENOENT')
-    const path = names.length === 0 ? this.#root : [this.#root.endsWith(sep) ? this.#root.slice(0, -1) : this.#root, ...names].join(sep)
+    const path = names.reduce(below, this.#root)
     const real = realpathSync.native(path)
     if (real === path) return path
     throw errno(real.toLowerCase().normalize() === path.toLowerCase().normalize() ? 'ENOENT' : 'ENOTDIR')
   }
 
-  #checkForm(directory: string, name: string, path: string): void {
+  /** The host path of a name, if nothing has it or what has it is spelled like it. */
+  #named(directory: string, name: string): string {
+    if (!isHostName(name)) throw errno('ENOENT')
+    const path = below(directory, name)
     const entry = lstatSync(path, { throwIfNoEntry: false })
-    if (entry === undefined) return
+    if (entry === undefined) return path
     const exact = entry.isSymbolicLink() ? readdirSync(directory, 'utf8').includes(name) : realpathSync.native(path) === path
     if (!exact) throw errno('ENOENT')
+    return path
   }
+}
+
+function below(directory: string, name: string): string {
+  return directory.endsWith(sep) ? directory + name : directory + sep + name
 }
 
 /** Names that Windows reads as something else: other separators, streams, devices, cut endings. */

@@ -46,11 +46,8 @@ export class DiskDriver implements FileDriver {
   }
 
   open(path: MountPath, intent: OpenIntent): HostFile {
-    return onDisk(() => {
-      if (path === '') return this.#walk.directory([], (root) => this.#openChecked(root, intent))
-      const { parent, name } = splitMountPath(path)
-      return this.#walk.entry(parent, name, (entry) => this.#openChecked(entry, intent))
-    })
+    const names = mountNames(path)
+    return onDisk(() => this.#walk.opening(names, (entry) => this.#openChecked(entry, intent)))
   }
 
   stat(path: MountPath): FileStat {

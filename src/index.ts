@@ -1,10 +1,18 @@
 /** The public surface: everything an embedding program uses, and nothing else. */
-export { type GrantInput } from '../capabilities/schema.ts'
+export type { GrantInput } from '../capabilities/schema.ts'
 export { parseRule } from '../capabilities/rules.ts'
 export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'
-export type { Language, MountOptions, MountSource, RunOptions, RunRequest, SandboxOptions, TraceEvent } from './request.ts'
+export type {
+  Language,
+  MountOptions,
+  MountSource,
+  RunOptions,
+  RunRequest,
+  SandboxOptions,
+  TraceEvent,
+} from './request.ts'
 export type { PendingCall, RunError, RunResult, RunStatus, Usage } from './result.ts'
 export type { Sandbox, WaitOptions } from './sandbox/sandbox.ts'
 export { defineTool, type Tool, type ToolContext, type ToolDescription } from './tool.ts'

@@ -69,21 +69,30 @@ export type RunOptions<T = unknown> = {
 }
 
 /** A sandbox for one run. */
-export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> & Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
+export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> &
+  Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
 
 const guestPath = z.string().startsWith('/', 'must be an absolute guest path')
 const content = z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array')
 const amount = z.number().positive()
 
 const limits = z
-  .strictObject(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((key) => [key, key === 'fuel' ? amount.or(z.literal(Infinity)) : amount.int()])))
+  .strictObject(
+    Object.fromEntries(
+      Object.keys(DEFAULT_LIMITS).map((key) => [key, key === 'fuel' ? amount.or(z.literal(Infinity)) : amount.int()]),
+    ),
+  )
   .partial()
 
 const sandboxShape = {
   language: z.string(),
   files: z.record(guestPath, content).optional(),
-  mounts: z.array(z.strictObject({ at: guestPath, from: z.custom((from) => from !== undefined), mode: z.enum(['ro', 'rw']) })).optional(),
-  tools: z.array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool')).optional(),
+  mounts: z
+    .array(z.strictObject({ at: guestPath, from: z.custom((from) => from !== undefined), mode: z.enum(['ro', 'rw']) }))
+    .optional(),
+  tools: z
+    .array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool'))
+    .optional(),
   grants: z.array(z.unknown()).optional(),
   env: z.record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string()).optional(),
   limits: limits.optional(),
@@ -123,7 +132,10 @@ function check(schema: z.ZodType, value: unknown, what: string): void {
 
 function checkLanguage(language: string): void {
   if (LANGUAGES.has(language)) return
-  throw new TokaError('TOKA_REQUEST_LANGUAGE', `there is no engine for language ${JSON.stringify(language)}; there are: ${[...LANGUAGES].join(', ')}`)
+  throw new TokaError(
+    'TOKA_REQUEST_LANGUAGE',
+    `there is no engine for language ${JSON.stringify(language)}; there are: ${[...LANGUAGES].join(', ')}`,
+  )
 }
 
 function checkSource(options: { source?: unknown; file?: unknown }): void {

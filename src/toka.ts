@@ -137,7 +137,10 @@ function limitsOf({ language, limits }: SandboxOptions): Limits {
   const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
-  throw new TokaError('TOKA_REQUEST_INVALID', `limits.memoryBytes: ${language} needs at least ${least} bytes, not ${all.memoryBytes}`)
+  throw new TokaError(
+    'TOKA_REQUEST_INVALID',
+    `limits.memoryBytes: ${language} needs at least ${least} bytes, not ${all.memoryBytes}`,
+  )
 }
 
 async function openAll(options: SandboxOptions, toolbox: Toolbox): Promise<Drivers> {

@@ -53,13 +53,20 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType = z.ZodUnkno
 }): Tool {
   const { name, description, input, output, readOnly = false, run } = definition
   if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new TokaError('TOKA_TOOL_INVALID', `a tool's name is an identifier of at most 64 characters, not ${JSON.stringify(name)}`)
+    throw new TokaError(
+      'TOKA_TOOL_INVALID',
+      `a tool's name is an identifier of at most 64 characters, not ${JSON.stringify(name)}`,
+    )
   }
-  if (typeof description !== 'string') throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: description must be a string`)
+  if (typeof description !== 'string')
+    throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: description must be a string`)
   if (typeof run !== 'function') throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: run must be a function`)
   const shape = schemaOf(name, 'input', input)
   if (shape['type'] !== 'object') {
-    throw new TokaError('TOKA_TOOL_INVALID', `tool ${name}: input must be a schema of an object (z.object({ … })), not of ${String(shape['type'] ?? 'something else')}`)
+    throw new TokaError(
+      'TOKA_TOOL_INVALID',
+      `tool ${name}: input must be a schema of an object (z.object({ … })), not of ${String(shape['type'] ?? 'something else')}`,
+    )
   }
   if (output) schemaOf(name, 'output', output)
   const tool: Tool = { name, description, input, readOnly, run: run as Tool['run'], ...(output ? { output } : {}) }
@@ -125,7 +132,11 @@ export class Toolbox {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (typeof value === 'object' || typeof value === 'function') && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  return (
+    (typeof value === 'object' || typeof value === 'function') &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
 }
 
 function issues(error: z.ZodError): string {
@@ -139,7 +150,11 @@ function encodeOutput(tool: Tool, value: unknown): Uint8Array {
   let output = value
   if (tool.output) {
     const parsed = tool.output.safeParse(value)
-    if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name} answered something else than it promises: ${issues(parsed.error)}`)
+    if (!parsed.success)
+      throw new GuestFacingError(
+        'TOKA_TOOL_OUTPUT',
+        `${tool.name} answered something else than it promises: ${issues(parsed.error)}`,
+      )
     output = parsed.data
   }
   try {

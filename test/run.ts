@@ -24,6 +24,7 @@ export async function run(source: string, request: Partial<RunRequest> = {}): Pr
 /** The value of a run that must complete. */
 export async function valueOf(source: string, request: Partial<RunRequest> = {}): Promise<unknown> {
   const result = await run(source, request)
-  if (result.status !== 'completed') throw new Error(`${result.status}: ${JSON.stringify(result.error)}\n${result.stderr}`)
+  if (result.status !== 'completed')
+    throw new Error(`${result.status}: ${JSON.stringify(result.error)}\n${result.stderr}`)
   return result.value
 }

@@ -179,7 +179,8 @@ export class GuestCalls {
   #read(pointer: number, length: number): Uint8Array {
     if (length === 0) return EMPTY
     this.#refresh()
-    if (length >>> 0 > BORDER.resultBytes) throw new GuestFacingError('TOKA_VALUE_SIZE', `an argument of ${length >>> 0} bytes is too large`)
+    if (length >>> 0 > BORDER.resultBytes)
+      throw new GuestFacingError('TOKA_VALUE_SIZE', `an argument of ${length >>> 0} bytes is too large`)
     this.#check(pointer >>> 0, length >>> 0)
     return this.#bytes.slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0))
   }
@@ -203,4 +204,5 @@ export class GuestCalls {
   }
 }
 
-const BLOCKING = 'this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form'
+const BLOCKING =
+  'this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form'

@@ -5,7 +5,14 @@ import { type EngineIo, type ExecutionEngine, type Instance, type ProcessContext
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError } from '../../src/kernel/host-port.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import { createImage, decodeImage, encodeImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
+import {
+  createImage,
+  decodeImage,
+  encodeImage,
+  type Image,
+  type ImageExpectation,
+  LOADER_VERSION,
+} from '../../src/loader/image.ts'
 import { describeModule } from '../../src/loader/describe.ts'
 import { PINS } from '../../src/loader/pins.ts'
 import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
@@ -36,12 +43,48 @@ const MAXIMUM_PAGES = 2 ** 14
 
 /** What the bridge and the wiring call; everything else is stripped. */
 const EXPORTS = [
-  'memory', '__indirect_function_table', '__stack_pointer', '_initialize', 'qjs_init', 'qjs_set_memory_limit', 'qjs_set_max_stack_size',
-  'qjs_run_gc', 'qjs_get_context_ptr', 'qjs_get_runtime_ptr', 'malloc', 'free', 'js_malloc', 'js_free', 'js_strndup', 'JS_Eval', 'JS_WriteObject', 'JS_ReadObject',
-  'JS_EvalFunction', 'JS_Call', 'JS_Throw', 'JS_GetException', 'JS_DupValue', 'JS_FreeValue', 'JS_NewArray', 'JS_SetPropertyUint32',
-  'JS_GetPropertyUint32', 'JS_NewCFunction2', 'JS_NewNumber', 'JS_NewStringLen', 'JS_NewUint8ArrayCopy', 'JS_GetUint8Array',
-  'JS_ToCStringLen2', 'JS_FreeCString', 'JS_ToInt32', 'JS_ExecutePendingJob', 'JS_GetImportMeta', 'JS_GetModuleNamespace',
-  'JS_SetModuleLoaderFunc', 'JS_SetHostPromiseRejectionTracker', 'JS_SetContextOpaque', 'JS_GetContextOpaque',
+  'memory',
+  '__indirect_function_table',
+  '__stack_pointer',
+  '_initialize',
+  'qjs_init',
+  'qjs_set_memory_limit',
+  'qjs_set_max_stack_size',
+  'qjs_run_gc',
+  'qjs_get_context_ptr',
+  'qjs_get_runtime_ptr',
+  'malloc',
+  'free',
+  'js_malloc',
+  'js_free',
+  'js_strndup',
+  'JS_Eval',
+  'JS_WriteObject',
+  'JS_ReadObject',
+  'JS_EvalFunction',
+  'JS_Call',
+  'JS_Throw',
+  'JS_GetException',
+  'JS_DupValue',
+  'JS_FreeValue',
+  'JS_NewArray',
+  'JS_SetPropertyUint32',
+  'JS_GetPropertyUint32',
+  'JS_NewCFunction2',
+  'JS_NewNumber',
+  'JS_NewStringLen',
+  'JS_NewUint8ArrayCopy',
+  'JS_GetUint8Array',
+  'JS_ToCStringLen2',
+  'JS_FreeCString',
+  'JS_ToInt32',
+  'JS_ExecutePendingJob',
+  'JS_GetImportMeta',
+  'JS_GetModuleNamespace',
+  'JS_SetModuleLoaderFunc',
+  'JS_SetHostPromiseRejectionTracker',
+  'JS_SetContextOpaque',
+  'JS_GetContextOpaque',
 ]
 
 const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
@@ -97,12 +140,14 @@ function startQuickJs({ wiring: { interpreter } }: Booting): void {
 function bootState(modules: GuestModules): State {
   const compiler = startInterpreter(modules, new TextEncoder().encode(preludeSource))
   startQuickJs(compiler)
-  if (compiler.wiring.bridge.compile() !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude does not compile: ${compiler.fault}`)
+  if (compiler.wiring.bridge.compile() !== 0)
+    throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude does not compile: ${compiler.fault}`)
   const booting = startInterpreter(modules, compiler.compiled)
   const { interpreter, bridge, tableBase } = booting.wiring
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   startQuickJs(booting)
-  if (bridge.boot(tableBase) !== 0) throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${booting.fault}`)
+  if (bridge.boot(tableBase) !== 0)
+    throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${booting.fault}`)
   interpreter.qjs_run_gc()
   interpreter.free(interpreter.malloc(SPARE_HEAP))
   return state.capture()
@@ -110,7 +155,16 @@ function bootState(modules: GuestModules): State {
 
 /** Everything that the image is made of, as one hash: another prelude or loader makes another image. */
 async function expectation(): Promise<ImageExpectation> {
-  const inputs = [PINS.quickjs.sha256, bridgeWasm, preludeSource, LOADER_VERSION, STACK_BYTES, SPARE_HEAP, MAXIMUM_PAGES, EXPORTS.join()]
+  const inputs = [
+    PINS.quickjs.sha256,
+    bridgeWasm,
+    preludeSource,
+    LOADER_VERSION,
+    STACK_BYTES,
+    SPARE_HEAP,
+    MAXIMUM_PAGES,
+    EXPORTS.join(),
+  ]
   const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
   return { engine: NAME, engineVersion: VERSION, engineHash }
 }
@@ -147,7 +201,12 @@ let bridge: WebAssembly.Module | undefined
 /** The modules that forks of an image are linked from. */
 function modulesOf(image: Image): GuestModules {
   bridge ??= new WebAssembly.Module(fromBase64(bridgeWasm))
-  return { interpreter: image.module, bridge, imports: describeModule(image.moduleBytes).functionImports, layout: image.layout }
+  return {
+    interpreter: image.module,
+    bridge,
+    imports: describeModule(image.moduleBytes).functionImports,
+    layout: image.layout,
+  }
 }
 
 /** Kept by the module, which forks and their snapshots share. */

@@ -27,7 +27,9 @@ function range(memory: WebAssembly.Memory, pointer: number, length: number): Uin
  * The interpreter's twelve imports (quickjs-wasi 3.6.2) by module and name. A release with another list fails the
  * image build: the border finds no function for a new name, and a test compares the lists.
  */
-export function interpreterImports(host: InterpreterHost): Record<'env' | 'wasi_snapshot_preview1', Record<string, HostFunction>> {
+export function interpreterImports(
+  host: InterpreterHost,
+): Record<'env' | 'wasi_snapshot_preview1', Record<string, HostFunction>> {
   return {
     env: {
       /** Dates are in UTC: a guest learns no time zone. */

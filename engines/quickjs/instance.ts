@@ -1,5 +1,13 @@
 /** A live QuickJS guest: one command at a time in, an exit out; forked, reset and snapshotted between commands. */
-import { type Command, type Exit, type Instance, type Leash, type ProcessContext, type StopReason, Verdict } from '../../src/engine.ts'
+import {
+  type Command,
+  type Exit,
+  type Instance,
+  type Leash,
+  type ProcessContext,
+  type StopReason,
+  Verdict,
+} from '../../src/engine.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
@@ -74,7 +82,9 @@ export class QuickJsInstance implements Instance {
       context.count,
       suspension,
     )
-    this.#state = bindState([{ exports: this.#wiring.interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+    this.#state = bindState([
+      { exports: this.#wiring.interpreter as unknown as WebAssembly.Exports, layout: modules.layout },
+    ])
     this.#state.restore(image.state)
     this.#start()
   }

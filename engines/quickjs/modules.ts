@@ -47,7 +47,12 @@ export function resolveModule(process: Process, importer: string, specifier: str
     const argument = utf8.encode(`\u0001\0\0\0${candidate}`)
     try {
       const answer = process.call(Operation.PathStat, argument)
-      return answer instanceof Promise ? answer.then(() => true, () => false) : true
+      return answer instanceof Promise
+        ? answer.then(
+            () => true,
+            () => false,
+          )
+        : true
     } catch {
       return false
     }

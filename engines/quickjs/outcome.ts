@@ -38,7 +38,11 @@ export class Outcome {
     if (this.failure) return described(this.failure)
     if (this.value) return { exitCode: 0, value: this.value, lost: false }
     if (this.fault !== undefined) return faulted(this.fault)
-    return fallen('TOKA_GUEST_UNSETTLED', 'the guest awaits something that can never happen: nothing is under way any more', false)
+    return fallen(
+      'TOKA_GUEST_UNSETTLED',
+      'the guest awaits something that can never happen: nothing is under way any more',
+      false,
+    )
   }
 }
 
@@ -85,7 +89,12 @@ function described(payload: Uint8Array): Exit {
   const stack = ownFrames(text(report?.stack, STACK_LIMIT))
   if (name === 'InternalError' && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }
   const code: TokaErrorCode =
-    report.kind === 'syntax' ? 'TOKA_GUEST_SYNTAX' : report.kind === 'value' ? 'TOKA_VALUE_UNSUPPORTED' : 'TOKA_GUEST_ERROR'
-  const full = code === 'TOKA_VALUE_UNSUPPORTED' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+    report.kind === 'syntax'
+      ? 'TOKA_GUEST_SYNTAX'
+      : report.kind === 'value'
+        ? 'TOKA_VALUE_UNSUPPORTED'
+        : 'TOKA_GUEST_ERROR'
+  const full =
+    code === 'TOKA_VALUE_UNSUPPORTED' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
 }

@@ -80,7 +80,14 @@ const REPLY = { params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i64'] } 
 const BRIDGE_IMPORTS: readonly BorderImport[] = [
   { module: 'host', name: 'call', ...REPLY, operation: BorderOperation.Call },
   { module: 'host', name: 'begin', ...REPLY, operation: BorderOperation.Begin },
-  { module: 'host', name: 'wait', params: ['i32', 'i32', 'i32'], results: ['i64'], operation: BorderOperation.Wait, suspends: true },
+  {
+    module: 'host',
+    name: 'wait',
+    params: ['i32', 'i32', 'i32'],
+    results: ['i64'],
+    operation: BorderOperation.Wait,
+    suspends: true,
+  },
   { module: 'host', name: 'take', params: ['i32', 'i32', 'i32'], results: ['i32'], operation: BorderOperation.Take },
   { module: 'host', name: 'next', params: ['i32', 'i32', 'i32'], results: ['i64'], operation: BorderOperation.Next },
   { module: 'host', name: 'now', params: ['i32'], results: ['f64'], operation: BorderOperation.Now },
@@ -104,7 +111,12 @@ export class Wiring {
    * @param count the CVM's counter
    * @param suspension JSPI; without it blocking calls of asynchronous tools are refused and long turns keep the thread
    */
-  constructor(modules: GuestModules, host: WiringHost, count: (operation: number) => number, suspension: Suspension | undefined) {
+  constructor(
+    modules: GuestModules,
+    host: WiringHost,
+    count: (operation: number) => number,
+    suspension: Suspension | undefined,
+  ) {
     this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined)
     this.#border = this.#linkBorder(modules, host, count, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
@@ -162,7 +174,12 @@ export class Wiring {
     this.#border.dead.value = Death.alive
   }
 
-  #linkBorder(modules: GuestModules, host: WiringHost, count: (operation: number) => number, suspension: Suspension | undefined): Border {
+  #linkBorder(
+    modules: GuestModules,
+    host: WiringHost,
+    count: (operation: number) => number,
+    suspension: Suspension | undefined,
+  ): Border {
     const own = modules.imports.map((row) => ({ ...row, operation: BorderOperation.Interpreter }))
     const calls = this.calls
     const memory = () => this.interpreter.memory

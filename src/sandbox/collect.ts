@@ -56,7 +56,8 @@ export function compileCollector(globs: readonly string[] | undefined): Collecto
     const collected: Record<string, Uint8Array> = {}
     for (const { path } of files.changedFiles()) {
       const bytes = accepts(dfa, path) ? files.get(path) : undefined
-      if (bytes) Object.defineProperty(collected, path, { value: bytes, enumerable: true, writable: true, configurable: true })
+      if (bytes)
+        Object.defineProperty(collected, path, { value: bytes, enumerable: true, writable: true, configurable: true })
     }
     return collected
   }

@@ -16,7 +16,11 @@ const STOPS: Readonly<Record<StopReason, { status: RunStatus; code: TokaErrorCod
   stack: { status: 'limit', code: 'TOKA_LIMIT_STACK', message: 'the stack is full: the recursion is too deep' },
   calls: { status: 'limit', code: 'TOKA_LIMIT_CALLS', message: 'too many host calls (limits.hostCalls)' },
   cancelled: { status: 'cancelled', code: 'TOKA_CANCELLED', message: 'the run was cancelled' },
-  interrupted: { status: 'interrupted', code: 'TOKA_INTERRUPTED', message: 'the run was interrupted: its worker was lost' },
+  interrupted: {
+    status: 'interrupted',
+    code: 'TOKA_INTERRUPTED',
+    message: 'the run was interrupted: its worker was lost',
+  },
 }
 
 /** What is known only at the end. */
@@ -73,7 +77,8 @@ export class RunReport {
       return { status, error: { code, message } }
     }
     if (exit.error) return { status: 'failed', error: exit.error }
-    if (!exit.value) return options.output && exit.exitCode === 0 ? checkOutput(options.output, undefined) : { status: 'completed' }
+    if (!exit.value)
+      return options.output && exit.exitCode === 0 ? checkOutput(options.output, undefined) : { status: 'completed' }
     try {
       const value = decodeValue(exit.value, RUN_VALUE_LIMITS)
       return options.output ? checkOutput(options.output, value) : { status: 'completed', value }
@@ -89,5 +94,11 @@ function checkOutput(schema: z.ZodType, value: unknown): { status: RunStatus; va
   if (parsed.success) return { status: 'completed', value: parsed.data }
   const [issue] = parsed.error.issues
   const place = ['$', ...(issue?.path ?? [])].map(String).join('.')
-  return { status: 'failed', error: { code: 'TOKA_OUTPUT_INVALID', message: `the result does not match output: ${place}: ${issue?.message ?? ''}` } }
+  return {
+    status: 'failed',
+    error: {
+      code: 'TOKA_OUTPUT_INVALID',
+      message: `the result does not match output: ${place}: ${issue?.message ?? ''}`,
+    },
+  }
 }

@@ -113,7 +113,8 @@ export class Sandbox {
    */
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
     this.#mustBeOpen()
-    if (!wait && this.#queue.busy) throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    if (!wait && this.#queue.busy)
+      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const gate = this.#parts.gate.fork(await this.#parts.openDrivers())
@@ -199,7 +200,12 @@ function filenameOf({ file }: RunOptions, { language }: SandboxOptions): string 
   return file ?? `/tool/main.${ENDINGS[language]}`
 }
 
-function kernelOptions({ options, limits, gate, tools }: SandboxParts): Omit<KernelOptions, 'files' | 'process' | 'resume'> {
+function kernelOptions({
+  options,
+  limits,
+  gate,
+  tools,
+}: SandboxParts): Omit<KernelOptions, 'files' | 'process' | 'resume'> {
   return {
     port: gate.port,
     limits,

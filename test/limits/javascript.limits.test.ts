@@ -5,10 +5,16 @@ import { run, toka, valueOf } from '../run.ts'
 const LOOPS: [string, string][] = [
   ['an empty loop', 'for (;;) {}'],
   ['a loop that swallows every error', 'for (;;) { try { for (;;) {} } catch {} finally { continue } }'],
-  ['promise jobs without end', 'const again = () => Promise.resolve().then(again); again(); await new Promise(() => {})'],
+  [
+    'promise jobs without end',
+    'const again = () => Promise.resolve().then(again); again(); await new Promise(() => {})',
+  ],
   ['a regular expression', '/^(a+)+$/.test("a".repeat(40) + "b")'],
   ['indexOf over a huge length', 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)'],
-  ['a sort with a slow comparator', 'Array.from({ length: 1e6 }, (_, i) => (i * 7919) % 1e6).sort((a, b) => { for (let i = 0; i < 100; i++); return a - b })'],
+  [
+    'a sort with a slow comparator',
+    'Array.from({ length: 1e6 }, (_, i) => (i * 7919) % 1e6).sort((a, b) => { for (let i = 0; i < 100; i++); return a - b })',
+  ],
   ['BigInt', 'let a = 3n; for (;;) a = a * a'],
   ['a long string search', 'const s = "a".repeat(1e6); for (;;) s.indexOf("ab")'],
   ['a getter while the result crosses', '({ get a() { for (;;) {} } })'],
@@ -75,7 +81,10 @@ describe('recursion', () => {
 
 describe('output', () => {
   test('beyond the limit is dropped and said so, on each stream', async () => {
-    const result = await run('for (let i = 0; i < 1000; i++) { console.log("x".repeat(99)); console.error("y".repeat(99)) }', { limits: { outputBytes: 10_000 } })
+    const result = await run(
+      'for (let i = 0; i < 1000; i++) { console.log("x".repeat(99)); console.error("y".repeat(99)) }',
+      { limits: { outputBytes: 10_000 } },
+    )
     expect(result.status).toBe('completed')
     expect(result.stdout.length).toBe(10_000)
     expect(result.stderr.length).toBe(10_000)
@@ -86,24 +95,31 @@ describe('output', () => {
 
 describe('the private files', () => {
   test('are bounded in bytes', async () => {
-    const source = 'import fs from "fs"; let e; try { for (let i = 0; ; i++) fs.writeFileSync("/f" + i, new Uint8Array(1e5)) } catch (x) { e = x.code }; export default e'
+    const source =
+      'import fs from "fs"; let e; try { for (let i = 0; ; i++) fs.writeFileSync("/f" + i, new Uint8Array(1e5)) } catch (x) { e = x.code }; export default e'
     expect(await valueOf(source, { limits: { fileBytes: 1_000_000 } })).toBe('ENOSPC')
   })
 
   test('are bounded in number', async () => {
-    const source = 'import fs from "fs"; let e; try { for (let i = 0; ; i++) fs.mkdirSync("/d" + i) } catch (x) { e = x.code }; export default e'
+    const source =
+      'import fs from "fs"; let e; try { for (let i = 0; ; i++) fs.mkdirSync("/d" + i) } catch (x) { e = x.code }; export default e'
     expect(await valueOf(source, { limits: { fileNodes: 100 } })).toBe('ENOSPC')
   })
 
   test('are bounded in open descriptors', async () => {
-    const source = 'import fs from "fs"; fs.writeFileSync("/a", ""); let e; try { for (;;) fs.openSync("/a") } catch (x) { e = x.code }; export default e'
+    const source =
+      'import fs from "fs"; fs.writeFileSync("/a", ""); let e; try { for (;;) fs.openSync("/a") } catch (x) { e = x.code }; export default e'
     expect(await valueOf(source)).toBe('EMFILE')
   })
 })
 
 describe('cancellation', () => {
   test('before the start runs nothing', async () => {
-    expect(await run('console.log(1)', { signal: AbortSignal.abort() })).toMatchObject({ status: 'cancelled', stdout: '', error: { code: 'TOKA_CANCELLED' } })
+    expect(await run('console.log(1)', { signal: AbortSignal.abort() })).toMatchObject({
+      status: 'cancelled',
+      stdout: '',
+      error: { code: 'TOKA_CANCELLED' },
+    })
   })
 
   test('while the guest waits ends the run at once', async () => {

@@ -4,12 +4,26 @@ import { z } from 'zod'
 import { defineTool } from '../../src/index.ts'
 import { run, valueOf } from '../run.ts'
 
-const echo = defineTool({ name: 'echo', description: 'Gives back what it got', input: z.object({ v: z.unknown() }), run: ({ v }) => v })
-const hostArray = defineTool({ name: 'hostArray', description: 'Host objects', input: z.object({}), run: () => [{ a: [1, 2] }, new Date(0), new Map([[1, {}]])] })
-const granted = (...tools: (typeof echo)[]) => ({ tools, grants: [{ resource: 'tool' as const, actions: ['call' as const], names: tools.map((tool) => tool.name) }] })
+const echo = defineTool({
+  name: 'echo',
+  description: 'Gives back what it got',
+  input: z.object({ v: z.unknown() }),
+  run: ({ v }) => v,
+})
+const hostArray = defineTool({
+  name: 'hostArray',
+  description: 'Host objects',
+  input: z.object({}),
+  run: () => [{ a: [1, 2] }, new Date(0), new Map([[1, {}]])],
+})
+const granted = (...tools: (typeof echo)[]) => ({
+  tools,
+  grants: [{ resource: 'tool' as const, actions: ['call' as const], names: tools.map((tool) => tool.name) }],
+})
 
 /** Names that exist in a host's global scope and never in a guest's. */
-const HOST_NAMES = "['fetch', 'WebAssembly', 'Deno', 'Bun', 'window', 'document', 'XMLHttpRequest', 'Worker', 'SharedWorker', 'importScripts', 'indexedDB', 'localStorage'].filter((name) => name in globalThis)"
+const HOST_NAMES =
+  "['fetch', 'WebAssembly', 'Deno', 'Bun', 'window', 'document', 'XMLHttpRequest', 'Worker', 'SharedWorker', 'importScripts', 'indexedDB', 'localStorage'].filter((name) => name in globalThis)"
 
 describe('constructor walks end in the guest (sandboxjs CVE-2026-23830, vm2 CVE-2026-22709, PraisonAI CVE-2026-57138)', () => {
   test.each([
@@ -17,18 +31,27 @@ describe('constructor walks end in the guest (sandboxjs CVE-2026-23830, vm2 CVE-
     ['a tool', 'tools.echo.constructor.constructor ?? tools.echo.constructor'],
     ['an asynchronous function', '(async () => {}).constructor'],
     ['a generator', '(function* () {}).constructor'],
-    ['a promise of a tool call', '(() => { const p = tools.echo({ v: 1 }); p.catch(() => {}); return p.constructor.constructor })()'],
-    ['an error of a tool call', '(() => { try { tools.echo.sync() } catch (e) { return e.constructor.constructor } })()'],
+    [
+      'a promise of a tool call',
+      '(() => { const p = tools.echo({ v: 1 }); p.catch(() => {}); return p.constructor.constructor })()',
+    ],
+    [
+      'an error of a tool call',
+      '(() => { try { tools.echo.sync() } catch (e) { return e.constructor.constructor } })()',
+    ],
     ['console', 'console.log.constructor'],
     ['process', 'process.exit.constructor'],
     ['a value that came back', 'tools.echo.sync({ v: { a: [1] } }).constructor.constructor'],
   ])('%s', async (_name, walk) => {
-    const value = await valueOf(`const F = ${walk}; const names = F('return ' + ${JSON.stringify(HOST_NAMES)})(); Promise.resolve(names?.next ? [] : names)`, granted(echo))
+    const value = await valueOf(
+      `const F = ${walk}; const names = F('return ' + ${JSON.stringify(HOST_NAMES)})(); Promise.resolve(names?.next ? [] : names)`,
+      granted(echo),
+    )
     expect(value).toEqual([])
   })
 })
 
-describe('the guest\'s realm', () => {
+describe("the guest's realm", () => {
   test('holds nothing of the host', async () => {
     expect(await valueOf(HOST_NAMES)).toEqual([])
   })
@@ -50,19 +73,25 @@ describe('the guest\'s realm', () => {
 
   test('is not shared between two runs', async () => {
     await run('globalThis.planted = 1; Object.prototype.polluted = 1; Array.prototype.map = null')
-    expect(await valueOf('[typeof planted, ({}).polluted === undefined, [1].map((x) => x)]')).toEqual(['undefined', true, [1]])
+    expect(await valueOf('[typeof planted, ({}).polluted === undefined, [1].map((x) => x)]')).toEqual([
+      'undefined',
+      true,
+      [1],
+    ])
   })
 })
 
 describe('values that cross', () => {
-  test('carry no host prototype: arrays, dates and maps are the guest\'s own (ThingsBoard)', async () => {
+  test("carry no host prototype: arrays, dates and maps are the guest's own (ThingsBoard)", async () => {
     const source = `const [a, d, m] = tools.hostArray.sync({})
       ;[a.a instanceof Array, a.constructor === Object, d instanceof Date, m instanceof Map, Object.getPrototypeOf(a) === Object.prototype]`
     expect(await valueOf(source, granted(hostArray))).toEqual([true, true, true, true, true])
   })
 
   test('do not pollute the host through __proto__, constructor or __defineGetter__', async () => {
-    const value = await valueOf('JSON.parse(\'{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}\')')
+    const value = await valueOf(
+      'JSON.parse(\'{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}\')',
+    )
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(Object.keys(value as object).sort()).toEqual(['__proto__', 'constructor'])
@@ -84,10 +113,21 @@ describe('values that cross', () => {
     expect(await valueOf('1 + 1')).toBe(2)
   })
 
-  test('of errors end with a guest\'s stack, whatever the error claims (CVE-2026-47686 Error.cause)', async () => {
-    const result = await run('const e = new Error("x"); Object.defineProperty(e, "stack", { get() { throw 1 } }); e.cause = e; throw e')
+  test("of errors end with a guest's stack, whatever the error claims (CVE-2026-47686 Error.cause)", async () => {
+    const result = await run(
+      'const e = new Error("x"); Object.defineProperty(e, "stack", { get() { throw 1 } }); e.cause = e; throw e',
+    )
     expect(result).toMatchObject({ status: 'failed', error: { code: 'TOKA_GUEST_ERROR' } })
-    for (const thrown of ['null', 'undefined', '42', 'Symbol()', '({ message: {} })', 'new Proxy({}, { get() { throw 1 } })', 'Object.create(null)', '10n']) {
+    for (const thrown of [
+      'null',
+      'undefined',
+      '42',
+      'Symbol()',
+      '({ message: {} })',
+      'new Proxy({}, { get() { throw 1 } })',
+      'Object.create(null)',
+      '10n',
+    ]) {
       expect(await run(`throw ${thrown}`)).toMatchObject({ status: 'failed', exitCode: 1 })
     }
   })
@@ -126,7 +166,14 @@ describe('memory tricks inside the interpreter', () => {
   })
 
   test('sizes near 2^32 end in an error (CVE-2026-120438, -120439)', async () => {
-    for (const source of ['new Array(2 ** 32 - 1).fill(0)', '"a".repeat(2 ** 30)', 'new Uint8Array(2 ** 32)', 'new ArrayBuffer(2 ** 31)', '"x".padEnd(2 ** 30)', '[].concat(...Array(100).fill(Array(1e7)))']) {
+    for (const source of [
+      'new Array(2 ** 32 - 1).fill(0)',
+      '"a".repeat(2 ** 30)',
+      'new Uint8Array(2 ** 32)',
+      'new ArrayBuffer(2 ** 31)',
+      '"x".padEnd(2 ** 30)',
+      '[].concat(...Array(100).fill(Array(1e7)))',
+    ]) {
       const result = await run(source, { limits: { timeoutMs: 1_000 } })
       expect(result.status, source).not.toBe('completed')
     }

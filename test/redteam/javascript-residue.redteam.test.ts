@@ -38,7 +38,8 @@ test('a reset leaves no byte of a planted secret, no global, and the answers of 
   WebAssembly.Instance = new Proxy(RealInstance, {
     construct(target, args) {
       const instance = Reflect.construct(target, args) as WebAssembly.Instance
-      if (instance.exports.memory instanceof WebAssembly.Memory && 'qjs_init' in instance.exports) memories.push(instance.exports.memory)
+      if (instance.exports.memory instanceof WebAssembly.Memory && 'qjs_init' in instance.exports)
+        memories.push(instance.exports.memory)
       return instance
     },
   })
@@ -51,9 +52,17 @@ test('a reset leaves no byte of a planted secret, no global, and the answers of 
     expect(count(memory, SECRET)).toBeGreaterThan(0)
     expect(instance.reset()).toBe(true)
     expect(count(memory, SECRET)).toBe(0)
-    const after = await runOn(instance, bench, '[Object.getOwnPropertyNames(globalThis).length, [].planted, typeof kept]')
+    const after = await runOn(
+      instance,
+      bench,
+      '[Object.getOwnPropertyNames(globalThis).length, [].planted, typeof kept]',
+    )
     const fresh = await forkOn(quickjs, image, bench)
-    const expected = await runOn(fresh, bench, '[Object.getOwnPropertyNames(globalThis).length, [].planted, typeof kept]')
+    const expected = await runOn(
+      fresh,
+      bench,
+      '[Object.getOwnPropertyNames(globalThis).length, [].planted, typeof kept]',
+    )
     expect(after.value).toEqual(expected.value)
   } finally {
     instance.dispose()
@@ -65,11 +74,20 @@ test('a reset after a kill in the middle of anything gives a working guest', asy
   const bench = makeBench()
   const image = await quickjs.prepare(testIo)
   const instance = await forkOn(quickjs, image, bench)
-  const hostile = ['for (;;) {}', '/^(a+)+$/.test("a".repeat(40) + "b")', 'let a = 3n; for (;;) a = a * a', 'JSON.stringify({ toJSON() { for (;;) {} } })', '[3, 2, 1].sort(() => { for (;;) {} })', 'process.exit(3)']
+  const hostile = [
+    'for (;;) {}',
+    '/^(a+)+$/.test("a".repeat(40) + "b")',
+    'let a = 3n; for (;;) a = a * a',
+    'JSON.stringify({ toJSON() { for (;;) {} } })',
+    '[3, 2, 1].sort(() => { for (;;) {} })',
+    'process.exit(3)',
+  ]
   for (const source of hostile) {
     await runOn(instance, bench, source, '/t.js', 20)
     expect(instance.reset()).toBe(true)
-    expect((await runOn(instance, bench, '[1, 2, 3].map((n) => n * 2).join()')).value).toEqual(new Uint8Array([0x65, 0x32, 0x2c, 0x34, 0x2c, 0x36]))
+    expect((await runOn(instance, bench, '[1, 2, 3].map((n) => n * 2).join()')).value).toEqual(
+      new Uint8Array([0x65, 0x32, 0x2c, 0x34, 0x2c, 0x36]),
+    )
   }
   instance.dispose()
   bench.dispose()

@@ -11,7 +11,12 @@ import { buildModule } from '../loader-modules.ts'
 const SOURCE = 1_024
 const ROOM = 65_536 - SOURCE
 
-type GuestExports = { memory: WebAssembly.Memory; run(length: number): number; __fuel: WebAssembly.Global<'i64'>; __callout: WebAssembly.Table }
+type GuestExports = {
+  memory: WebAssembly.Memory
+  run(length: number): number
+  __fuel: WebAssembly.Global<'i64'>
+  __callout: WebAssembly.Table
+}
 
 /**
  * The guest, as instructions. `run(length)` clears bit 5 of every letter of its source, then writes it:
@@ -67,7 +72,8 @@ class ShoutInstance implements Instance {
 
   async run({ source }: Command, leash: Leash): Promise<Exit> {
     const bytes = new TextEncoder().encode(source)
-    if (bytes.length > ROOM) return { exitCode: 1, error: { code: 'TOKA_VALUE_SIZE', message: 'the source is too large' }, lost: false }
+    if (bytes.length > ROOM)
+      return { exitCode: 1, error: { code: 'TOKA_VALUE_SIZE', message: 'the source is too large' }, lost: false }
     new Uint8Array(this.#guest.memory.buffer).set(bytes, SOURCE)
     this.#leash = leash
     this.#guest.__fuel.value = BigInt(leash.slice)
@@ -125,10 +131,21 @@ export const shout: ExecutionEngine = {
   languages: ['wasm'],
 
   async prepare(_io: EngineIo): Promise<Image> {
-    const { bytes, meta } = rewriteModule(guestModule(), { fuel: true, exportState: true, keepExports: ['run', 'memory'] })
+    const { bytes, meta } = rewriteModule(guestModule(), {
+      fuel: true,
+      exportState: true,
+      keepExports: ['run', 'memory'],
+    })
     if (!meta.layout) throw new Error('no state')
     const state = { pages: 1, runs: [], globals: [], tableSizes: meta.layout.tables.map(() => 1) }
-    return createImage({ engine: 'shout', engineVersion: '1', engineHash: '0'.repeat(64), moduleBytes: bytes, layout: meta.layout, state })
+    return createImage({
+      engine: 'shout',
+      engineVersion: '1',
+      engineHash: '0'.repeat(64),
+      moduleBytes: bytes,
+      layout: meta.layout,
+      state,
+    })
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {

@@ -49,10 +49,13 @@ describe('a module', () => {
   })
 
   test('imports other modules and JSON from the files of the sandbox', async () => {
-    const value = await valueOf("import { twice } from './lib/twice.mjs'\nimport data from '/data.json'\nexport default twice(data.n)", {
-      file: '/app/main.mjs',
-      files: { '/app/lib/twice.mjs': 'export const twice = (n) => n * 2', '/data.json': '{"n": 4}' },
-    })
+    const value = await valueOf(
+      "import { twice } from './lib/twice.mjs'\nimport data from '/data.json'\nexport default twice(data.n)",
+      {
+        file: '/app/main.mjs',
+        files: { '/app/lib/twice.mjs': 'export const twice = (n) => n * 2', '/data.json': '{"n": 4}' },
+      },
+    )
     expect(value).toBe(8)
   })
 
@@ -74,11 +77,18 @@ describe('a module', () => {
 
 describe('TypeScript', () => {
   test('runs, and its errors name the lines of the source', async () => {
-    const result = await run('type A = {\n  a: number\n}\nconst a: A = { a: 1 }\nfunction boom(): never {\n  throw new TypeError("here")\n}\nboom()\n', {
-      language: 'typescript',
-      file: '/tool/a.ts',
+    const result = await run(
+      'type A = {\n  a: number\n}\nconst a: A = { a: 1 }\nfunction boom(): never {\n  throw new TypeError("here")\n}\nboom()\n',
+      {
+        language: 'typescript',
+        file: '/tool/a.ts',
+      },
+    )
+    expect(result).toMatchObject({
+      status: 'failed',
+      exitCode: 1,
+      error: { code: 'TOKA_GUEST_ERROR', message: 'TypeError: here' },
     })
-    expect(result).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'TOKA_GUEST_ERROR', message: 'TypeError: here' } })
     expect(result.error?.guestStack).toMatch(/\/tool\/a\.ts:6/)
   })
 
@@ -93,11 +103,20 @@ describe('values across the border', () => {
     ['null', null],
     ['undefined', undefined],
     ['[true, false]', [true, false]],
-    ['[0, -0, 1.5, NaN, Infinity, -Infinity, 2 ** 53 - 1, 2 ** 60]', [0, -0, 1.5, NaN, Infinity, -Infinity, 2 ** 53 - 1, 2 ** 60]],
+    [
+      '[0, -0, 1.5, NaN, Infinity, -Infinity, 2 ** 53 - 1, 2 ** 60]',
+      [0, -0, 1.5, NaN, Infinity, -Infinity, 2 ** 53 - 1, 2 ** 60],
+    ],
     ['[10n, -(2n ** 80n)]', [10n, -(2n ** 80n)]],
     ['"a\\u0000ä€😀"', 'a\u0000ä€😀'],
     ['new Uint8Array([1, 2, 255])', new Uint8Array([1, 2, 255])],
-    ['new Map([["a", 1], [{ k: 1 }, new Set([1, "x"])]])', new Map<unknown, unknown>([['a', 1], [{ k: 1 }, new Set([1, 'x'])]])],
+    [
+      'new Map([["a", 1], [{ k: 1 }, new Set([1, "x"])]])',
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ k: 1 }, new Set([1, 'x'])],
+      ]),
+    ],
     ['new Date(1700000000123)', new Date(1700000000123)],
     ['({ z: 1, a: { nested: [undefined, null] } })', { z: 1, a: { nested: [undefined, null] } }],
   ]
@@ -124,15 +143,23 @@ describe('values across the border', () => {
 
   test('are validated and typed by `output`', async () => {
     const instance = await toka()
-    const good = await instance.run({ language: 'javascript', source: '({ n: 1 })', output: z.object({ n: z.number() }) })
+    const good = await instance.run({
+      language: 'javascript',
+      source: '({ n: 1 })',
+      output: z.object({ n: z.number() }),
+    })
     expect(good.value?.n).toBe(1)
-    const bad = await instance.run({ language: 'javascript', source: '({ n: "1" })', output: z.object({ n: z.number() }) })
+    const bad = await instance.run({
+      language: 'javascript',
+      source: '({ n: "1" })',
+      output: z.object({ n: z.number() }),
+    })
     expect(bad).toMatchObject({ status: 'failed', error: { code: 'TOKA_OUTPUT_INVALID' } })
   })
 })
 
 describe('failures', () => {
-  test('an uncaught error is a result with the guest\'s own line', async () => {
+  test("an uncaught error is a result with the guest's own line", async () => {
     const result = await run('const a = 1\nfunction f() {\n  null.x\n}\nf()', { file: '/tool/t.js' })
     expect(result).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'TOKA_GUEST_ERROR' } })
     expect(result.error?.message).toMatch(/^TypeError: /)
@@ -147,21 +174,29 @@ describe('failures', () => {
   })
 
   test('an unhandled rejection fails the run, a handled one does not', async () => {
-    expect(await run('Promise.reject(new Error("lost")); 1')).toMatchObject({ status: 'failed', error: { message: 'Error: lost' } })
+    expect(await run('Promise.reject(new Error("lost")); 1')).toMatchObject({
+      status: 'failed',
+      error: { message: 'Error: lost' },
+    })
     expect(await run('Promise.reject(new Error("kept")).catch(() => {}); 1')).toMatchObject({ status: 'completed' })
   })
 
   test('process.exit ends the run at once with its code', async () => {
-    const result = await run('try { process.exit(3) } catch { console.log("caught") } finally { console.log("finally") }')
+    const result = await run(
+      'try { process.exit(3) } catch { console.log("caught") } finally { console.log("finally") }',
+    )
     expect(result).toMatchObject({ status: 'completed', exitCode: 3, stdout: '' })
   })
 
   test('a promise that nothing can settle ends the run with the reason', async () => {
-    expect(await run('await new Promise(() => {})')).toMatchObject({ status: 'failed', error: { code: 'TOKA_GUEST_UNSETTLED' } })
+    expect(await run('await new Promise(() => {})')).toMatchObject({
+      status: 'failed',
+      error: { code: 'TOKA_GUEST_UNSETTLED' },
+    })
   })
 })
 
-describe('the sandbox\'s files', () => {
+describe("the sandbox's files", () => {
   test('are read, written and handed back', async () => {
     const result = await run(
       `import fs from 'node:fs'
@@ -176,7 +211,9 @@ describe('the sandbox\'s files', () => {
   })
 
   test('report errors as Node does', async () => {
-    const value = await valueOf("import { readFileSync } from 'fs'; let e; try { readFileSync('/no') } catch (x) { e = x }; export default [e.code, e.syscall, e.path, e.message]")
+    const value = await valueOf(
+      "import { readFileSync } from 'fs'; let e; try { readFileSync('/no') } catch (x) { e = x }; export default [e.code, e.syscall, e.path, e.message]",
+    )
     expect(value).toEqual(['ENOENT', 'open', '/no', "ENOENT: no such file or directory, open '/no'"])
   })
 
@@ -215,9 +252,21 @@ describe('bad requests are refused with a typed error', () => {
     ['an unknown language', { language: 'cobol', source: '1' }, 'TOKA_REQUEST_LANGUAGE'],
     ['no source', { language: 'javascript' }, 'TOKA_REQUEST_INVALID'],
     ['an unknown field', { language: 'javascript', source: '1', sauce: 1 }, 'TOKA_REQUEST_INVALID'],
-    ['a limit that is not a number', { language: 'javascript', source: '1', limits: { timeoutMs: '1' } }, 'TOKA_REQUEST_INVALID'],
-    ['a grant with an unknown field', { language: 'javascript', source: '1', grants: [{ resource: 'fs', actions: ['read'], path: ['/'] }] }, 'TOKA_GRANT_INVALID'],
-    ['a tool that defineTool did not make', { language: 'javascript', source: '1', tools: [{ name: 'x' }] }, 'TOKA_TOOL_INVALID'],
+    [
+      'a limit that is not a number',
+      { language: 'javascript', source: '1', limits: { timeoutMs: '1' } },
+      'TOKA_REQUEST_INVALID',
+    ],
+    [
+      'a grant with an unknown field',
+      { language: 'javascript', source: '1', grants: [{ resource: 'fs', actions: ['read'], path: ['/'] }] },
+      'TOKA_GRANT_INVALID',
+    ],
+    [
+      'a tool that defineTool did not make',
+      { language: 'javascript', source: '1', tools: [{ name: 'x' }] },
+      'TOKA_TOOL_INVALID',
+    ],
     ['a relative file name', { language: 'javascript', source: '1', files: { 'a.txt': '' } }, 'TOKA_REQUEST_INVALID'],
   ])('%s', async (_name, request, code) => {
     expect(await refuse(request)).toBe(code)
@@ -226,6 +275,8 @@ describe('bad requests are refused with a typed error', () => {
   test('a closed Toka', async () => {
     const closed = await createToka()
     await closed.dispose()
-    await expect(closed.run({ language: 'javascript', source: '1' })).rejects.toMatchObject({ code: 'TOKA_SANDBOX_CLOSED' })
+    await expect(closed.run({ language: 'javascript', source: '1' })).rejects.toMatchObject({
+      code: 'TOKA_SANDBOX_CLOSED',
+    })
   })
 })

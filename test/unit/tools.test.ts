@@ -30,44 +30,71 @@ const failing = defineTool({
   description: 'Throws',
   input: z.object({}),
   run: () => {
-    throw Object.assign(new Error("ENOENT: no such file, open '/home/host/secret.txt'"), { path: '/home/host/secret.txt' })
+    throw Object.assign(new Error("ENOENT: no such file, open '/home/host/secret.txt'"), {
+      path: '/home/host/secret.txt',
+    })
   },
 })
 const with_ = (tools: Tool[], ...names: string[]) => ({ tools, grants: allow(...names) })
 
 describe('a granted tool', () => {
   test('is called in the awaited form', async () => {
-    expect(await run('await tools.add({ a: 1, b: 2 })', with_([add], 'add'))).toMatchObject({ status: 'completed', value: { sum: 3 }, denials: [] })
+    expect(await run('await tools.add({ a: 1, b: 2 })', with_([add], 'add'))).toMatchObject({
+      status: 'completed',
+      value: { sum: 3 },
+      denials: [],
+    })
   })
 
   test('is called in the blocking form', async () => {
-    expect(await run('tools.add.sync({ a: 1, b: 2 }).sum', with_([add], 'add'))).toMatchObject({ status: 'completed', value: 3 })
+    expect(await run('tools.add.sync({ a: 1, b: 2 }).sum', with_([add], 'add'))).toMatchObject({
+      status: 'completed',
+      value: 3,
+    })
   })
 
   test('that answers later blocks the guest where the runtime can suspend it, and says so where not', async () => {
-    const result = await run('let r; try { r = tools.slow.sync({ n: 4 }) } catch (e) { r = e.code }; r', with_([slow], 'slow'))
+    const result = await run(
+      'let r; try { r = tools.slow.sync({ n: 4 }) } catch (e) { r = e.code }; r',
+      with_([slow], 'slow'),
+    )
     expect(result.value).toBe((await canSuspend()) ? 8 : 'TOKA_CALL_BLOCKING')
   })
 
   test('overlaps with its siblings: ten calls of 100 ms take less than 300 ms', async () => {
-    const result = await run('await Promise.all(Array.from({ length: 10 }, (_, n) => tools.slow({ n })))', with_([slow], 'slow'))
+    const result = await run(
+      'await Promise.all(Array.from({ length: 10 }, (_, n) => tools.slow({ n })))',
+      with_([slow], 'slow'),
+    )
     expect(result.value).toEqual(Array.from({ length: 10 }, (_, n) => n * 2))
     expect(result.usage.wallMs).toBeLessThan(300)
   })
 
   test('refuses arguments that its schema does not allow, with the place', async () => {
-    const result = await run('let e; try { await tools.add({ a: 1, b: "2" }) } catch (x) { e = x }; [e.code, e.message, e instanceof Error]', with_([add], 'add'))
+    const result = await run(
+      'let e; try { await tools.add({ a: 1, b: "2" }) } catch (x) { e = x }; [e.code, e.message, e instanceof Error]',
+      with_([add], 'add'),
+    )
     expect(result.value).toMatchObject(['TOKA_TOOL_INPUT', expect.stringMatching(/\$\.b/), true])
   })
 
   test('that breaks its own promise is an error of the tool', async () => {
-    const liar = defineTool({ name: 'liar', description: '', input: z.object({}), output: z.object({ n: z.number() }), run: () => ({ n: 'x' }) as never })
+    const liar = defineTool({
+      name: 'liar',
+      description: '',
+      input: z.object({}),
+      output: z.object({ n: z.number() }),
+      run: () => ({ n: 'x' }) as never,
+    })
     const result = await run('let e; try { await tools.liar({}) } catch (x) { e = x.code }; e', with_([liar], 'liar'))
     expect(result.value).toBe('TOKA_TOOL_OUTPUT')
   })
 
   test('that throws reaches the guest as an error without host paths or stacks', async () => {
-    const result = await run('let e; try { await tools.failing({}) } catch (x) { e = x }; [e.code, e.message, e.stack]', with_([failing], 'failing'))
+    const result = await run(
+      'let e; try { await tools.failing({}) } catch (x) { e = x }; [e.code, e.message, e.stack]',
+      with_([failing], 'failing'),
+    )
     expect(JSON.stringify(result.value)).toMatch(/TOKA_TOOL_FAILED/)
     expect(JSON.stringify(result.value)).not.toMatch(/home|tools\.test/)
   })
@@ -75,7 +102,10 @@ describe('a granted tool', () => {
 
 describe('a tool that is not granted', () => {
   test('is denied, with the rule that would allow it for the host alone', async () => {
-    const result = await run('let e; try { await tools.add({ a: 1, b: 2 }) } catch (x) { e = x }; [e.code, e.message]', { tools: [add] })
+    const result = await run(
+      'let e; try { await tools.add({ a: 1, b: 2 }) } catch (x) { e = x }; [e.code, e.message]',
+      { tools: [add] },
+    )
     expect(result.status).toBe('completed')
     expect(result.denials).toHaveLength(1)
     expect(result.denials[0]).toMatchObject({ operation: 'tool.call', resource: 'add' })
@@ -93,8 +123,14 @@ describe('a tool that is not granted', () => {
 
 describe('a definition', () => {
   test.each([
-    ['a schema that is not an object', () => defineTool({ name: 'x', description: '', input: z.string(), run: () => 1 })],
-    ['a name that is no identifier', () => defineTool({ name: 'a b', description: '', input: z.object({}), run: () => 1 })],
+    [
+      'a schema that is not an object',
+      () => defineTool({ name: 'x', description: '', input: z.string(), run: () => 1 }),
+    ],
+    [
+      'a name that is no identifier',
+      () => defineTool({ name: 'a b', description: '', input: z.object({}), run: () => 1 }),
+    ],
     ['no function', () => defineTool({ name: 'x', description: '', input: z.object({}), run: 1 as never })],
   ])('with %s is refused', (_name, define) => {
     expect(define).toThrow(TokaError)

@@ -72,7 +72,11 @@ export class Assembler {
 
   /** @throws GrantError when the program passes the bounds of the CVM */
   finish(): Program {
-    if (this.#instructions.length > Bound.INSTRUCTIONS || this.#poolBytes > Bound.POOL_BYTES || this.#cells.length > Bound.CELLS) {
+    if (
+      this.#instructions.length > Bound.INSTRUCTIONS ||
+      this.#poolBytes > Bound.POOL_BYTES ||
+      this.#cells.length > Bound.CELLS
+    ) {
       throw new GrantError('the grants compile to a program that is too large: merge patterns or use fewer grants')
     }
     const code = new Uint8Array(this.#instructions.length * INSTRUCTION_BYTES)

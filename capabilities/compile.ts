@@ -32,7 +32,9 @@ function packPatterns(patterns: readonly { text: string; nfa: Nfa }[]): Uint8Arr
   const dfa = buildDfa(patterns.map(({ nfa }) => nfa))
   if (dfa) return [packDfa(dfa)]
   if (patterns.length === 1) {
-    throw new GrantError(`pattern ${JSON.stringify(patterns[0]!.text)} needs more than ${Bound.STATES} states: split it or use fewer wildcards`)
+    throw new GrantError(
+      `pattern ${JSON.stringify(patterns[0]!.text)} needs more than ${Bound.STATES} states: split it or use fewer wildcards`,
+    )
   }
   const middle = patterns.length >> 1
   return [...packPatterns(patterns.slice(0, middle)), ...packPatterns(patterns.slice(middle))]

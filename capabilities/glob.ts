@@ -189,7 +189,6 @@ function shapeProblem(pattern: string): string | undefined {
   if (pattern.length > PATTERN_LENGTH) return `is longer than ${PATTERN_LENGTH} characters`
   if (!pattern.isWellFormed()) return 'is not valid Unicode'
   if (!pattern.startsWith('/')) return 'must begin with "/": patterns are absolute guest paths'
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   if (/[\u0000-\u001f\u007f]/.test(pattern)) return 'has a control character'
   if (pattern.includes('\\')) return 'has a backslash: there are no escapes, write a class such as [*]'
   if (pattern.includes('//')) return 'has an empty component ("//")'

@@ -197,8 +197,24 @@ export const SLOT_ADDRESS: readonly number[] = SLOT_BYTES.map((_, slot) =>
 
 /** Every constant as AssemblyScript source: the CVM has no numbers of its own. */
 export function isaSource(): string {
-  const groups = { Opcode, Slot, Reason, RequestFlag, EntryKind, HandleRight, Stop, Counter, Bound, Dfa, Layout, Action }
-  const lines: string[] = ['// The constants of capabilities/isa.ts, generated.', `export const ONE_CALL: u32 = ${ONE_CALL}`]
+  const groups = {
+    Opcode,
+    Slot,
+    Reason,
+    RequestFlag,
+    EntryKind,
+    HandleRight,
+    Stop,
+    Counter,
+    Bound,
+    Dfa,
+    Layout,
+    Action,
+  }
+  const lines: string[] = [
+    '// The constants of capabilities/isa.ts, generated.',
+    `export const ONE_CALL: u32 = ${ONE_CALL}`,
+  ]
   for (const [group, members] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(members)) {
       const identifier = `${group}_${name}`.replace('.', '_')

@@ -25,7 +25,16 @@ export type ModelVerdict = {
 }
 
 type Rate = { interval: number; tolerance: number }
-type State = { entries: ModelEntry[]; rates: Map<ModelEntry, Rate>; mark: number; horizon: number; markHorizon: number; reason: number; link: number; owing: boolean }
+type State = {
+  entries: ModelEntry[]
+  rates: Map<ModelEntry, Rate>
+  mark: number
+  horizon: number
+  markHorizon: number
+  reason: number
+  link: number
+  owing: boolean
+}
 
 const CHARGEABLE: ReadonlySet<number> = new Set([EntryKind.CALLS, EntryKind.BYTES, EntryKind.RATE])
 
@@ -34,7 +43,16 @@ class Model {
   readonly #pool: Uint8Array
   readonly #request: ModelRequest
   readonly #cells: number[]
-  readonly state: State = { entries: [], rates: new Map(), mark: 0, horizon: Infinity, markHorizon: Infinity, reason: 0, link: 0, owing: false }
+  readonly state: State = {
+    entries: [],
+    rates: new Map(),
+    mark: 0,
+    horizon: Infinity,
+    markHorizon: Infinity,
+    reason: 0,
+    link: 0,
+    owing: false,
+  }
 
   constructor(pool: Uint8Array, request: ModelRequest, cells: number[]) {
     this.#pool = pool
@@ -59,7 +77,8 @@ class Model {
     const classes = this.#view.getUint16(at + Dfa.CLASSES, true)
     const universal = this.#pool[at + Dfa.UNIVERSAL]!
     let state = this.#pool[at + Dfa.START]!
-    for (const byte of this.#bytes(slot)) state = this.#pool[at + Dfa.TABLE + state * classes + this.#pool[at + Dfa.MAP + byte]!]!
+    for (const byte of this.#bytes(slot))
+      state = this.#pool[at + Dfa.TABLE + state * classes + this.#pool[at + Dfa.MAP + byte]!]!
     if (this.#request.subtree && slot === 0) return universal !== 0 && state === universal
     return ((this.#pool[at + Dfa.ACCEPT + (state >> 3)]! >> (state & 7)) & 1) === 1
   }
@@ -77,14 +96,22 @@ class Model {
   #contains(slot: number, at: number): boolean {
     for (let index = 0; index < this.#view.getUint32(at, true); index++) {
       const item = at + 8 + index * 8
-      if (slot >= Slot.INTEGERS ? this.#argument(slot) === this.#integer(item) : this.#same(slot, this.#view.getUint32(item, true), this.#view.getUint32(item + 4, true))) return true
+      if (
+        slot >= Slot.INTEGERS
+          ? this.#argument(slot) === this.#integer(item)
+          : this.#same(slot, this.#view.getUint32(item, true), this.#view.getUint32(item + 4, true))
+      )
+        return true
     }
     return false
   }
 
   #inNetwork(slot: number, at: number, size: number): boolean {
     const bytes = this.#bytes(slot)
-    return bytes.length === size && bytes.every((byte, index) => (byte & this.#pool[at + size + index]!) === this.#pool[at + index])
+    return (
+      bytes.length === size &&
+      bytes.every((byte, index) => (byte & this.#pool[at + size + index]!) === this.#pool[at + index])
+    )
   }
 
   #leave(kind: number, cell: number, amount: number, rate?: Rate): boolean {
@@ -100,7 +127,8 @@ class Model {
     if (amount < 0 || amount > Bound.AMOUNT) return false
     let owed = amount
     for (const entry of this.state.entries) {
-      if (entry.cell === cell && (entry.kind === EntryKind.CALLS || entry.kind === EntryKind.BYTES)) owed += entry.amount
+      if (entry.cell === cell && (entry.kind === EntryKind.CALLS || entry.kind === EntryKind.BYTES))
+        owed += entry.amount
     }
     if (owed > this.#cells[cell]!) return false
     this.state.owing = true
@@ -118,7 +146,9 @@ class Model {
   /** The cells after every charge, or the reason why they stay as they were. */
   commit(): number {
     const after = [...this.#cells]
-    const order = this.state.entries.filter(({ kind }) => CHARGEABLE.has(kind)).sort((left, right) => left.cell - right.cell)
+    const order = this.state.entries
+      .filter(({ kind }) => CHARGEABLE.has(kind))
+      .sort((left, right) => left.cell - right.cell)
     for (const entry of order) {
       const rate = this.state.rates.get(entry)
       if (rate) {

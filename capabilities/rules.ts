@@ -25,13 +25,13 @@ export function parseRule(text: string): Grant {
   if (!FORMS.some((form) => form.startsWith(`${subject}=`))) {
     throw new GrantError(`${where} is none of the known forms: ${FORMS.join(', ')}`)
   }
-  if (!value) throw new GrantError(`${where}: a value must follow "=", as in ${FORMS.find((form) => form.startsWith(subject))}`)
+  if (!value)
+    throw new GrantError(`${where}: a value must follow "=", as in ${FORMS.find((form) => form.startsWith(subject))}`)
   return parseGrant({ resource, actions: [action], [resource === 'fs' ? 'paths' : 'names']: [value] }, where)
 }
 
 /** The text as a pattern that means only itself. Characters that a pattern cannot hold become `?`. */
 function escapeGlob(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   return text.replace(/[*?[{}]/g, '[$&]').replace(/[\u0000-\u001f\u007f\\]/g, '?')
 }
 

@@ -26,10 +26,7 @@ const callQuota = z.strictObject({ calls: calls.optional() })
 
 /** An ISO 8601 time with its zone, or milliseconds since 1970; kept as milliseconds. */
 const time = z.union(
-  [
-    z.int().min(0),
-    z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-  ],
+  [z.int().min(0), z.iso.datetime({ offset: true }).transform((text) => Date.parse(text))],
   'must be an ISO time with a zone, such as "2030-01-31T12:00:00Z", or milliseconds since 1970',
 )
 
@@ -43,7 +40,6 @@ const name = z
   .min(1)
   .max(NAME_LENGTH)
   .refine((text) => text.isWellFormed(), 'is not valid Unicode')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   .refine((text) => !/[\u0000-\u001f\u007f]/.test(text), 'has a control character')
   .refine((text) => !/[*?[\]{}]/.test(text), 'names are exact: no patterns')
 
@@ -127,7 +123,10 @@ function show(value: unknown): string {
 function describe(issue: z.core.$ZodIssue, resource: Resource, value: object): string {
   const field = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   if (issue.code !== 'unrecognized_keys') {
-    const found = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part], value)
+    const found = issue.path.reduce<unknown>(
+      (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
+      value,
+    )
     return `${field} ${issue.message} (it is ${show(found)})`
   }
   const key = String(issue.keys[0]).slice(0, 60)
@@ -148,7 +147,9 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
   }
   const resource: unknown = (value as { resource?: unknown }).resource
   if (typeof resource === 'string' && LATER_RESOURCES.has(resource)) {
-    throw new GrantError(`${where}.resource ${show(resource)} is not supported yet; there are: ${Object.keys(kinds).join(', ')}`)
+    throw new GrantError(
+      `${where}.resource ${show(resource)} is not supported yet; there are: ${Object.keys(kinds).join(', ')}`,
+    )
   }
   if (typeof resource !== 'string' || !Object.hasOwn(kinds, resource)) {
     throw new GrantError(`${where}.resource must be one of ${Object.keys(kinds).join(', ')} (it is ${show(resource)})`)
@@ -158,7 +159,9 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
   }
   const parsed = grantSchema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.slice(0, 3).map((issue) => `${where}${describe(issue, resource as Resource, value)}`)
+  const issues = parsed.error.issues
+    .slice(0, 3)
+    .map((issue) => `${where}${describe(issue, resource as Resource, value)}`)
   throw new GrantError(issues.join('; '))
 }
 

@@ -48,7 +48,8 @@ class PoolVerifier {
     if (classes < 1 || classes > 256 || states < 1) return 'an automaton has no classes or no states'
     if (!this.has(offset, Dfa.TABLE + states * classes)) return 'an automaton reaches beyond the pool'
     if (at[Dfa.START]! >= states || universal >= states) return 'an automaton names a state that it has not'
-    for (let byte = 0; byte < 256; byte++) if (at[Dfa.MAP + byte]! >= classes) return 'an automaton names a class that it has not'
+    for (let byte = 0; byte < 256; byte++)
+      if (at[Dfa.MAP + byte]! >= classes) return 'an automaton names a class that it has not'
     for (let entry = 0; entry < states * classes; entry++) {
       const next = at[Dfa.TABLE + entry]!
       const state = Math.floor(entry / classes)
@@ -57,12 +58,15 @@ class PoolVerifier {
       if (universal !== 0 && state === universal && next !== universal) return 'an automaton leaves its universal state'
     }
     if (at[Dfa.ACCEPT]! & 1) return 'an automaton accepts in its dead state'
-    if (universal !== 0 && !((at[Dfa.ACCEPT + (universal >> 3)]! >> (universal & 7)) & 1)) return 'an automaton refuses in its universal state'
+    if (universal !== 0 && !((at[Dfa.ACCEPT + (universal >> 3)]! >> (universal & 7)) & 1))
+      return 'an automaton refuses in its universal state'
     return undefined
   }
 
   blob(offset: number): string | undefined {
-    return this.has(offset, 4) && this.has(offset + 4, this.u32(offset)) ? undefined : 'a constant lies outside the pool'
+    return this.has(offset, 4) && this.has(offset + 4, this.u32(offset))
+      ? undefined
+      : 'a constant lies outside the pool'
   }
 
   set(offset: number, slot: number): string | undefined {
@@ -93,12 +97,20 @@ class PoolVerifier {
     const interval = this.#view.getBigInt64(offset + 8, true)
     const tolerance = this.#view.getBigInt64(offset + 16, true)
     const most = BigInt(Bound.AMOUNT)
-    return interval > 0n && interval <= most && tolerance >= 0n && tolerance <= most ? undefined : 'a rate is not positive'
+    return interval > 0n && interval <= most && tolerance >= 0n && tolerance <= most
+      ? undefined
+      : 'a rate is not positive'
   }
 }
 
 /** What the operands of one instruction must be. Answers what is wrong. */
-function operandProblem(opcode: number, a: number, immediate: number, pool: PoolVerifier, cells: number): string | undefined {
+function operandProblem(
+  opcode: number,
+  a: number,
+  immediate: number,
+  pool: PoolVerifier,
+  cells: number,
+): string | undefined {
   const bytesSlot = a < Slot.INTEGERS ? undefined : 'an instruction reads a slot of another type'
   const integerSlot = a >= Slot.INTEGERS && a < Slot.COUNT ? undefined : 'an instruction reads a slot of another type'
   const integer = pool.has(immediate, INTEGER_BYTES) ? undefined : 'a constant lies outside the pool'
@@ -156,20 +168,29 @@ function stepsOf(opcode: number, a: number, immediate: number, pool: PoolVerifie
  */
 export function verifyProgram({ code, pool: poolBytes, cells }: Program): string | undefined {
   const count = code.length / INSTRUCTION_BYTES
-  if (!Number.isInteger(count) || count < 1 || count > Bound.INSTRUCTIONS) return 'the code has no, half or too many instructions'
-  if (poolBytes.length > Bound.POOL_BYTES || cells.length > Bound.CELLS) return 'the pool or the list of cells is too large'
+  if (!Number.isInteger(count) || count < 1 || count > Bound.INSTRUCTIONS)
+    return 'the code has no, half or too many instructions'
+  if (poolBytes.length > Bound.POOL_BYTES || cells.length > Bound.CELLS)
+    return 'the pool or the list of cells is too large'
   const view = new DataView(code.buffer, code.byteOffset, code.byteLength)
   const pool = new PoolVerifier(poolBytes, cells.length)
   let steps = 0
   for (let index = 0; index < count; index++) {
     const at = index * INSTRUCTION_BYTES
-    const [opcode, a, jump, immediate] = [code[at]!, code[at + 1]!, view.getUint16(at + 2, true), view.getUint32(at + 4, true)]
+    const [opcode, a, jump, immediate] = [
+      code[at]!,
+      code[at + 1]!,
+      view.getUint16(at + 2, true),
+      view.getUint32(at + 4, true),
+    ]
     const ends = opcode === Opcode.RET || opcode === Opcode.COMMIT
     const problem = operandProblem(opcode, a, immediate, pool, cells.length)
     if (problem) return `instruction ${index}: ${problem}`
-    if (ends ? jump !== 0 : jump <= index || jump >= count) return `instruction ${index}: a jump that is not forward and inside`
+    if (ends ? jump !== 0 : jump <= index || jump >= count)
+      return `instruction ${index}: a jump that is not forward and inside`
     if (index === count - 1 && opcode !== Opcode.RET) return 'the last instruction is not RET'
-    if (opcode === Opcode.COMMIT && !(code[at + 8] === Opcode.RET && code[at + 12] === 1)) return `instruction ${index}: COMMIT does not lead to an allowing RET`
+    if (opcode === Opcode.COMMIT && !(code[at + 8] === Opcode.RET && code[at + 12] === 1))
+      return `instruction ${index}: COMMIT does not lead to an allowing RET`
     steps += stepsOf(opcode, a, immediate, pool)
     if (steps > Bound.STEPS) return 'a decision would cost too much'
   }

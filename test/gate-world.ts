@@ -14,7 +14,9 @@ export class MemoryFiles implements FileDriver {
 
   constructor(files: Record<string, string | null>) {
     const encoder = new TextEncoder()
-    this.nodes = new Map(Object.entries(files).map(([path, text]) => [path, text === null ? null : encoder.encode(text)]))
+    this.nodes = new Map(
+      Object.entries(files).map(([path, text]) => [path, text === null ? null : encoder.encode(text)]),
+    )
     this.nodes.set('', null)
   }
 
@@ -62,8 +64,13 @@ export class MemoryFiles implements FileDriver {
 
   list(path: string): { name: string; kind: 'file' | 'directory' }[] {
     this.#get('list', path)
-    const inside = [...this.nodes.keys()].filter((key) => key !== '' && key.slice(0, Math.max(key.lastIndexOf('/'), 0)) === path)
-    return inside.map((key) => ({ name: key.slice(key.lastIndexOf('/') + 1), kind: this.nodes.get(key) === null ? 'directory' : 'file' }))
+    const inside = [...this.nodes.keys()].filter(
+      (key) => key !== '' && key.slice(0, Math.max(key.lastIndexOf('/'), 0)) === path,
+    )
+    return inside.map((key) => ({
+      name: key.slice(key.lastIndexOf('/') + 1),
+      kind: this.nodes.get(key) === null ? 'directory' : 'file',
+    }))
   }
 
   readLink(path: string): string {
@@ -109,7 +116,10 @@ export type WorldOptions = Partial<Omit<GateOptions, 'drivers'>> & {
 }
 
 /** Drivers over files in memory, mounted at `/data`, with a tool that echoes and the variable LANG. */
-export function memoryDrivers(files: FileDriver, { at = '/data', mode = 'rw', drivers = {} }: WorldOptions = {}): Drivers {
+export function memoryDrivers(
+  files: FileDriver,
+  { at = '/data', mode = 'rw', drivers = {} }: WorldOptions = {},
+): Drivers {
   return {
     mounts: [{ at, mode, driver: files }],
     environment: (name) => (name === 'LANG' ? 'de' : undefined),
@@ -123,11 +133,25 @@ export function openWorld(options: WorldOptions = {}): World {
   const files = new MemoryFiles(options.files ?? {})
   const drivers = memoryDrivers(files, options)
   const clock = { ms: 1_000_000 }
-  const { grants = [], ledger = createLedger(), limits = DEFAULT_LIMITS, now = () => clock.ms, onEvent, trace } = options
+  const {
+    grants = [],
+    ledger = createLedger(),
+    limits = DEFAULT_LIMITS,
+    now = () => clock.ms,
+    onEvent,
+    trace,
+  } = options
   return { gate: createGate({ grants, drivers, ledger, limits, now, onEvent, trace }), files, drivers, clock }
 }
 
-export const READ: OpenIntent = { read: true, write: false, create: false, exclusive: false, truncate: false, append: false }
+export const READ: OpenIntent = {
+  read: true,
+  write: false,
+  create: false,
+  exclusive: false,
+  truncate: false,
+  append: false,
+}
 export const WRITE: OpenIntent = { ...READ, read: false, write: true, create: true }
 export const READ_WRITE: OpenIntent = { ...READ, write: true, create: true }
 

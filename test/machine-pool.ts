@@ -53,7 +53,11 @@ export function buildPool(cells: number): PoolOffsets {
     blobs: [blob(''), blob('a'), blob('/a'), blob('ab')],
     blobSets: [blobSet(), blobSet('a', 'b', '/'), blobSet('', '/a', '/b', 'aa', 'ab')],
     integerSets: [numbers(0), numbers(3, -1, 2, 5), numbers(1, 7)],
-    networks4: [put(Uint8Array.of(97, 0, 0, 0, 255, 0, 0, 0)), put(new Uint8Array(8)), put(Uint8Array.of(97, 98, 0, 0, 255, 255, 0, 0))],
+    networks4: [
+      put(Uint8Array.of(97, 0, 0, 0, 255, 0, 0, 0)),
+      put(new Uint8Array(8)),
+      put(Uint8Array.of(97, 98, 0, 0, 255, 255, 0, 0)),
+    ],
     networks6: [put(new Uint8Array(32)), put(Uint8Array.of(97, ...new Uint8Array(15), 255, ...new Uint8Array(15)))],
   }
   const bytes = new Uint8Array(size)

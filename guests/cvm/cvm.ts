@@ -131,7 +131,6 @@ function microseconds(milliseconds: f64): i64 {
 let reservationFree: u32 = 0
 let reservationFresh: u32 = 0
 
-// @ts-ignore: decorator
 @inline function reservationAt(index: u32): usize {
   return Layout_RESERVATIONS + <usize>index * Layout_RESERVATION_BYTES
 }

@@ -50,27 +50,22 @@ export function runLink(): u32 { return link }
 export function runReason(): u32 { return reason }
 export function runShort(): i64 { return short }
 
-// @ts-ignore: decorator
 @inline function entry(index: u32): usize {
   return Layout_ENTRIES + <usize>index * Layout_ENTRY_BYTES
 }
 
-// @ts-ignore: decorator
 @inline function bytesAt(slot: u32): usize {
   return slot == 0 ? Layout_BYTES : slot == 1 ? SlotAddress_1 : slot == 2 ? SlotAddress_2 : SlotAddress_3
 }
 
-// @ts-ignore: decorator
 @inline function lengthOf(slot: u32): u32 {
   return load<u32>(Layout_LENGTHS + (<usize>slot << 2))
 }
 
-// @ts-ignore: decorator
 @inline function integer(slot: u32): i64 {
   return load<i64>(Layout_INTEGERS + (<usize>(slot - Slot_INTEGERS) << 3))
 }
 
-// @ts-ignore: decorator
 @inline function cellOf(index: u32): u32 {
   return load<u32>(cells + (<usize>index << 2))
 }

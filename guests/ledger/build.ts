@@ -8,7 +8,14 @@ const source = new URL('ledger.ts', import.meta.url)
 async function compile(name: string, atomic: boolean, flags: readonly string[]): Promise<void> {
   const constants = `// How the ledger is compiled, generated.\nexport const ATOMIC = ${atomic}\n`
   await writeFile(new URL('memory.generated.ts', import.meta.url), constants)
-  const memory = ['--importMemory', '--noExportMemory', '--initialMemory', `${LEDGER_PAGES}`, '--maximumMemory', `${LEDGER_PAGES}`]
+  const memory = [
+    '--importMemory',
+    '--noExportMemory',
+    '--initialMemory',
+    `${LEDGER_PAGES}`,
+    '--maximumMemory',
+    `${LEDGER_PAGES}`,
+  ]
   await compileGuest(source, name, [...memory, ...flags])
 }
 

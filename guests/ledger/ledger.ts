@@ -11,23 +11,19 @@ const FIRST: i64 = 8
 /** Tries of a compare-and-swap. Giving up is a refusal: allowed, and it bounds the loop. */
 const TRIES: i32 = 1000
 
-// @ts-ignore: decorator
 @inline function address(cell: u32): usize {
   return <usize>cell << 3
 }
 
-// @ts-ignore: decorator
 @inline function read(at: usize): i64 {
   return ATOMIC ? atomic.load<i64>(at) : load<i64>(at)
 }
 
-// @ts-ignore: decorator
 @inline function write(at: usize, value: i64): void {
   if (ATOMIC) atomic.store<i64>(at, value)
   else store<i64>(at, value)
 }
 
-// @ts-ignore: decorator
 @inline function swap(at: usize, old: i64, value: i64): bool {
   if (ATOMIC) return atomic.cmpxchg<i64>(at, old, value) == old
   store<i64>(at, value)

@@ -11,10 +11,18 @@ import { isLate } from './maybe.ts'
 export type GateLimits = Pick<Limits, 'hostCalls' | 'concurrentCalls' | 'flatBytes' | 'structuredBytes'>
 
 /** What happened at the gate, as it happens. */
-export type GateEvent = { type: 'denied'; denial: Denial } | { type: 'allowed'; operation: ActionName; resource: string }
+export type GateEvent =
+  | { type: 'denied'; denial: Denial }
+  | { type: 'allowed'; operation: ActionName; resource: string }
 
 /** One verdict with the time that it took, in microseconds. */
-export type GateTrace = { operation: ActionName; resource: string; verdict: 'allowed' | 'denied'; reason?: string; microseconds: number }
+export type GateTrace = {
+  operation: ActionName
+  resource: string
+  verdict: 'allowed' | 'denied'
+  reason?: string
+  microseconds: number
+}
 
 export type Observers = {
   /** Sees every verdict. Must not throw: what it throws is dropped. */
@@ -24,7 +32,12 @@ export type Observers = {
 }
 
 /** An allowed call: the reservation to settle, the name that was checked, the bytes that it may move. */
-export type Permit = { readonly reservation: number; readonly operation: ActionName; readonly name: string; readonly amount: number }
+export type Permit = {
+  readonly reservation: number
+  readonly operation: ActionName
+  readonly name: string
+  readonly amount: number
+}
 
 export type Ask = {
   operation: ActionName
@@ -89,7 +102,10 @@ export class Calls {
   /** Asks without leaving a trace: nothing is counted, charged or logged. */
   probe(operation: ActionName, name: string, flags = 0): boolean {
     const length = this.cvm.write(name)
-    return length >= 0 && this.cvm.exports.decide(Action[operation], length, 0, 0, this.#now(), flags | RequestFlag.PROBE) >= 0
+    return (
+      length >= 0 &&
+      this.cvm.exports.decide(Action[operation], length, 0, 0, this.#now(), flags | RequestFlag.PROBE) >= 0
+    )
   }
 
   /** Asks the CVM. `undefined` when it refuses, which is recorded. */
@@ -98,14 +114,22 @@ export class Calls {
     const { cvm } = this
     const length = cvm.write(name)
     const now = this.#now()
-    const answer = length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags)
+    const answer =
+      length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags)
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
     return this.#conclude(operation, checked, answer, now, begun)
   }
 
   /** Asks for a call on an open handle. */
-  askHandle(operation: ActionName, name: string, handle: number, right: number, want: number, least: number): Permit | undefined {
+  askHandle(
+    operation: ActionName,
+    name: string,
+    handle: number,
+    right: number,
+    want: number,
+    least: number,
+  ): Permit | undefined {
     const begun = this.#observers.trace ? performance.now() : 0
     const now = this.#now()
     return this.#conclude(operation, name, this.cvm.exports.checkHandle(handle, right, want, least, now), now, begun)

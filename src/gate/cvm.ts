@@ -60,7 +60,8 @@ export class Cvm {
   #install(program: Program, account: Account): void {
     const problem = verifyProgram(program)
     if (problem) throw new TokaError('TOKA_INTERNAL', `a policy's program was refused: ${problem}`)
-    if (account.cells.length !== program.cells.length) throw new TokaError('TOKA_INTERNAL', "a policy's program has other cells than its account")
+    if (account.cells.length !== program.cells.length)
+      throw new TokaError('TOKA_INTERNAL', "a policy's program has other cells than its account")
     const { memory, install } = this.exports
     const code = Layout.PROGRAM + Bound.CELLS * 4
     const pool = code + program.code.length

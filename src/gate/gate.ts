@@ -106,7 +106,7 @@ class SandboxGate implements Gate {
   begin(limits: Partial<GateLimits> = {}): void {
     this.#cvm.exports.leave()
     this.#limits = { ...this.#policy.limits, ...limits }
-    this.#cvm.exports.begin(Math.min(this.#limits.hostCalls, 0xffffffff), Math.min(this.#limits.concurrentCalls, 0xffffffff))
+    this.#cvm.exports.begin(wholeNumber(this.#limits.hostCalls), wholeNumber(this.#limits.concurrentCalls))
     this.#calls.denials.clear()
     this.#traffic.bytesRead = 0
     this.#traffic.bytesWritten = 0
@@ -159,6 +159,11 @@ class SandboxGate implements Gate {
   }
 }
 
+/** A limit as an unsigned 32-bit number. What is no number allows nothing. */
+function wholeNumber(limit: number): number {
+  return limit > 0 ? Math.min(Math.floor(limit), 0xffffffff) : 0
+}
+
 function openGate(policy: Policy, drivers: Drivers, observers: Observers): Gate {
   checkMounts(drivers)
   policy.ledger.hold(policy.account)
@@ -178,7 +183,11 @@ function checkMounts({ mounts }: Drivers): void {
     } catch (error) {
       if (!(error instanceof GuestFacingError)) throw error
     }
-    if (canonical !== at) throw new TokaError('TOKA_REQUEST_INVALID', `a mount's place must be a canonical absolute path, not ${JSON.stringify(at.slice(0, 200))}`)
+    if (canonical !== at)
+      throw new TokaError(
+        'TOKA_REQUEST_INVALID',
+        `a mount's place must be a canonical absolute path, not ${JSON.stringify(at.slice(0, 200))}`,
+      )
   }
 }
 

@@ -72,7 +72,10 @@ class WasmLedger implements Ledger {
       const cell = this.functions.allocate()
       if (cell === 0) {
         for (const taken of numbers) this.functions.free(taken)
-        throw new TokaError('TOKA_RUNTIME_UNSUPPORTED', 'the ledger has no room for more quotas: dispose sandboxes that are no longer used')
+        throw new TokaError(
+          'TOKA_RUNTIME_UNSUPPORTED',
+          'the ledger has no room for more quotas: dispose sandboxes that are no longer used',
+        )
       }
       numbers.push(cell)
     }
@@ -99,5 +102,7 @@ class WasmLedger implements Ledger {
  * @param memory of another worker's ledger, to share its cells; without it a new one, shared where the runtime allows
  */
 export function createLedger(memory?: WebAssembly.Memory): Ledger {
-  return new WasmLedger(memory ?? sharedMemory() ?? new WebAssembly.Memory({ initial: LEDGER_PAGES, maximum: LEDGER_PAGES }))
+  return new WasmLedger(
+    memory ?? sharedMemory() ?? new WebAssembly.Memory({ initial: LEDGER_PAGES, maximum: LEDGER_PAGES }),
+  )
 }

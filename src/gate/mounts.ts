@@ -65,7 +65,12 @@ export class GatedMounts implements MountPort {
   }
 
   /** One decision, one call of the driver with the path that was decided on. */
-  #call<T>(id: MountId, path: MountPath, operation: FileOperation, act: (driver: FileDriver, path: MountPath) => MaybePromise<T>): MaybePromise<T> {
+  #call<T>(
+    id: MountId,
+    path: MountPath,
+    operation: FileOperation,
+    act: (driver: FileDriver, path: MountPath) => MaybePromise<T>,
+  ): MaybePromise<T> {
     const mount = this.#mount(id)
     const permit = this.#ask(mount, path, operation)
     return this.#calls.perform({ permits: [permit], act: () => act(mount.driver, pathBeneath(mount.at, permit.name)) })
@@ -98,7 +103,12 @@ export class GatedMounts implements MountPort {
     return this.#openPermitted(mount, intent, reading, writing)
   }
 
-  #openPermitted(mount: Mount, intent: OpenIntent, reading: Permit | undefined, writing: Permit | undefined): MaybePromise<HostFile> {
+  #openPermitted(
+    mount: Mount,
+    intent: OpenIntent,
+    reading: Permit | undefined,
+    writing: Permit | undefined,
+  ): MaybePromise<HostFile> {
     const permits = [reading, writing].filter((permit) => permit !== undefined)
     const name = permits[0]!.name
     // The handle is bound before the driver opens: a file is never open without one.

@@ -13,8 +13,13 @@ type Parts = { calls: Calls; drivers: Drivers; limits: GateLimits }
 
 /** Rejects a result that is larger than a result may be, or than the quota still held. */
 function checkResult(result: Uint8Array, most: number, reserved: number): Uint8Array {
-  if (result.length > most) throw new GuestFacingError('TOKA_VALUE_SIZE', `the tool's result has ${result.length} bytes; at most ${most} are allowed`)
-  if (result.length > reserved) throw new GuestFacingError('TOKA_DENIED', "the tool's result is larger than what is left of the quota")
+  if (result.length > most)
+    throw new GuestFacingError(
+      'TOKA_VALUE_SIZE',
+      `the tool's result has ${result.length} bytes; at most ${most} are allowed`,
+    )
+  if (result.length > reserved)
+    throw new GuestFacingError('TOKA_DENIED', "the tool's result is larger than what is left of the quota")
   return result
 }
 
@@ -22,19 +27,28 @@ function checkResult(result: Uint8Array, most: number, reserved: number): Uint8A
  * Calls a tool with an encoded argument.
  * @throws GuestFacingError TOKA_DENIED, TOKA_LIMIT_CALLS, TOKA_VALUE_SIZE or what the tool answers, also as rejection
  */
-export function callTool({ calls, drivers, limits }: Parts, name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+export function callTool(
+  { calls, drivers, limits }: Parts,
+  name: string,
+  input: Uint8Array,
+  signal: AbortSignal,
+): MaybePromise<Uint8Array> {
   const most = Math.max(limits.flatBytes, limits.structuredBytes) + ENCODING_BYTES
   // A copy: what the driver gets cannot change any more.
   const argument = input.slice()
   const permit = calls.ask({ operation: 'tool.call', name, want: argument.length + most, least: argument.length })
   if (!permit) {
     const shown = JSON.stringify(name.slice(0, SHOWN).toWellFormed())
-    if (calls.cvm.stopped === 'calls') throw new GuestFacingError('TOKA_LIMIT_CALLS', 'the limit of host calls is reached')
+    if (calls.cvm.stopped === 'calls')
+      throw new GuestFacingError('TOKA_LIMIT_CALLS', 'the limit of host calls is reached')
     throw new GuestFacingError('TOKA_DENIED', `the tool ${shown} is not allowed here`)
   }
   if (argument.length > most) {
     calls.cancel(permit)
-    throw new GuestFacingError('TOKA_VALUE_SIZE', `the tool's argument has ${argument.length} bytes; at most ${most} are allowed`)
+    throw new GuestFacingError(
+      'TOKA_VALUE_SIZE',
+      `the tool's argument has ${argument.length} bytes; at most ${most} are allowed`,
+    )
   }
   const stop = new AbortController()
   return calls.perform({

@@ -1,7 +1,16 @@
 /** The machine in WebAssembly against the machine in TypeScript: the same programs, the same requests, the same verdicts. */
 import { expect, test } from 'vitest'
 import type { Program } from '../../capabilities/compile.ts'
-import { Bound, EntryKind, Layout, Opcode, Reason, RequestFlag, SLOT_ADDRESS, SLOT_BYTES } from '../../capabilities/isa.ts'
+import {
+  Bound,
+  EntryKind,
+  Layout,
+  Opcode,
+  Reason,
+  RequestFlag,
+  SLOT_ADDRESS,
+  SLOT_BYTES,
+} from '../../capabilities/isa.ts'
 import { type ModelRequest, runModel } from '../../capabilities/model.ts'
 import { verifyProgram } from '../../capabilities/verify.ts'
 import { Cvm } from '../../src/gate/cvm.ts'
@@ -133,23 +142,48 @@ class Pair {
   }
 
   /** Decides by both. Answers how they differ, or nothing. */
-  differ(count: number, request: ModelRequest, cells: readonly number[], tally: Record<string, number>): string | undefined {
+  differ(
+    count: number,
+    request: ModelRequest,
+    cells: readonly number[],
+    tally: Record<string, number>,
+  ): string | undefined {
     const expectedCells = [...cells]
     const expected = runModel(this.program(count), request, expectedCells)
     this.#load(count, request, cells)
     const flags = request.subtree ? RequestFlag.SUBTREE : 0
     const amount = request.integers[0]!
-    const answer = this.cvm.exports.decide(request.action, request.bytes[0]!.length, amount, amount, request.now / 1000, flags)
+    const answer = this.cvm.exports.decide(
+      request.action,
+      request.bytes[0]!.length,
+      amount,
+      amount,
+      request.now / 1000,
+      flags,
+    )
     const after = this.account.cells.map((cell) => Number(this.#cells[cell]))
     const found = answer > 0 ? this.#reservation(answer) : { allowed: false, reason: -answer }
     if (answer > 0) this.cvm.exports.settle(answer, amount)
     const wanted = expected.allowed
-      ? { allowed: true, entries: expected.entries.map(({ kind, cell, amount: owed }) => ({ kind, cell: this.#ledgerCell(kind, cell), owed: kind === EntryKind.RATE ? 0 : owed })), horizon: expected.horizon }
+      ? {
+          allowed: true,
+          entries: expected.entries.map(({ kind, cell, amount: owed }) => ({
+            kind,
+            cell: this.#ledgerCell(kind, cell),
+            owed: kind === EntryKind.RATE ? 0 : owed,
+          })),
+          horizon: expected.horizon,
+        }
       : { allowed: false, reason: expected.reason }
     const key = expected.allowed ? `allowed with ${Math.min(expected.entries.length, 2)}` : `reason ${expected.reason}`
     tally[key] = (tally[key] ?? 0) + 1
-    const texts = [{ ...wanted, link: expected.link, cells: expectedCells }, { ...found, link: this.cvm.exports.link(), cells: after }].map((side) => JSON.stringify(side))
-    return texts[0] === texts[1] ? undefined : `${texts.join('\n')}\n${this.code.subarray(0, count * 8)}\n${JSON.stringify(request)}`
+    const texts = [
+      { ...wanted, link: expected.link, cells: expectedCells },
+      { ...found, link: this.cvm.exports.link(), cells: after },
+    ].map((side) => JSON.stringify(side))
+    return texts[0] === texts[1]
+      ? undefined
+      : `${texts.join('\n')}\n${this.code.subarray(0, count * 8)}\n${JSON.stringify(request)}`
   }
 
   #ledgerCell(kind: number, cell: number): number {
@@ -176,7 +210,10 @@ function makeRequest(next: Random): { request: ModelRequest; cells: number[] } {
   })
   const integers = [next(8), next(8) - 2, next(8) - 2, pick(next, [-1, 0, 7, Number.MAX_SAFE_INTEGER])]
   const cells = Array.from({ length: CELLS }, () => pick(next, [0, 1, 1, next(20), 1_000, 15_000]))
-  return { request: { action: next(3), bytes, integers, now: next(12) * 1_000, flags: 0, subtree: next(5) === 0 }, cells }
+  return {
+    request: { action: next(3), bytes, integers, now: next(12) * 1_000, flags: 0, subtree: next(5) === 0 },
+    cells,
+  }
 }
 
 test('random programs are decided alike, with the same charges, expiries and things to test again', () => {
@@ -191,7 +228,16 @@ test('random programs are decided alike, with the same charges, expiries and thi
     if (difference !== undefined) throw new Error(`round ${round}: ${difference}`)
   }
   // The programs must reach every kind of end, or the comparison says nothing about it.
-  for (const reason of [Reason.NO_GRANT, Reason.NOT_YET, Reason.EXPIRED, Reason.REVOKED, Reason.FLOW, Reason.RATE, Reason.QUOTA, Reason.FAULT]) {
+  for (const reason of [
+    Reason.NO_GRANT,
+    Reason.NOT_YET,
+    Reason.EXPIRED,
+    Reason.REVOKED,
+    Reason.FLOW,
+    Reason.RATE,
+    Reason.QUOTA,
+    Reason.FAULT,
+  ]) {
     expect(tally[`reason ${reason}`], `reason ${reason}`).toBeGreaterThan(100)
   }
   for (const entries of [0, 1, 2]) expect(tally[`allowed with ${entries}`], `${entries} entries`).toBeGreaterThan(500)
@@ -203,7 +249,8 @@ test('a program with changed bytes is refused by the verifier, or decided alike'
   const tally = { refused: 0, kept: 0 }
   for (let round = 0; round < 60_000; round++) {
     const count = writeProgram(next, pair.code, pair.pool)
-    for (let change = next(4) >> 1; change >= 0; change--) pair.code[next(count * 8)] = next(4) === 0 ? next(256) : next(17)
+    for (let change = next(4) >> 1; change >= 0; change--)
+      pair.code[next(count * 8)] = next(4) === 0 ? next(256) : next(17)
     const { request, cells } = makeRequest(next)
     if (verifyProgram(pair.program(count)) !== undefined) {
       tally.refused++

@@ -46,9 +46,17 @@ function slow(nodes: readonly Node[], path: string): boolean {
       return slow(rest, path) || (first !== '' && first !== '/' && slow(nodes, tail))
     case 'deep':
       // Stands for `/**`: nothing, or a slash and any text.
-      return slow(rest, path) || (first === '/' && Array.from({ length: points.length }, (_, cut) => points.slice(cut + 1).join('')).some((end) => slow(rest, end)))
+      return (
+        slow(rest, path) ||
+        (first === '/' &&
+          Array.from({ length: points.length }, (_, cut) => points.slice(cut + 1).join('')).some((end) =>
+            slow(rest, end),
+          ))
+      )
     case 'class': {
-      const inside = node.ranges.some(([low, high]) => first.codePointAt(0)! >= low.codePointAt(0)! && first.codePointAt(0)! <= high.codePointAt(0)!)
+      const inside = node.ranges.some(
+        ([low, high]) => first.codePointAt(0)! >= low.codePointAt(0)! && first.codePointAt(0)! <= high.codePointAt(0)!,
+      )
       return first !== '' && first !== '/' && inside !== node.negated && slow(rest, tail)
     }
     case 'braces':
@@ -63,7 +71,8 @@ function write(nodes: readonly Node[]): string {
       if (node.type === 'any') return '?'
       if (node.type === 'star') return '*'
       if (node.type === 'deep') return '/**'
-      if (node.type === 'class') return `[${node.negated ? '!' : ''}${node.ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join('')}]`
+      if (node.type === 'class')
+        return `[${node.negated ? '!' : ''}${node.ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join('')}]`
       return `{${node.branches.map(write).join(',')}}`
     })
     .join('')
@@ -76,22 +85,42 @@ const simple: fc.Arbitrary<Node> = fc.oneof(
   { weight: 4, arbitrary: letter.map((text): Node => ({ type: 'text', text })) },
   { weight: 1, arbitrary: fc.constant<Node>({ type: 'any' }) },
   { weight: 1, arbitrary: fc.constant<Node>({ type: 'star' }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('class' as const), negated: fc.boolean(), ranges: fc.array(range, { minLength: 1, maxLength: 2 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('class' as const),
+      negated: fc.boolean(),
+      ranges: fc.array(range, { minLength: 1, maxLength: 2 }),
+    }),
+  },
 )
 /** Two stars side by side would be written as another thing. */
-const apart = (nodes: readonly Node[]): boolean => nodes.every((node, index) => node.type !== 'star' || nodes[index + 1]?.type !== 'star')
+const apart = (nodes: readonly Node[]): boolean =>
+  nodes.every((node, index) => node.type !== 'star' || nodes[index + 1]?.type !== 'star')
 const branch = fc.array(simple, { maxLength: 3 }).filter(apart)
 const part = fc.oneof(
   { weight: 5, arbitrary: simple },
-  { weight: 1, arbitrary: fc.array(branch, { minLength: 1, maxLength: 3 }).map((branches): Node => ({ type: 'braces', branches })) },
+  {
+    weight: 1,
+    arbitrary: fc.array(branch, { minLength: 1, maxLength: 3 }).map((branches): Node => ({ type: 'braces', branches })),
+  },
 )
-const component = fc.array(part, { minLength: 1, maxLength: 4 }).filter(apart).map((nodes): Node[] => [{ type: 'text', text: '/' }, ...nodes])
+const component = fc
+  .array(part, { minLength: 1, maxLength: 4 })
+  .filter(apart)
+  .map((nodes): Node[] => [{ type: 'text', text: '/' }, ...nodes])
 const glob = fc
-  .array(fc.oneof({ weight: 3, arbitrary: component }, { weight: 1, arbitrary: fc.constant<Node[]>([{ type: 'deep' }]) }), { minLength: 1, maxLength: 3 })
+  .array(
+    fc.oneof({ weight: 3, arbitrary: component }, { weight: 1, arbitrary: fc.constant<Node[]>([{ type: 'deep' }]) }),
+    { minLength: 1, maxLength: 3 },
+  )
   .map((parts) => parts.flat())
   .filter((nodes) => typeof tryParseGlob(write(nodes)) !== 'string')
 const path = fc
-  .array(fc.array(letter, { minLength: 1, maxLength: 4 }).map((letters) => letters.join('')), { maxLength: 4 })
+  .array(
+    fc.array(letter, { minLength: 1, maxLength: 4 }).map((letters) => letters.join('')),
+    { maxLength: 4 },
+  )
   .map((parts) => `/${parts.join('/')}`)
 
 describe('patterns', () => {
@@ -102,7 +131,8 @@ describe('patterns', () => {
         const dfa = buildDfa([parseGlob(write(nodes))])
         for (const text of paths) {
           if (dfa && run(dfa, text)) accepted++
-          if (dfa && run(dfa, text) !== slow(nodes, text)) throw new Error(`${write(nodes)} on ${text}: not as the slow matcher`)
+          if (dfa && run(dfa, text) !== slow(nodes, text))
+            throw new Error(`${write(nodes)} on ${text}: not as the slow matcher`)
         }
       }),
       { numRuns: 700, seed: 11 },
@@ -112,10 +142,14 @@ describe('patterns', () => {
 
   test('a union accepts exactly what one of its patterns accepts', () => {
     fc.assert(
-      fc.property(fc.array(glob, { minLength: 2, maxLength: 3 }), fc.array(path, { minLength: 5, maxLength: 10 }), (globs, paths) => {
-        const union = buildDfa(globs.map((nodes) => parseGlob(write(nodes))))
-        return paths.every((text) => !union || run(union, text) === globs.some((nodes) => slow(nodes, text)))
-      }),
+      fc.property(
+        fc.array(glob, { minLength: 2, maxLength: 3 }),
+        fc.array(path, { minLength: 5, maxLength: 10 }),
+        (globs, paths) => {
+          const union = buildDfa(globs.map((nodes) => parseGlob(write(nodes))))
+          return paths.every((text) => !union || run(union, text) === globs.some((nodes) => slow(nodes, text)))
+        },
+      ),
       { numRuns: 200, seed: 12 },
     )
   })
@@ -135,12 +169,15 @@ describe('patterns', () => {
 
   test('the rule that is offered for a refused path allows that path', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }), (parts) => {
-        const names = parts.map((name) => name.replace(/[\\/\0]|^\.{1,2}$/g, '_'))
-        const text = `/${names.join('/')}`
-        const rule = parseRule(formatRule('fs.read', text))
-        return rule.resource === 'fs' && rule.paths.some((pattern) => matches(pattern, text))
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+        (parts) => {
+          const names = parts.map((name) => name.replace(/[\\/\0]|^\.{1,2}$/g, '_'))
+          const text = `/${names.join('/')}`
+          const rule = parseRule(formatRule('fs.read', text))
+          return rule.resource === 'fs' && rule.paths.some((pattern) => matches(pattern, text))
+        },
+      ),
       { numRuns: 300, seed: 14 },
     )
   })
@@ -154,7 +191,9 @@ describe('patterns', () => {
         const [low, high] = [Math.min(left, right), Math.max(left, right)]
         const bytes = encoder.encode(String.fromCodePoint(probe))
         const hits = utf8Sequences([[low, high]]).filter(
-          (sequence) => sequence.length === bytes.length && sequence.every(([from, to], index) => from <= bytes[index]! && bytes[index]! <= to),
+          (sequence) =>
+            sequence.length === bytes.length &&
+            sequence.every(([from, to], index) => from <= bytes[index]! && bytes[index]! <= to),
         )
         return hits.length === (low <= probe && probe <= high ? 1 : 0)
       }),

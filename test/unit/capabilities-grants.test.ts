@@ -18,7 +18,13 @@ const FS = { resource: 'fs', actions: ['read'], paths: ['/data/**'] }
 describe('grants', () => {
   test('each resource is accepted in its form, and times become milliseconds', () => {
     const grants = parseGrants([
-      { ...FS, quota: { calls: 1, bytes: 2 }, rate: { per: '1s', burst: 3 }, notBefore: 5, expires: '2030-01-01T00:00:00Z' },
+      {
+        ...FS,
+        quota: { calls: 1, bytes: 2 },
+        rate: { per: '1s', burst: 3 },
+        notBefore: 5,
+        expires: '2030-01-01T00:00:00Z',
+      },
       { resource: 'env', actions: ['read'], names: ['LANG'] },
       { resource: 'clock', actions: ['precise'] },
       { resource: 'tool', actions: ['call'], names: ['lookup'] },
@@ -28,28 +34,63 @@ describe('grants', () => {
   })
 
   test.each([
-    ['an unknown field', { ...FS, pahts: [] }, 'grants[0].pahts is not a field of a grant of resource "fs"; there are: resource, actions, paths'],
-    ['an unknown field of a quota', { ...FS, quota: { byte: 1 } }, 'grants[0].quota.byte is not a field of .quota; there are: calls, bytes'],
-    ['a byte quota where no bytes are counted', { resource: 'clock', actions: ['precise'], quota: { bytes: 1 } }, 'grants[0].quota.bytes'],
-    ['an unknown resource', { ...FS, resource: 'disk' }, 'grants[0].resource must be one of fs, env, clock, tool (it is "disk")'],
-    ['an unknown action', { ...FS, actions: ['reed'] }, 'grants[0].actions[0] Invalid option: expected one of "read"|"write" (it is "reed")'],
+    [
+      'an unknown field',
+      { ...FS, pahts: [] },
+      'grants[0].pahts is not a field of a grant of resource "fs"; there are: resource, actions, paths',
+    ],
+    [
+      'an unknown field of a quota',
+      { ...FS, quota: { byte: 1 } },
+      'grants[0].quota.byte is not a field of .quota; there are: calls, bytes',
+    ],
+    [
+      'a byte quota where no bytes are counted',
+      { resource: 'clock', actions: ['precise'], quota: { bytes: 1 } },
+      'grants[0].quota.bytes',
+    ],
+    [
+      'an unknown resource',
+      { ...FS, resource: 'disk' },
+      'grants[0].resource must be one of fs, env, clock, tool (it is "disk")',
+    ],
+    [
+      'an unknown action',
+      { ...FS, actions: ['reed'] },
+      'grants[0].actions[0] Invalid option: expected one of "read"|"write" (it is "reed")',
+    ],
     ['no action', { ...FS, actions: [] }, 'grants[0].actions'],
     ['no path', { ...FS, paths: [] }, 'grants[0].paths'],
     ['a missing field', { resource: 'fs', actions: ['read'] }, 'grants[0].paths'],
     ['a negative quota', { ...FS, quota: { calls: -1 } }, 'grants[0].quota.calls'],
     ['a fraction of a call', { ...FS, quota: { calls: 1.5 } }, 'grants[0].quota.calls'],
-    ['a rate without a unit', { ...FS, rate: { per: '10', burst: 1 } }, 'grants[0].rate.per must be a duration such as "500ms"'],
-    ['a time without a zone', { ...FS, expires: '2030-01-01T00:00:00' }, 'grants[0].expires must be an ISO time with a zone'],
+    [
+      'a rate without a unit',
+      { ...FS, rate: { per: '10', burst: 1 } },
+      'grants[0].rate.per must be a duration such as "500ms"',
+    ],
+    [
+      'a time without a zone',
+      { ...FS, expires: '2030-01-01T00:00:00' },
+      'grants[0].expires must be an ISO time with a zone',
+    ],
     ['a pattern for a name', { resource: 'env', actions: ['read'], names: ['A*'] }, 'names are exact'],
-    ['an own __proto__', JSON.parse('{"resource":"clock","actions":["precise"],"__proto__":{}}'), '__proto__ is not a field'],
+    [
+      'an own __proto__',
+      JSON.parse('{"resource":"clock","actions":["precise"],"__proto__":{}}'),
+      '__proto__ is not a field',
+    ],
     ['a string', 'fs.read', 'grants[0] must be an object, it is "fs.read"'],
   ])('%s is refused by its name', (_what, grant, expected) => {
     expect(messageOf(grant)).toContain(expected)
   })
 
-  test.each(['hosts', 'cidrs', 'ports', 'methods', 'args', 'approval', 'flow'])('%s is said to be not supported yet', (field) => {
-    expect(messageOf({ ...FS, [field]: [] })).toBe(`grants[0].${field} is not supported yet`)
-  })
+  test.each(['hosts', 'cidrs', 'ports', 'methods', 'args', 'approval', 'flow'])(
+    '%s is said to be not supported yet',
+    (field) => {
+      expect(messageOf({ ...FS, [field]: [] })).toBe(`grants[0].${field} is not supported yet`)
+    },
+  )
 
   test.each(['net', 'random', 'llm', 'kv', 'process'])('resource %s is said to be not supported yet', (resource) => {
     expect(messageOf({ resource, actions: ['x'] })).toContain(`"${resource}" is not supported yet`)
@@ -66,7 +107,10 @@ describe('grants', () => {
     // It must remember where each of the last twelve letters was an `a`.
     const wild = `/*a${'?'.repeat(12)}`
     expect(() => compileGrants([{ ...FS, paths: [wild] }])).toThrow('more than 255 states')
-    const many = Array.from({ length: 200 }, (_, index) => `/${(index * 2_654_435_761) % 4_294_967_291}/**/x${index}*.ts`)
+    const many = Array.from(
+      { length: 200 },
+      (_, index) => `/${(index * 2_654_435_761) % 4_294_967_291}/**/x${index}*.ts`,
+    )
     expect(compileGrants([{ ...FS, paths: many }]).pool.length).toBeGreaterThan(0)
   })
 })

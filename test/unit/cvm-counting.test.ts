@@ -32,14 +32,36 @@ const I32 = 0x7f
 function guestModule(): WebAssembly.Module {
   const body = [
     0, // no locals
-    0x23, 0, 0x41, 1, 0x6a, 0x24, 0, // global 0 += 1
-    0x20, 0, 0x10, 0, // count(op)
-    0x04, 0x40, 0x00, 0x0b, // if not 0: unreachable
-    0x20, 0, 0x10, 1, // act(op)
+    0x23,
+    0,
+    0x41,
+    1,
+    0x6a,
+    0x24,
+    0, // global 0 += 1
+    0x20,
+    0,
+    0x10,
+    0, // count(op)
+    0x04,
+    0x40,
+    0x00,
+    0x0b, // if not 0: unreachable
+    0x20,
+    0,
+    0x10,
+    1, // act(op)
     0x0b,
   ]
   const bytes = [
-    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, 1, 0x60, 1, I32, 1, I32),
     ...section(2, 2, ...text('h'), ...text('count'), 0, 0, ...text('h'), ...text('act'), 0, 0),
     ...section(3, 1, 0),

@@ -22,7 +22,8 @@ function withGrant(grant: object): ReturnType<typeof load> {
 }
 
 const READ = 0
-const ask = (cvm: Cvm, want = 0, least = want, now = 1_000): number => cvm.exports.decide(READ, cvm.write('/a'), want, least, now, 0)
+const ask = (cvm: Cvm, want = 0, least = want, now = 1_000): number =>
+  cvm.exports.decide(READ, cvm.write('/a'), want, least, now, 0)
 const left = (cell: number | undefined): number => Number(ledger.functions.left(cell!))
 
 describe('reservations', () => {
@@ -40,7 +41,8 @@ describe('reservations', () => {
     cvm.exports.settle(permit, 0)
     expect([cvm.exports.settle(permit, 0), cvm.exports.cancel(permit)]).toEqual([0, 0])
     expect(cells.map(left).sort()).toEqual([100, 8])
-    for (const forged of [0, -1, permit + 1_024, permit - 1_024, 1_023, 0x7fffffff]) expect(cvm.exports.settle(forged, 0)).toBe(0)
+    for (const forged of [0, -1, permit + 1_024, permit - 1_024, 1_023, 0x7fffffff])
+      expect(cvm.exports.settle(forged, 0)).toBe(0)
   })
 
   test('a cancelled call gives back calls, bytes and its place in the rate', () => {
@@ -192,8 +194,10 @@ describe('bounds', () => {
     expect(verifyProgram(changed(3, 255))).toContain('forward and inside')
     expect(verifyProgram({ ...good, pool: good.pool.slice(0, 300) })).toContain('beyond the pool')
     expect(verifyProgram({ ...good, cells: [] })).toContain('a cell of someone else')
-    expect(verifyProgram({ ...good, pool: good.pool.map((byte, index) => (index >= 296 ? 255 : byte)) })).toContain('not closed')
-    expect(() => load(changed(0, 16))).toThrow('a policy\'s program was refused')
+    expect(verifyProgram({ ...good, pool: good.pool.map((byte, index) => (index >= 296 ? 255 : byte)) })).toContain(
+      'not closed',
+    )
+    expect(() => load(changed(0, 16))).toThrow("a policy's program was refused")
   })
 
   test('a program that costs too much is refused', () => {

@@ -19,7 +19,12 @@ describe.each([
   test('takes an amount or nothing, and gives back', () => {
     const cell = functions.allocate()
     functions.set(cell, 10n)
-    expect([functions.reserve(cell, 7n), functions.reserve(cell, 4n), functions.reserve(cell, 3n), functions.reserve(cell, 1n)]).toEqual([1, 0, 1, 0])
+    expect([
+      functions.reserve(cell, 7n),
+      functions.reserve(cell, 4n),
+      functions.reserve(cell, 3n),
+      functions.reserve(cell, 1n),
+    ]).toEqual([1, 0, 1, 0])
     functions.refund(cell, 2n)
     expect(functions.left(cell)).toBe(2n)
   })
@@ -53,7 +58,10 @@ describe.each([
   })
 
   test('no two accounts have a cell in common, and freed cells are given again', () => {
-    const plan = [{ kind: 'calls' as const, initial: 4 }, { kind: 'bytes' as const, initial: 9 }]
+    const plan = [
+      { kind: 'calls' as const, initial: 4 },
+      { kind: 'bytes' as const, initial: 9 },
+    ]
     const accounts = Array.from({ length: 50 }, () => open(plan))
     const cells = accounts.flatMap((account) => [account.holders, ...account.cells])
     expect(new Set(cells).size).toBe(cells.length)
@@ -87,5 +95,10 @@ describe.each([
 /** The methods, free to be passed around. */
 function bind(ledger: ReturnType<typeof createLedger>) {
   const { functions } = ledger
-  return { functions, open: ledger.open.bind(ledger), hold: ledger.hold.bind(ledger), release: ledger.release.bind(ledger) }
+  return {
+    functions,
+    open: ledger.open.bind(ledger),
+    hold: ledger.hold.bind(ledger),
+    release: ledger.release.bind(ledger),
+  }
 }

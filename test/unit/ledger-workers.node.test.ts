@@ -44,7 +44,10 @@ async function contend(job: string, cells: number[], tries: number, memory: WebA
   const barrier = new SharedArrayBuffer(4)
   const start = (): Promise<Result> =>
     new Promise((resolve, reject) => {
-      const worker = new Worker(WORKER, { eval: true, workerData: { wasm: sharedWasm, memory, job, cells, tries, workers, barrier } })
+      const worker = new Worker(WORKER, {
+        eval: true,
+        workerData: { wasm: sharedWasm, memory, job, cells, tries, workers, barrier },
+      })
       worker.once('message', resolve)
       worker.once('error', reject)
     })

@@ -66,7 +66,7 @@ export type ProcessContext = {
 export interface Instance {
   /** Runs a command to its end: the value or error, and everything it started. Never throws for a guest's failure. */
   run(command: Command, leash: Leash): Promise<Exit>
-  /** The state between two runs, as an image that forks start from. */
+  /** The state between two runs, as an image that forks start from. It keeps the name of the image it came from. */
   snapshot(): Image
   /**
    * Wipes the instance back to the image that it was forked from.

@@ -13,7 +13,7 @@ export type {
   SandboxOptions,
   TraceEvent,
 } from './request.ts'
-export type { PendingCall, RunError, RunResult, RunStatus, Usage } from './result.ts'
+export type { RunError, RunResult, RunStatus, Usage } from './result.ts'
 export type { Sandbox, WaitOptions } from './sandbox/sandbox.ts'
-export { defineTool, type Tool, type ToolContext, type ToolDescription } from './tool.ts'
+export { defineTool, type PendingCall, type Tool, type ToolContext, type ToolDescription } from './tool.ts'
 export { createToka, type Toka, type TokaOptions } from './toka.ts'

@@ -1,6 +1,7 @@
 /** What a run hands back: one object for every way to end. */
 import type { TokaErrorCode } from './errors.ts'
 import type { Denial } from './gate/denials.ts'
+import type { PendingCall } from './tool.ts'
 
 /** `completed` = the guest ended by itself, whatever its exit code. */
 export type RunStatus = 'completed' | 'failed' | 'limit' | 'cancelled' | 'interrupted'
@@ -30,9 +31,6 @@ export type Usage = {
   /** Bytes written to stdout and stderr, kept or not. */
   outputBytes: number
 }
-
-/** A call whose outcome is unknown because the run was stopped while it was under way. */
-export type PendingCall = { tool: string; idempotencyKey: string }
 
 export type RunResult<T = unknown> = {
   status: RunStatus

@@ -80,8 +80,8 @@ export class Toka {
     const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [])
     const { engine, image } = await this.#prepare(options.language)
-    const openDrivers = () => openAll(options, toolbox)
-    const drivers = await openDrivers()
+    const openDrivers = (tools: Toolbox) => openAll(options, tools)
+    const drivers = await openDrivers(toolbox)
     let gate: ReturnType<typeof createGate>
     try {
       gate = createGate({
@@ -104,7 +104,7 @@ export class Toka {
         image,
         gate,
         openDrivers,
-        tools: toolbox.describe(),
+        toolbox,
         onDispose: (gone) => this.#sandboxes.delete(gone),
         onFork: (twin) => this.#sandboxes.add(twin),
       })

@@ -8,6 +8,8 @@ import { decodeValue, encodeValue } from './kernel/values.ts'
 export type ToolContext = {
   /** Aborted when the run that made the call ends, whatever the reason. */
   signal: AbortSignal
+  /** One value a call: what a result's `pending` names when the run was stopped before the call's outcome was known. */
+  idempotencyKey: string
 }
 
 /** A host tool. Build one with `defineTool`, which checks it and infers the types. */
@@ -84,9 +86,13 @@ export function describeTool(tool: Tool): ToolDescription {
   }
 }
 
-/** Tools by name, with the calls of guests. */
+/** A call whose outcome is unknown because the run was stopped while it was under way. */
+export type PendingCall = { tool: string; idempotencyKey: string }
+
+/** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox {
   readonly #tools = new Map<string, Tool>()
+  readonly #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
   constructor(tools: readonly Tool[]) {
@@ -97,6 +103,16 @@ export class Toolbox {
       if (this.#tools.has(tool.name)) throw new TokaError('TOKA_TOOL_INVALID', `two tools are named ${tool.name}`)
       this.#tools.set(tool.name, tool)
     }
+  }
+
+  /** The same tools for another sandbox, whose calls are its own. */
+  copy(): Toolbox {
+    return new Toolbox([...this.#tools.values()])
+  }
+
+  /** Calls that the host has not answered yet. */
+  get pending(): PendingCall[] {
+    return [...this.#underWay]
   }
 
   describe(): ToolDescription[] {
@@ -112,22 +128,29 @@ export class Toolbox {
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
     const parsed = tool.input.safeParse(decodeValue(input))
     if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
+    const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
     let output: unknown
     try {
-      output = tool.run(parsed.data as never, { signal })
+      output = tool.run(parsed.data as never, { signal, idempotencyKey: call.idempotencyKey })
+      // A thenable of the host's is awaited here, on the host's side: the guest only ever gets bytes.
+      if (isThenable(output)) return this.#later(tool, call, output)
     } catch (error) {
       throw toolFailure(name, error)
     }
-    // A thenable of the host's is awaited here, on the host's side: the guest only ever gets bytes.
-    if (isThenable(output)) {
-      return Promise.resolve(output).then(
-        (value) => encodeOutput(tool, value),
-        (error) => {
-          throw toolFailure(name, error)
-        },
-      )
-    }
     return encodeOutput(tool, output)
+  }
+
+  async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
+    this.#underWay.add(call)
+    let value: unknown
+    try {
+      value = await output
+    } catch (error) {
+      throw toolFailure(tool.name, error)
+    } finally {
+      this.#underWay.delete(call)
+    }
+    return encodeOutput(tool, value)
   }
 }
 

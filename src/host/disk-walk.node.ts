@@ -1,5 +1,14 @@
 /** Ways down from a mount's root to an entry without following a symbolic link, whatever happens in between. */
-import { closeSync, constants, existsSync, lstatSync, openSync, readdirSync, realpathSync, type BigIntStats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  type BigIntStats,
+} from 'node:fs'
 import { sep } from 'node:path'
 import process from 'node:process'
 import { errno } from '../kernel/errno.ts'
@@ -121,7 +130,9 @@ export class ComparedWalk implements DiskWalk {
     const path = below(directory, name)
     const entry = lstatSync(path, { throwIfNoEntry: false })
     if (entry === undefined) return path
-    const exact = entry.isSymbolicLink() ? readdirSync(directory, 'utf8').includes(name) : realpathSync.native(path) === path
+    const exact = entry.isSymbolicLink()
+      ? readdirSync(directory, 'utf8').includes(name)
+      : realpathSync.native(path) === path
     if (!exact) throw errno('ENOENT')
     return path
   }
@@ -134,5 +145,8 @@ function below(directory: string, name: string): string {
 /** Names that Windows reads as something else: other separators, streams, devices, cut endings. */
 export function isHostName(name: string, platform: string = process.platform): boolean {
   if (platform !== 'win32') return true
-  return !/[<>:"\\|?*\u0000-\u001f]|[. ]$/.test(name) && !/^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i.test(name)
+  return (
+    !/[<>:"\\|?*\u0000-\u001f]|[. ]$/.test(name) &&
+    !/^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\.|$)/i.test(name)
+  )
 }

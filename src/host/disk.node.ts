@@ -1,7 +1,20 @@
 /** A host directory as a mount: everything is opened beneath its root, no link is followed, special files are refused. */
 import {
-  closeSync, constants, fstatSync, ftruncateSync, lstatSync, lutimesSync, mkdirSync, opendirSync, openSync, readlinkSync, renameSync,
-  rmdirSync, statSync, unlinkSync, type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  type BigIntStats,
 } from 'node:fs'
 import process from 'node:process'
 import type { FileDriver } from '../gate/drivers.ts'

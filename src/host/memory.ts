@@ -19,7 +19,10 @@ export class MemoryDriver implements FileDriver {
    * @param limits what the mount may hold; default `fileBytes` and `fileNodes` of the default limits
    * @throws TokaError TOKA_REQUEST_INVALID for a path that cannot be, TOKA_LIMIT_FILES
    */
-  constructor(content: Readonly<Record<string, string | Uint8Array>> = {}, limits: Readonly<FileLimits> = DEFAULT_LIMITS) {
+  constructor(
+    content: Readonly<Record<string, string | Uint8Array>> = {},
+    limits: Readonly<FileLimits> = DEFAULT_LIMITS,
+  ) {
     this.files = new FileTree(limits)
     for (const [path, bytes] of Object.entries(content)) this.files.put(path.startsWith('/') ? path : `/${path}`, bytes)
   }
@@ -35,7 +38,10 @@ export class MemoryDriver implements FileDriver {
     if (node === undefined) {
       if (!intent.create) throw errno('ENOENT')
       const { parent, name } = splitMountPath(path)
-      return new MemoryFile(new PrivateFile(this.files, this.files.createFile(this.#directory(parent), name), intent), intent)
+      return new MemoryFile(
+        new PrivateFile(this.files, this.files.createFile(this.#directory(parent), name), intent),
+        intent,
+      )
     }
     if (intent.create && intent.exclusive) throw errno('EEXIST')
     if (node.kind === 'directory') {

@@ -16,12 +16,17 @@ export const openMount: OpenMount = async (from, at, mode) => {
 async function driverOf(from: unknown, at: string): Promise<FileDriver> {
   if (isMemorySource(from)) return new MemoryDriver(from.files)
   if (typeof FileSystemDirectoryHandle !== 'function' || !(from instanceof FileSystemDirectoryHandle))
-    throw new TokaError('TOKA_MOUNT_UNSUPPORTED', `mount at ${at}: a browser mounts a FileSystemDirectoryHandle or { files }`)
+    throw new TokaError(
+      'TOKA_MOUNT_UNSUPPORTED',
+      `mount at ${at}: a browser mounts a FileSystemDirectoryHandle or { files }`,
+    )
   const driver = new OpfsDriver(from)
   try {
     await driver.list('')
   } catch (error) {
-    throw new TokaError('TOKA_MOUNT_MISSING', `mount at ${at}: the directory is gone or may not be read`, { cause: error })
+    throw new TokaError('TOKA_MOUNT_MISSING', `mount at ${at}: the directory is gone or may not be read`, {
+      cause: error,
+    })
   }
   return driver
 }

@@ -19,10 +19,17 @@ function driverOf(from: unknown, at: string): FileDriver {
   if (typeof from !== 'string')
     throw new TokaError('TOKA_MOUNT_UNSUPPORTED', `mount at ${at}: expected the path of a host directory or { files }`)
   if (from === '' || from.includes('\0') || !statSync(from, { throwIfNoEntry: false })?.isDirectory())
-    throw new TokaError('TOKA_MOUNT_MISSING', `mount at ${at}: ${JSON.stringify(from.slice(0, 500))} is no directory of this host`)
+    throw new TokaError(
+      'TOKA_MOUNT_MISSING',
+      `mount at ${at}: ${JSON.stringify(from.slice(0, 500))} is no directory of this host`,
+    )
   try {
     return new DiskDriver(from)
   } catch (error) {
-    throw new TokaError('TOKA_MOUNT_MISSING', `mount at ${at}: ${JSON.stringify(from.slice(0, 500))} cannot be opened`, { cause: error })
+    throw new TokaError(
+      'TOKA_MOUNT_MISSING',
+      `mount at ${at}: ${JSON.stringify(from.slice(0, 500))} cannot be opened`,
+      { cause: error },
+    )
   }
 }

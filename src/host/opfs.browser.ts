@@ -1,7 +1,14 @@
 /** A directory handle of the browser as a mount: asynchronous, without links, each write committed before it is answered. */
 import type { FileDriver } from '../gate/drivers.ts'
 import { errno, type ErrnoName } from '../kernel/errno.ts'
-import { type DirectoryEntry, type FileStat, GuestFacingError, type HostFile, type MountPath, type OpenIntent } from '../kernel/host-port.ts'
+import {
+  type DirectoryEntry,
+  type FileStat,
+  GuestFacingError,
+  type HostFile,
+  type MountPath,
+  type OpenIntent,
+} from '../kernel/host-port.ts'
 import { compareNames } from '../kernel/paths.ts'
 import { mountNames, splitMountPath } from './mount-path.ts'
 
@@ -253,7 +260,15 @@ class OpfsDirectory implements HostFile {
 
 function statOfFile(path: MountPath, file: File): FileStat {
   const time = file.lastModified
-  return { kind: 'file', size: file.size, modifiedMs: time, accessedMs: time, changedMs: time, inode: inodeOf(path), links: 1 }
+  return {
+    kind: 'file',
+    size: file.size,
+    modifiedMs: time,
+    accessedMs: time,
+    changedMs: time,
+    inode: inodeOf(path),
+    links: 1,
+  }
 }
 
 function statOfDirectory(path: MountPath): FileStat {

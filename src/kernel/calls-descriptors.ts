@@ -69,7 +69,8 @@ export const descriptorCalls: Readonly<Record<number, Handler>> = {
       return chain(file.truncate(size), nothing)
     }),
 
-  [Operation.FdSync]: (process, bytes) => named('fsync', () => chain(process.descriptors.get(onlyNumber(bytes)).sync(), nothing)),
+  [Operation.FdSync]: (process, bytes) =>
+    named('fsync', () => chain(process.descriptors.get(onlyNumber(bytes)).sync(), nothing)),
 }
 
 function onlyNumber(bytes: Uint8Array): number {

@@ -20,7 +20,11 @@ const ALL_BITS = Object.values(OpenBit).reduce((all, bit) => all | bit, 0)
 const PAGE = { structuredBytes: BORDER.directoryEntries * (BORDER.nameBytes + 32), nodes: BORDER.directoryEntries * 4 }
 
 /** An operation whose argument is a path and nothing else. */
-function onPath<T>(call: string, act: (process: Process, path: string) => Steps<T>, answer: (result: T) => Uint8Array): Handler {
+function onPath<T>(
+  call: string,
+  act: (process: Process, path: string) => Steps<T>,
+  answer: (result: T) => Uint8Array,
+): Handler {
   return (process, bytes) => {
     const path = checked(call, () => new Argument(bytes).path())
     return named(call, () => chain(run(act(process, path)), answer), path)

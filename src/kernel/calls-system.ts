@@ -60,7 +60,10 @@ export const systemCalls: Readonly<Record<number, Handler>> = {
     const input = argument.rest().slice() // a copy: the tool may answer when the guest's memory is another's
     const { flatBytes, structuredBytes } = process.services.limits
     if (input.length > Math.max(flatBytes, structuredBytes))
-      throw new GuestFacingError('TOKA_VALUE_SIZE', `the argument of ${name} is larger than ${Math.max(flatBytes, structuredBytes)} bytes`)
+      throw new GuestFacingError(
+        'TOKA_VALUE_SIZE',
+        `the argument of ${name} is larger than ${Math.max(flatBytes, structuredBytes)} bytes`,
+      )
     return process.leave(() => process.services.port.callTool(name, input, process.signal))
   },
 }

@@ -6,7 +6,9 @@ import { errno } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import type { Process } from './process.ts'
 
-const HANDLERS = new Map(Object.entries({ ...descriptorCalls, ...pathCalls, ...systemCalls }).map(([key, act]) => [Number(key), act]))
+const HANDLERS = new Map(
+  Object.entries({ ...descriptorCalls, ...pathCalls, ...systemCalls }).map(([key, act]) => [Number(key), act]),
+)
 
 /** Answers one operation. Unknown numbers and the engine's own are ENOSYS. */
 export function dispatchCall(process: Process, operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {

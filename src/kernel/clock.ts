@@ -39,9 +39,13 @@ export class Clock {
   /** @throws TokaError TOKA_REQUEST_INVALID when `virtualStart` is no date */
   constructor(options: ClockOptions = {}) {
     this.virtual = options.virtualStart !== undefined
-    const start = options.virtualStart === undefined ? (options.startMs ?? Date.now()) : Date.parse(options.virtualStart)
+    const start =
+      options.virtualStart === undefined ? (options.startMs ?? Date.now()) : Date.parse(options.virtualStart)
     if (!Number.isFinite(start))
-      throw new TokaError('TOKA_REQUEST_INVALID', 'deterministic.start: expected an ISO date such as "2026-01-01T00:00:00Z"')
+      throw new TokaError(
+        'TOKA_REQUEST_INVALID',
+        'deterministic.start: expected an ISO date such as "2026-01-01T00:00:00Z"',
+      )
     this.#startMs = start
     this.#precise = options.precise ?? (() => false)
   }

@@ -40,7 +40,11 @@ export function writeFileImage(root: DirectoryNode, nextInode: number): Uint8Arr
 type Restored = { nextInode: number; nodes: number; bytes: number }
 
 /** Fills an empty root from image bytes that may be hostile. */
-export function readFileImage(bytes: Uint8Array, root: DirectoryNode, limits: Readonly<Pick<Limits, 'fileBytes' | 'fileNodes'>>): Restored {
+export function readFileImage(
+  bytes: Uint8Array,
+  root: DirectoryNode,
+  limits: Readonly<Pick<Limits, 'fileBytes' | 'fileNodes'>>,
+): Restored {
   const nodes = (limits.fileNodes + 2) * VALUES_A_NODE
   const structuredBytes = limits.fileBytes + (limits.fileNodes + 2) * PATH_BYTES
   let image: unknown
@@ -105,7 +109,12 @@ class ImageReader {
     this.#claim(row[1]) // each inode once: a second way to the same directory ends here
     if (row[0] === Kind.directory) {
       const directory: DirectoryNode = {
-        kind: 'directory', inode: row[1], entries: new Map(), parent, removed: false, ...timesOf(row),
+        kind: 'directory',
+        inode: row[1],
+        entries: new Map(),
+        parent,
+        removed: false,
+        ...timesOf(row),
       }
       this.#fillDirectory(directory, row[5], index, depth + 1)
       return directory
@@ -135,7 +144,17 @@ function leafOf(row: Row): FileNode | LinkNode {
   const content = row[5]
   const times = timesOf(row)
   if (row[0] === Kind.file && content instanceof Uint8Array)
-    return { kind: 'file', inode: row[1], data: content, size: content.length, owned: true, links: 1, opens: 0, revision: 0, ...times }
+    return {
+      kind: 'file',
+      inode: row[1],
+      data: content,
+      size: content.length,
+      owned: true,
+      links: 1,
+      opens: 0,
+      revision: 0,
+      ...times,
+    }
   const isTarget = typeof content === 'string' && content !== '' && !content.includes('\0')
   if (row[0] !== Kind.link || !isTarget || content.length > BORDER.pathBytes) throw damaged()
   return { kind: 'link', inode: row[1], target: content, links: 1, ...times }

@@ -57,7 +57,8 @@ export function statOf(node: TreeNode): FileStat {
 /** Levels of directories beneath and including this one. */
 export function heightOf(directory: DirectoryNode): number {
   let height = 0
-  for (const { node } of directory.entries.values()) if (node.kind === 'directory') height = Math.max(height, heightOf(node))
+  for (const { node } of directory.entries.values())
+    if (node.kind === 'directory') height = Math.max(height, heightOf(node))
   return height + 1
 }
 

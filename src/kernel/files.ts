@@ -37,7 +37,14 @@ export class FileTree {
   constructor(limits: Readonly<FileLimits>, now: () => number = () => Date.now()) {
     this.limits = { fileBytes: limits.fileBytes, fileNodes: limits.fileNodes }
     this.now = now
-    this.root = { kind: 'directory', inode: this.#inode++, entries: new Map(), parent: undefined, removed: false, ...this.#times() }
+    this.root = {
+      kind: 'directory',
+      inode: this.#inode++,
+      entries: new Map(),
+      parent: undefined,
+      removed: false,
+      ...this.#times(),
+    }
   }
 
   /** What the tree holds now. */
@@ -54,7 +61,15 @@ export class FileTree {
     this.#vacant(directory, name)
     const times = this.#times()
     const file: FileNode = {
-      kind: 'file', inode: this.#inode++, data: NO_BYTES, size: 0, owned: true, links: 1, opens: 0, revision: ++this.#revision, ...times,
+      kind: 'file',
+      inode: this.#inode++,
+      data: NO_BYTES,
+      size: 0,
+      owned: true,
+      links: 1,
+      opens: 0,
+      revision: ++this.#revision,
+      ...times,
     }
     this.#add(directory, name, file)
     return file
@@ -63,7 +78,12 @@ export class FileTree {
   makeDirectory(directory: DirectoryNode, name: string): DirectoryNode {
     this.#vacant(directory, name)
     const made: DirectoryNode = {
-      kind: 'directory', inode: this.#inode++, entries: new Map(), parent: directory, removed: false, ...this.#times(),
+      kind: 'directory',
+      inode: this.#inode++,
+      entries: new Map(),
+      parent: directory,
+      removed: false,
+      ...this.#times(),
     }
     this.#add(directory, name, made)
     return made
@@ -207,7 +227,8 @@ export class FileTree {
   /** A copy of a file's bytes by its canonical path, or undefined. Follows no links. */
   get(path: string): Uint8Array | undefined {
     let node: TreeNode | undefined = this.root
-    for (const name of hostGivenPath(path, 'path')) node = node?.kind === 'directory' ? this.lookup(node, name) : undefined
+    for (const name of hostGivenPath(path, 'path'))
+      node = node?.kind === 'directory' ? this.lookup(node, name) : undefined
     return node?.kind === 'file' ? node.data.slice(0, node.size) : undefined
   }
 
@@ -308,7 +329,8 @@ export class FileTree {
   }
 
   #checkMove(node: DirectoryNode, to: DirectoryNode, target: TreeNode | undefined): void {
-    for (let above: DirectoryNode | undefined = to; above !== undefined; above = above.parent) if (above === node) throw errno('EINVAL')
+    for (let above: DirectoryNode | undefined = to; above !== undefined; above = above.parent)
+      if (above === node) throw errno('EINVAL')
     if (target !== undefined && target.kind !== 'directory') throw errno('ENOTDIR')
     if (target !== undefined && target.entries.size > 0) throw errno('ENOTEMPTY')
     if (depthOf(to) + heightOf(node) > BORDER.pathDepth) throw errno('ENAMETOOLONG')
@@ -341,6 +363,7 @@ export class FileTree {
 function hostFailure(error: unknown, path: string): unknown {
   if (error instanceof TokaError || !(error instanceof Error) || !('code' in error)) return error
   const shown = JSON.stringify(path.slice(0, 200))
-  if (error.code === 'ENOSPC') return new TokaError('TOKA_LIMIT_FILES', `files: ${shown} exceeds limits.fileBytes or limits.fileNodes`)
+  if (error.code === 'ENOSPC')
+    return new TokaError('TOKA_LIMIT_FILES', `files: ${shown} exceeds limits.fileBytes or limits.fileNodes`)
   return new TokaError('TOKA_REQUEST_INVALID', `files: ${shown} names a file where another entry needs a directory`)
 }

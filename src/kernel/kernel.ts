@@ -82,7 +82,12 @@ export class Kernel {
    */
   fork(options: Omit<KernelOptions, 'files' | 'resume' | 'process'>): Kernel {
     const { args, env, cwd } = this.process
-    return new Kernel({ ...options, files: this.files.fork(options.limits), resume: this.#state(), process: { args, env, cwd } })
+    return new Kernel({
+      ...options,
+      files: this.files.fork(options.limits),
+      resume: this.#state(),
+      process: { args, env, cwd },
+    })
   }
 
   /** Files, working directory, virtual clock and random state as bytes. Moves a seeded random source on. */

@@ -75,7 +75,9 @@ export class OutputStream implements OpenFile {
   #append(bytes: Uint8Array): void {
     const end = this.#size + bytes.length
     if (end > this.#buffer.length) {
-      const grown = new Uint8Array(Math.min(Math.max(end, this.#buffer.length * 2, FIRST_BYTES), Math.max(this.#limit, end)))
+      const grown = new Uint8Array(
+        Math.min(Math.max(end, this.#buffer.length * 2, FIRST_BYTES), Math.max(this.#limit, end)),
+      )
       grown.set(this.#buffer.subarray(0, this.#size))
       this.#buffer = grown
     }

@@ -23,7 +23,8 @@ export class Random {
   fill(length: number): Uint8Array {
     const bytes = new Uint8Array(length)
     if (this.#key === undefined) {
-      for (let at = 0; at < length; at += WEB_CRYPTO_BYTES) crypto.getRandomValues(bytes.subarray(at, at + WEB_CRYPTO_BYTES))
+      for (let at = 0; at < length; at += WEB_CRYPTO_BYTES)
+        crypto.getRandomValues(bytes.subarray(at, at + WEB_CRYPTO_BYTES))
       return bytes
     }
     for (let at = 0; at < length; ) {

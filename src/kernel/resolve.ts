@@ -91,12 +91,14 @@ class Walk {
   }
 
   *#up(): Steps<void> {
-    if (this.#inside !== undefined && this.#names.length > Math.max(this.#inside.depth, this.#settled)) yield* this.#settle(true)
+    if (this.#inside !== undefined && this.#names.length > Math.max(this.#inside.depth, this.#settled))
+      yield* this.#settle(true)
     if (this.#names.length === 0) return
     this.#names.pop()
     this.#settled = Math.min(this.#settled, this.#names.length)
     this.#directories.length = Math.min(this.#directories.length, this.#names.length + 1)
-    if (this.#inside !== undefined && this.#names.length < this.#inside.depth) this.#inside = this.#context.mounts.holding(this.#names)
+    if (this.#inside !== undefined && this.#names.length < this.#inside.depth)
+      this.#inside = this.#context.mounts.holding(this.#names)
   }
 
   /** Goes down one name of the private tree; answers the place when the path ends there. */
@@ -147,7 +149,10 @@ class Walk {
 
   *#inMount(inside: { mount: MountId; depth: number }): Steps<Place> {
     const slash = this.#slash
-    const { mount, depth } = this.#names.length > Math.max(inside.depth, this.#settled) ? yield* this.#settle(this.#followLast || slash) : inside
+    const { mount, depth } =
+      this.#names.length > Math.max(inside.depth, this.#settled)
+        ? yield* this.#settle(this.#followLast || slash)
+        : inside
     return { at: 'mount', path: pathOf(this.#names), mount, inner: this.#names.slice(depth).join('/'), slash }
   }
 

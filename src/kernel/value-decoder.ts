@@ -72,7 +72,8 @@ class ValueDecoder {
 
   #negative(low: number): number {
     const value = this.#argument(low)
-    if (value >= Number.MAX_SAFE_INTEGER) throw this.#malformed('an integer beyond -(2^53 - 1) (larger ones are bignums)')
+    if (value >= Number.MAX_SAFE_INTEGER)
+      throw this.#malformed('an integer beyond -(2^53 - 1) (larger ones are bignums)')
     return value
   }
 
@@ -227,7 +228,8 @@ class ValueDecoder {
     if (count !== 2 && count !== 3) throw this.#malformed('an error without name and message')
     const name = this.#errorField('name')
     const message = this.#errorField('message')
-    if (typeof name !== 'string' || typeof message !== 'string') throw this.#malformed('an error without name and message')
+    if (typeof name !== 'string' || typeof message !== 'string')
+      throw this.#malformed('an error without name and message')
     const error = count === 3 ? new Error(message, { cause: this.#errorField('cause') }) : new Error(message)
     if (name !== 'Error') define(error, 'name', { value: name, writable: true, enumerable: false, configurable: true })
     // The frames of this decoder are no fact about the error.
@@ -243,7 +245,8 @@ class ValueDecoder {
 
   #date(initial: number, low: number, major: number): Date {
     const seconds = major === 0 ? this.#integer(low) : major === 1 ? -1 - this.#negative(low) : this.#simple(initial)
-    if (typeof seconds !== 'number' || Object.is(seconds, -0)) throw this.#malformed('a date that is not a number of seconds')
+    if (typeof seconds !== 'number' || Object.is(seconds, -0))
+      throw this.#malformed('a date that is not a number of seconds')
     const milliseconds = toMilliseconds(seconds)
     if (!(Math.abs(milliseconds) <= DATE_LIMIT_MS)) throw this.#malformed('a date out of range')
     return new Date(milliseconds)

@@ -323,7 +323,8 @@ class ValueEncoder {
   /** Makes room. What is written so far is checked here against the limit, what comes when it is more than a head. */
   #reserve(bytes: number): void {
     const end = this.#position + bytes
-    if (this.#position > this.#bytes || (bytes > 9 && end > this.#bytes)) throw this.#size(`is larger than ${this.#bytes} bytes`)
+    if (this.#position > this.#bytes || (bytes > 9 && end > this.#bytes))
+      throw this.#size(`is larger than ${this.#bytes} bytes`)
     if (end > this.#buffer.length) this.#resize(Math.max(end, Math.min(this.#buffer.length * 2, this.#bytes + 16)))
   }
 
@@ -361,7 +362,11 @@ function isPlain(prototype: unknown): boolean {
 
 /** The nearest data property along the chain of prototypes; a getter counts as absent. */
 function inherited(value: object, key: string): unknown {
-  for (let holder: object | null = value, steps = 0; holder !== null && steps < 16; holder = prototypeOf(holder), steps++) {
+  for (
+    let holder: object | null = value, steps = 0;
+    holder !== null && steps < 16;
+    holder = prototypeOf(holder), steps++
+  ) {
     const property = propertyOf(holder, key)
     if (property !== undefined) return property.value
   }

@@ -25,7 +25,15 @@ export const Major = {
 } as const
 
 /** Initial bytes of major type 7. */
-export const Simple = { false: 0xf4, true: 0xf5, null: 0xf6, undefined: 0xf7, half: 0xf9, single: 0xfa, double: 0xfb } as const
+export const Simple = {
+  false: 0xf4,
+  true: 0xf5,
+  null: 0xf6,
+  undefined: 0xf7,
+  half: 0xf9,
+  single: 0xfa,
+  double: 0xfb,
+} as const
 
 /** Tags: 1, 2 and 3 are of RFC 8949; 258 and 259 are registered with IANA (sets, maps with keys of any kind). */
 export const Tag = {

@@ -7,6 +7,7 @@ import type { Process } from '../kernel/process.ts'
 import { decodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
 import type { RunOptions } from '../request.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
+import type { PendingCall } from '../tool.ts'
 import type { RunLeash } from './leash.ts'
 
 const STOPS: Readonly<Record<StopReason, { status: RunStatus; code: TokaErrorCode; message: string }>> = {
@@ -26,6 +27,7 @@ const STOPS: Readonly<Record<StopReason, { status: RunStatus; code: TokaErrorCod
 /** What is known only at the end. */
 export type RunFacts = {
   process: Process
+  pending: PendingCall[]
   memoryBytes: number
   files: Record<string, Uint8Array>
   engine: RunResult['engine']
@@ -65,7 +67,7 @@ export class RunReport {
         outputBytes: stdout.total + stderr.total,
       },
       denials: [...this.#gate.denials],
-      pending: [],
+      pending: facts.pending,
       audit: this.#gate.audit(),
       engine: facts.engine,
     }

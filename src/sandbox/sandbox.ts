@@ -11,7 +11,7 @@ import { BORDER, type Limits } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
-import type { ToolDescription } from '../tool.ts'
+import type { PendingCall, Toolbox } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import { TurnQueue } from './queue.ts'
@@ -24,9 +24,9 @@ export type SandboxParts = {
   engine: ExecutionEngine
   image: Image
   gate: Gate
-  /** Opens the sandbox's mounts anew, for a fork. */
-  openDrivers(): Promise<Drivers>
-  tools: readonly ToolDescription[]
+  /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
+  openDrivers(toolbox: Toolbox): Promise<Drivers>
+  toolbox: Toolbox
   /** Forgets a sandbox that is disposed. */
   onDispose(sandbox: Sandbox): void
   /** Knows a fork. */
@@ -48,6 +48,8 @@ export class Sandbox {
   readonly #kernel: Kernel
   #instance: Instance
   #running: RunLeash | undefined
+  /** Calls that the last run left without an answer. */
+  #pending: PendingCall[] = []
   #closed = false
 
   private constructor(parts: SandboxParts, kernel: Kernel, instance: Instance) {
@@ -93,6 +95,7 @@ export class Sandbox {
         const exit = await this.#execute(options, input, leash)
         const result = report.finish(exit, options, {
           process: this.#kernel.process,
+          pending: this.#pending,
           memoryBytes: this.#instance.memoryBytes(),
           files: collect(this.#kernel.files),
           engine: { name: this.#parts.engine.name, version: this.#parts.engine.version, image: this.#parts.image.name },
@@ -117,8 +120,9 @@ export class Sandbox {
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers())
-      const parts = { ...this.#parts, gate, image: this.#instance.snapshot() }
+      const toolbox = this.#parts.toolbox.copy()
+      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox))
+      const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
       try {
         const twin = await Sandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
         this.#parts.onFork(twin)
@@ -148,7 +152,7 @@ export class Sandbox {
 
   async #execute(options: RunOptions, input: Uint8Array | undefined, leash: RunLeash): Promise<Exit> {
     const { process, files } = this.#kernel
-    const { gate } = this.#parts
+    const { gate, toolbox } = this.#parts
     const onOutput = options.onOutput
     process.begin({
       args: options.args ?? [],
@@ -163,6 +167,7 @@ export class Sandbox {
       const command = await this.#command(options, input)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
+      this.#pending = toolbox.pending
       gate.end()
       process.end()
     }
@@ -204,12 +209,12 @@ function kernelOptions({
   options,
   limits,
   gate,
-  tools,
+  toolbox,
 }: SandboxParts): Omit<KernelOptions, 'files' | 'process' | 'resume'> {
   return {
     port: gate.port,
     limits,
-    tools,
+    tools: toolbox.describe(),
     mounts: (options.mounts ?? []).map((mount) => mount.at),
     ...(options.deterministic ? { deterministic: options.deterministic } : {}),
   }

@@ -100,6 +100,28 @@ describe('a granted tool', () => {
   })
 })
 
+describe('a call under way when the run is stopped', () => {
+  test('is aborted, named in `pending` with its key, and its late result is dropped', async () => {
+    let key = ''
+    let aborted = false
+    const hang = defineTool({
+      name: 'hang',
+      description: '',
+      input: z.object({}),
+      run: (_input, { signal, idempotencyKey }) => {
+        key = idempotencyKey
+        signal.addEventListener('abort', () => (aborted = true))
+        return new Promise((resolve) => setTimeout(() => resolve('late'), 120))
+      },
+    })
+    const result = await run('await tools.hang({})', { ...with_([hang], 'hang'), limits: { timeoutMs: 50 } })
+    expect(result).toMatchObject({ status: 'limit', error: { code: 'TOKA_LIMIT_TIME' } })
+    expect(result.pending).toEqual([{ tool: 'hang', idempotencyKey: key }])
+    expect(aborted).toBe(true)
+    await sleep(100)
+  })
+})
+
 describe('a tool that is not granted', () => {
   test('is denied, with the rule that would allow it for the host alone', async () => {
     const result = await run(

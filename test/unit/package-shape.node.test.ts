@@ -1,0 +1,174 @@
+/** The package as npm would publish it goes in: it must hold what it promises, nothing else, and work where it is installed. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, matchesGlob } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { root } from '../module-graph.ts'
+import { closure } from '../runtimes/notice.ts'
+import { type Packed, packInto } from '../runtimes/pack.ts'
+
+const KiB = 1024
+
+/**
+ * Every file of the package belongs to one of these places, whose files together stay within the budget (unpacked).
+ * A new place, or a budget that no longer holds, is looked at before it is written here.
+ */
+const places: readonly { readonly pattern: string; readonly budget: number }[] = [
+  { pattern: 'package.json', budget: 8 * KiB },
+  { pattern: '{README,CHANGELOG,SECURITY}.md', budget: 96 * KiB },
+  { pattern: '{LICENSE,NOTICE}', budget: 48 * KiB },
+  { pattern: 'dist/src/**/*.{js,d.ts}', budget: 900 * KiB },
+  { pattern: 'dist/capabilities/*.{js,d.ts}', budget: 200 * KiB },
+  { pattern: 'dist/engines/*/*.{js,d.ts}', budget: 300 * KiB },
+  // The programs that run inside sandboxes, as text or as WebAssembly in base64.
+  { pattern: 'dist/guests/*/*.generated.{js,d.ts}', budget: 400 * KiB },
+]
+const archiveBudget = 500 * KiB
+
+const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+  exports: Target
+  imports: Target
+  bin: Record<string, string>
+  dependencies: Record<string, string>
+}
+type Target = string | { readonly [key: string]: Target }
+
+let folder: string
+let packed: Packed
+
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'toka-package-')))
+  packed = packInto(folder)
+  install()
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Unpacks the archive into a project of its own, beside the dependencies that npm would install and nothing else. */
+function install(): void {
+  const modules = join(folder, 'node_modules')
+  mkdirSync(join(modules, 'toka'), { recursive: true })
+  const { status, stderr } = spawnSync('tar', [
+    '-xzf',
+    packed.archive,
+    '-C',
+    join(modules, 'toka'),
+    '--strip-components=1',
+  ])
+  if (status !== 0) throw new Error(String(stderr))
+  for (const name of closure(Object.keys(manifest.dependencies))) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction')
+  }
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }))
+}
+
+/** Runs this very Node in the project that uses the package, without any of our own flags. */
+function node(...args: readonly string[]) {
+  const env = { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' }
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  return { status, stdout, stderr }
+}
+
+/** The files that a target names under ordinary conditions; our own sources do not ship. */
+function shippedTargets(target: Target): string[] {
+  if (typeof target === 'string') return [target]
+  return Object.entries(target).flatMap(([key, value]) => (key === 'toka-source' ? [] : shippedTargets(value)))
+}
+
+test('everything that package.json points at is in the package', () => {
+  const targets = [manifest.exports, manifest.imports, manifest.bin].flatMap(shippedTargets)
+  const files = new Set(packed.files.map(({ path }) => `./${path}`))
+  expect(targets.length).toBeGreaterThan(5)
+  expect(targets.filter((target) => !files.has(target))).toEqual([])
+})
+
+test('every file of the package is in a place that was reviewed', () => {
+  const stray = packed.files.filter(({ path }) => !places.some(({ pattern }) => matchesGlob(path, pattern)))
+  expect(stray.map(({ path }) => path)).toEqual([])
+})
+
+test.each(places)('$pattern keeps its budget', ({ pattern, budget }) => {
+  const sizes = packed.files.filter(({ path }) => matchesGlob(path, pattern)).map(({ size }) => size)
+  expect(sizes.length).toBeGreaterThan(0)
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(budget)
+})
+
+test('the whole archive keeps its budget', () => {
+  expect(packed.size).toBeLessThanOrEqual(archiveBudget)
+})
+
+test('the installed package runs a program in a sandbox', () => {
+  const program = `
+    import { createToka } from 'toka'
+    const toka = await createToka({ cache: false })
+    const result = await toka.run({ language: 'javascript', source: 'input.n * 2', input: { n: 21 } })
+    console.log(result.status, result.value)
+    await toka.dispose()
+  `
+  writeFileSync(join(folder, 'program.mjs'), program)
+  expect(node('program.mjs')).toMatchObject({ stderr: '', stdout: 'completed 42\n', status: 0 })
+})
+
+test('the installed command runs a file', () => {
+  writeFileSync(join(folder, 'tool.js'), 'console.log("hello from inside"); 6 * 7')
+  const command = join('node_modules/toka', manifest.bin.toka ?? '')
+  const { status, stdout, stderr } = node(command, 'run', 'tool.js')
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  expect(stdout).toContain('hello from inside')
+})
+
+test('the declarations let right code through and refuse wrong code, without skipLibCheck', () => {
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2023',
+    lib: ['ES2024', 'ESNext.Disposable', 'DOM', 'DOM.AsyncIterable'],
+    strict: true,
+    noEmit: true,
+    types: [],
+    skipLibCheck: false,
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }))
+  const source = `
+    import { createToka, type RunResult } from 'toka'
+    await using toka = await createToka()
+    const result: RunResult = await toka.run({ language: 'javascript', source: '1 + 1' })
+    const status: string = result.status
+    // @ts-expect-error a status is no number
+    const wrong: number = result.status
+    // @ts-expect-error there is no such language
+    await toka.run({ language: 'cobol', source: '' })
+    console.log(status, wrong)
+  `
+  writeFileSync(join(folder, 'use.ts'), source)
+  const { stdout, status } = node(join(root, 'node_modules/typescript/bin/tsc'), '-p', folder)
+  expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
+})
+
+test('the lock names the packages of every platform, so that `npm ci` works from any machine', () => {
+  // A registry that lacks a platform's package makes npm leave it out of the lock, and `npm ci` then refuses the lock.
+  const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as { packages: Record<string, LockEntry> }
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies }]) =>
+    Object.keys(optionalDependencies ?? {}).filter(
+      (name) => !lock.packages[`${path}/node_modules/${name}`] && !lock.packages[`node_modules/${name}`],
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
+type LockEntry = { readonly optionalDependencies?: Record<string, string> }
+
+test.each(['', 'node22/', 'node24/', 'node26/', 'chromium/'])(
+  'the lock file %j names no registry and locks by hash',
+  (name) => {
+    const path = name ? `test/runtimes/${name}package-lock.json` : 'package-lock.json'
+    const text = readFileSync(root + path, 'utf8')
+    expect(text).not.toContain('"resolved"')
+    expect(text).toContain('"integrity"')
+  },
+)

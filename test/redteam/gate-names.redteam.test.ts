@@ -108,7 +108,10 @@ describe('names of variables and tools', () => {
         { resource: 'env', actions: ['read'], names: ['LANG'] },
         { resource: 'tool', actions: ['call'], names: ['LANG'] },
       ],
-      drivers: { environment: () => (asked++, 'x'), callTool: (_name, input) => (asked++, input) },
+      drivers: {
+        environment: () => String(asked++),
+        callTool: () => new Uint8Array(asked++),
+      },
     })
     expect(gate.port.environment(name)).toBeUndefined()
     expect(codeOf(() => gate.port.callTool(name, new Uint8Array(), new AbortController().signal))).toBe('TOKA_DENIED')
@@ -126,8 +129,14 @@ describe('numbers out of range', () => {
     Object.assign(world.files, {
       open: (path: string, intent: typeof READ) => ({
         ...open(path, intent),
-        read: (offset: number, length: number) => (seen.push([offset, length]), new Uint8Array(length)),
-        write: (offset: number, bytes: Uint8Array) => (seen.push([offset, bytes.length]), 1e9),
+        read: (offset: number, length: number) => {
+          seen.push([offset, length])
+          return new Uint8Array(length)
+        },
+        write: (offset: number, bytes: Uint8Array) => {
+          seen.push([offset, bytes.length])
+          return 1e9
+        },
       }),
     })
     const file = world.gate.port.files.open(0, 'pub/a', { ...READ, write: true })
@@ -193,12 +202,12 @@ describe('grants from strangers', () => {
   test('rules and patterns of any size end quickly', () => {
     const begun = performance.now()
     for (const rule of [
-      'fs.read=/' + '*a'.repeat(400),
-      'fs.read=/' + '{a,'.repeat(300),
-      'fs.read=/' + '{a,b}'.repeat(200),
-      'fs.read=/*a' + '?'.repeat(60),
+      `fs.read=/${'*a'.repeat(400)}`,
+      `fs.read=/${'{a,'.repeat(300)}`,
+      `fs.read=/${'{a,b}'.repeat(200)}`,
+      `fs.read=/*a${'?'.repeat(60)}`,
       '='.repeat(1e6),
-      'clock' + 'x'.repeat(1e6),
+      `clock${'x'.repeat(1e6)}`,
     ]) {
       try {
         openWorld({ grants: [parseRule(rule)] })

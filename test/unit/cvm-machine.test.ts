@@ -82,6 +82,26 @@ describe('reservations', () => {
   })
 })
 
+describe('numbers that are none', () => {
+  test('a clock that tells no time finds every expiry passed', () => {
+    const { cvm } = withGrant({ expires: 5_000 })
+    for (const now of [Number.NaN, Infinity, 1e300]) expect(ask(cvm, 0, 0, now)).toBe(-Reason.EXPIRED)
+    expect(ask(cvm, 0, 0, -1)).toBeGreaterThan(0)
+  })
+
+  test('amounts are never negative and never trap', () => {
+    const { cvm, cells } = withGrant({ quota: { bytes: 100 } })
+    for (const amount of [Number.NaN, -1, -Infinity]) {
+      expect(cvm.exports.settle(ask(cvm, amount), amount)).toBe(1)
+      expect(left(cells[0])).toBe(100)
+    }
+    expect(ask(cvm, Infinity)).toBe(-Reason.QUOTA)
+    expect(ask(cvm, 1e300, 101)).toBe(-Reason.QUOTA)
+    cvm.exports.settle(ask(cvm, 60), Infinity)
+    expect(left(cells[0])).toBe(40)
+  })
+})
+
 describe('handles', () => {
   test('a handle has the rights that it was opened with, no others', () => {
     const { cvm } = withGrant({})

@@ -19,7 +19,12 @@ describe('tools', () => {
     const seen: [string, Uint8Array][] = []
     const { gate } = openWorld({
       grants: [TOOL],
-      drivers: { callTool: (name, input) => (seen.push([name, input]), input) },
+      drivers: {
+        callTool: (name, input) => {
+          seen.push([name, input])
+          return input
+        },
+      },
     })
     const argument = Uint8Array.of(1, 2)
     expect(gate.port.callTool('echo', argument, live())).toEqual(argument)
@@ -77,7 +82,12 @@ describe('tools', () => {
       let driverSignal: AbortSignal | undefined
       const { gate } = openWorld({
         grants: [{ ...TOOL, quota: { bytes: 1_000 } }],
-        drivers: { callTool: (_name, _input, signal) => ((driverSignal = signal), promise) },
+        drivers: {
+          callTool: (_name, _input, signal) => {
+            driverSignal = signal
+            return promise
+          },
+        },
       })
       const stop = new AbortController()
       const call = lateCodeOf(() => gate.port.callTool('echo', bytes(1), stop.signal))
@@ -96,7 +106,12 @@ describe('tools', () => {
     let called = 0
     const { gate } = openWorld({
       grants: [{ ...TOOL, quota: { calls: 1 } }],
-      drivers: { callTool: (_name, input) => (called++, input) },
+      drivers: {
+        callTool: (_name, input) => {
+          called++
+          return input
+        },
+      },
     })
     expect(codeOf(() => gate.port.callTool('echo', bytes(1), AbortSignal.abort()))).toBe('ECANCELED')
     expect(called).toBe(0)

@@ -1,5 +1,5 @@
 /** The life of a run: what is waited for, in which order callbacks run, and how it ends or fails. */
-import { callsUnderWay, forgetCalls } from './calls.ts'
+import { callsUnderWay, forgetCalls, settleCall } from './calls.ts'
 import { attach } from './failures.ts'
 import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
@@ -143,28 +143,41 @@ function unhandled(reason: unknown): Error {
   return error
 }
 
-/**
- * Called by the bridge when no job is queued and no call has come back: runs one callback that is due.
- * @returns TURN_MORE after a callback (jobs may be queued), TURN_IDLE when the host's next answer is awaited, TURN_DONE
- */
-export function turn(): number {
-  if (failed || ended) return TURN_DONE
+/** Runs one callback that is due. @returns false when there is none */
+function runOne(): boolean {
   if (!ticks.empty) {
     runTicks()
-    return TURN_MORE
+    return true
   }
-  if (runRejection()) return TURN_MORE
-  let ran = false
+  if (runRejection()) return true
+  let ran = true
   try {
     ran = runTimer()
   } catch (error) {
     uncaught(error)
-    ran = true
   }
-  if (ran) {
-    runTicks()
-    return TURN_MORE
-  }
+  runTicks()
+  return ran
+}
+
+/**
+ * The hook `settle`: an answer of the host. What is due comes first: a program that awaits one call after the other
+ * would otherwise keep its own timers waiting for ever.
+ */
+export function settle(id: number, ok: boolean, payload: Uint8Array): void {
+  if (failed || ended) return
+  runOne()
+  guarded(settleCall, undefined, [id, ok, payload])
+  runTicks()
+}
+
+/**
+ * The hook `turn`, called by the bridge when no job is queued and no answer has come: runs one callback that is due.
+ * @returns TURN_MORE after a callback (jobs may be queued), TURN_IDLE when the host's next answer is awaited, TURN_DONE
+ */
+export function turn(): number {
+  if (failed || ended) return TURN_DONE
+  if (runOne()) return TURN_MORE
   if (callsUnderWay() + timersUnderWay() + others > 0) {
     guarded(armSleep, undefined, [])
     return TURN_IDLE

@@ -41,12 +41,12 @@ export const { parse: parseJson, stringify: stringifyJson } = JSON
 export const PromisePrototype = Promise.prototype
 export const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf)
 export const ObjectPrototype = Object.prototype
+export const ArrayBufferPrototype = ArrayBuffer.prototype
 export const ArrayPrototype = Array.prototype
 export const DatePrototype = Date.prototype
 export const MapPrototype = Map.prototype
 export const SetPrototype = Set.prototype
 export const SafeArray = Array
-export const SafeArrayBuffer = ArrayBuffer
 export const SafeBigInt = BigInt
 export const SafeDate = Date
 export const SafeError = Error
@@ -76,10 +76,8 @@ export const mapForEach = uncurry(Map.prototype.forEach)
 export const mapGet = uncurry(Map.prototype.get) as <K, V>(map: Map<K, V>, key: K) => V | undefined
 export const mapDelete = uncurry(Map.prototype.delete) as <K, V>(map: Map<K, V>, key: K) => boolean
 export const mapSet = uncurry(Map.prototype.set) as <K, V>(map: Map<K, V>, key: K, value: V) => Map<K, V>
-export const mapSize = getterOf<Map<unknown, unknown>, number>(Map.prototype, 'size')
 export const setForEach = uncurry(Set.prototype.forEach)
 export const setAdd = uncurry(Set.prototype.add) as <T>(set: Set<T>, value: T) => Set<T>
-export const setSize = getterOf<Set<unknown>, number>(Set.prototype, 'size')
 export const thenOf = uncurry(Promise.prototype.then) as <T>(
   promise: Promise<T>,
   done?: (value: T) => unknown,

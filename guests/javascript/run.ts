@@ -1,7 +1,6 @@
 /** One command: source text in, the value of the program (or its failure) out. */
 import { EventEmitter } from 'events'
-import { settleCall } from './calls.ts'
-import { fail, finishMain, guarded, isRunning, runTicks, startLife, uncaught } from './loop.ts'
+import { fail, finishMain, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
 import { EngineCommand } from './operations.generated.ts'
 import { apply, isError, isPrototypeOf, PromisePrototype, SafeSyntaxError } from './primordials.ts'
@@ -28,12 +27,6 @@ export function run(): void {
   const command = decode(call(EngineCommand)) as Command
   for (let index = 0; index < beginnings.length; index++) (beginnings[index] as (command: Command) => void)(command)
   main(command)
-  runTicks()
-}
-
-/** The hook `settle`. */
-export function settle(id: number, ok: boolean, payload: Uint8Array): void {
-  guarded(settleCall, undefined, [id, ok, payload])
   runTicks()
 }
 

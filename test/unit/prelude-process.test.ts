@@ -99,16 +99,17 @@ describe('callbacks', () => {
     expect(value).toEqual([[], 3, false, true, 'number', 'ERR_INVALID_ARG_TYPE'])
   })
 
-  test('a thousand timers fire in the order of their deadlines', async () => {
-    const value = await valueOf(`
-      const fired = []
-      const timer = (delay) => {
-        const deadline = performance.now() + delay
-        return new Promise((resolve) => setTimeout(() => { fired.push(deadline); resolve() }, delay))
-      }
-      await Promise.all(Array.from({ length: 1000 }, (_, n) => timer(1 + (n % 10) * 3)))
-      fired.every((deadline, index) => index === 0 || fired[index - 1] <= deadline + 2)`)
-    expect(value).toBe(true)
+  test('thousands of timers fire in the order of their deadlines, and cleared ones not at all', async () => {
+    const value = (await valueOf(
+      `const fired = []
+      const timers = Array.from({ length: 3000 }, (_, n) => setTimeout(() => fired.push(n), 1 + (n % 7) * 1000))
+      for (const timer of timers.filter((_, n) => n % 3 === 0)) clearTimeout(timer)
+      await new Promise((resolve) => setTimeout(resolve, 8000))
+      fired`,
+      { deterministic: { seed: 'timers', start: '2026-01-01T00:00:00Z' } },
+    )) as number[]
+    const kept = Array.from({ length: 3_000 }, (_, n) => n).filter((n) => n % 3 !== 0)
+    expect(value).toEqual(kept.sort((a, b) => (a % 7) - (b % 7) || a - b))
   })
 
   test('nothing of an earlier run in the sandbox goes on in the next', async () => {
@@ -167,5 +168,19 @@ describe('the console', () => {
     expect(result.stdout.length).toBeLessThan(5_000)
     expect(result.stderr).toMatch(/Trace: here\n {4}at /)
     expect(result.stderr).toContain("No such label 't'")
+  })
+})
+
+describe('waiting', () => {
+  test('calls that are answered at once keep no timer and no immediate from running', async () => {
+    const value = await valueOf(`
+      const fs = require('fs/promises')
+      let over = 0
+      setTimeout(() => { over++ }, 20)
+      setImmediate(() => { over++ })
+      let calls = 0
+      while (over < 2) { await fs.stat('/tmp'); calls++ }
+      calls > 2`, { limits: { timeoutMs: 5_000 } })
+    expect(value).toBe(true)
   })
 })

@@ -5,7 +5,6 @@ import {
   bytesLength,
   copyOf,
   create,
-  defineProperty,
   fromCharCode,
   keysOf,
   mapSet,
@@ -23,24 +22,62 @@ import {
   toHex,
   viewOf,
 } from '../primordials.ts'
+import { defineHidden } from '../realm/define.ts'
 import * as format from './format.ts'
 
 /** Up to this length a loop beats the native conversion (measured in quickjs-ng 0.17). */
 const SHORT_TEXT = 3
 
+/** A container that is being read: the interpreter's own stack is small, so containers wait in a chain of these. */
+type Frame = {
+  readonly kind: number
+  readonly target: object
+  /** Values still to come: for a Map, keys and values in turn. */
+  left: number
+  /** Of the value that comes next: an array's index, an object's or a map's key. */
+  key: unknown
+  readonly parent: Frame | undefined
+}
+
+const ARRAY = 0
+const RECORD = 1
+const MAP = 2
+const SET = 3
+const ERROR = 4
+
 let bytes: Uint8Array
 let position = 0
+/** The innermost container, and whether `read` has just opened it. */
+let frame: Frame | undefined
+let opened = false
 
 /**
  * Decodes one value. No guest code runs meanwhile: properties are made on objects without a prototype.
  * @throws TypeError when the bytes are none of the format
  */
 export function decode(encoded: Uint8Array): unknown {
-  bytes = encoded
-  position = 0
-  const value = read()
+  begin(encoded)
+  let value = read()
+  while (frame !== undefined) {
+    if (!opened) put(frame, value)
+    opened = false
+    if (frame.left > 0) {
+      if (frame.kind === RECORD || frame.kind === ERROR) frame.key = readKey()
+      value = read()
+    } else {
+      value = finished(frame)
+      frame = frame.parent
+    }
+  }
   if (position !== bytesLength(bytes)) throw malformed()
   return value
+}
+
+function begin(encoded: Uint8Array): void {
+  bytes = encoded
+  position = 0
+  frame = undefined
+  opened = false
 }
 
 function read(): unknown {
@@ -56,14 +93,53 @@ function read(): unknown {
     case 3:
       return readText(argument(low))
     case 4:
-      return readArray(argument(low))
+      return openArray(argument(low))
     case 5:
-      return readRecord(argument(low))
+      return open(RECORD, create(null), argument(low))
     case 6:
       return readTagged(argument(low))
     default:
       return readSimple(initial)
   }
+}
+
+function open(kind: number, target: object, left: number): undefined {
+  frame = { kind, target, left, key: 0, parent: frame }
+  opened = true
+}
+
+function openArray(count: number): undefined {
+  if (count > bytesLength(bytes) - position) throw malformed()
+  const items = new SafeArray<unknown>(count)
+  // Without a prototype, filling a hole cannot run a setter that the guest left on Array.prototype.
+  setPrototypeOf(items, null)
+  return open(ARRAY, items, count)
+}
+
+/** Puts a value where it belongs in a container. */
+function put(into: Frame, value: unknown): void {
+  into.left--
+  switch (into.kind) {
+    case ARRAY:
+      ;(into.target as unknown[])[(into.key as number)++] = value
+      return
+    case MAP:
+      if (into.left % 2 === 1) into.key = value
+      else mapSet(into.target as Map<unknown, unknown>, into.key, value)
+      return
+    case SET:
+      setAdd(into.target as Set<unknown>, value)
+      return
+    default:
+      ;(into.target as Record<string, unknown>)[into.key as string] = value
+  }
+}
+
+/** The value of a container that is full. */
+function finished(full: Frame): unknown {
+  if (full.kind === ARRAY) return setPrototypeOf(full.target, ArrayPrototype)
+  if (full.kind === RECORD) return setPrototypeOf(full.target, ObjectPrototype)
+  return full.kind === ERROR ? toError(full.target as ErrorFields) : full.target
 }
 
 function readSimple(initial: number): unknown {
@@ -114,25 +190,6 @@ function readText(length: number): string {
   return decodeUtf8(viewOf(bytes, start, length))
 }
 
-function readArray(count: number): unknown[] {
-  if (count > bytesLength(bytes) - position) throw malformed()
-  const items = new SafeArray<unknown>(count)
-  // Without a prototype, filling a hole cannot run a setter that the guest left on Array.prototype.
-  setPrototypeOf(items, null)
-  for (let index = 0; index < count; index++) items[index] = read()
-  setPrototypeOf(items, ArrayPrototype)
-  return items
-}
-
-function readRecord(count: number): Record<string, unknown> {
-  const record: Record<string, unknown> = create(null)
-  for (let index = 0; index < count; index++) {
-    const key = readKey()
-    record[key] = read()
-  }
-  return setPrototypeOf(record, ObjectPrototype) as Record<string, unknown>
-}
-
 function readKey(): string {
   const initial = readByte()
   if (initial >>> 5 !== 3) throw malformed()
@@ -140,7 +197,6 @@ function readKey(): string {
 }
 
 function readTagged(tag: number): unknown {
-  if (tag === format.TAG_ERROR) return readError()
   const initial = readByte()
   const low = initial & 0x1f
   switch (tag) {
@@ -149,13 +205,14 @@ function readTagged(tag: number): unknown {
     case format.TAG_NEGATIVE:
       return -1n - readMagnitude(argument(low))
     case format.TAG_SET:
-      return readSet(argument(low))
+      return open(SET, new SafeSet(), argument(low))
     case format.TAG_MAP:
-      return readMap(argument(low))
-    case format.TAG_DATE: {
+      return open(MAP, new SafeMap(), 2 * argument(low))
+    case format.TAG_ERROR:
+      return open(ERROR, create(null), argument(low))
+    case format.TAG_DATE:
       position--
       return new SafeDate(round((read() as number) * 1_000))
-    }
     default:
       throw malformed()
   }
@@ -166,34 +223,15 @@ function readMagnitude(length: number): bigint {
   return length === 0 ? 0n : SafeBigInt(`0x${toHex(viewOf(bytes, start, length))}`)
 }
 
-function readSet(count: number): Set<unknown> {
-  const set = new SafeSet<unknown>()
-  for (let index = 0; index < count; index++) setAdd(set, read())
-  return set
-}
-
-function readMap(count: number): Map<unknown, unknown> {
-  const map = new SafeMap<unknown, unknown>()
-  for (let index = 0; index < count; index++) {
-    const key = read()
-    mapSet(map, key, read())
-  }
-  return map
-}
+type ErrorFields = { name: string; message: string; cause?: unknown }
 
 /** The frames of this decoder are no fact about the error: its stack is its first line. */
-function readError(): Error {
-  const fields = read() as { name: string; message: string; cause?: unknown }
+function toError(fields: ErrorFields): Error {
   const error = new SafeError(fields.message)
-  hide(error, 'stack', `${fields.name}: ${fields.message}`)
-  if (fields.name !== 'Error') hide(error, 'name', fields.name)
-  if (keysOf(fields).length === 3) hide(error, 'cause', fields.cause)
+  defineHidden(error, 'stack', `${fields.name}: ${fields.message}`)
+  if (fields.name !== 'Error') defineHidden(error, 'name', fields.name)
+  if (keysOf(fields).length === 3) defineHidden(error, 'cause', fields.cause)
   return error
-}
-
-function hide(holder: object, name: string, value: unknown): void {
-  const descriptor = { __proto__: null, value, writable: true, enumerable: false, configurable: true }
-  defineProperty(holder, name, descriptor)
 }
 
 function argument(low: number): number {

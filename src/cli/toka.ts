@@ -10,8 +10,12 @@ function interrupt(): void {
   if (cancel.signal.aborted) process.exit(ExitCode.cancelled)
   cancel.abort()
 }
-process.on('SIGINT', interrupt)
-process.on('SIGTERM', interrupt)
+// Without JSPI a guest holds the thread and no handler would run before its deadline: the signal's own default, which
+// ends the process at once, is the better answer there.
+if ('Suspending' in WebAssembly) {
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+}
 
 /** `toka run … | head -1`: the reader is gone, so the run is of no use. */
 function onOutputError(error: NodeJS.ErrnoException): void {

@@ -6,6 +6,8 @@ import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
+import { skipReasons } from '../skip-reasons.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -125,10 +127,19 @@ describe('toka run', () => {
   })
 
   test('hands stdin to the guest as it comes, and never waits for one that the guest ignores', async () => {
-    const reader = file('cat.mjs', "import fs from 'node:fs'\nconsole.log(fs.readFileSync(0, 'utf8').toUpperCase())")
+    const reader = file(
+      'cat.mjs',
+      "let text = ''\nfor await (const chunk of process.stdin) text += new TextDecoder().decode(chunk)\nconsole.log(text.toUpperCase())",
+    )
     expect((await toka(['run', reader], { stdin: 'from outside' })).stdout).toBe('FROM OUTSIDE\n')
     const open = new PassThrough()
     expect((await toka(['run', file('ignore.js', 'console.log(1)')], { stdin: open })).stdout).toBe('1\n')
+  })
+
+  test('lets the guest read stdin as a file where the runtime can suspend it', async ({ skip }) => {
+    skip(!(await canSuspend()), skipReasons.noJspi)
+    const reader = file('cat-file.mjs', "import fs from 'node:fs'\nconsole.log(fs.readFileSync(0, 'utf8'))")
+    expect((await toka(['run', reader], { stdin: 'as a file' })).stdout).toBe('as a file\n')
   })
 
   test("gives the guest its environment and nothing of the host's", async () => {
@@ -171,7 +182,8 @@ describe('exit codes', () => {
     expect((await toka(['run', file('exit.js', source), ...options])).code).toBe(code)
   })
 
-  test('are 130 when the person cancels', async () => {
+  test('are 130 when the person cancels', async ({ skip }) => {
+    skip(!(await canSuspend()), skipReasons.noJspi)
     const cancel = new AbortController()
     setTimeout(() => cancel.abort(), 100)
     const ran = await toka(['run', file('endless.js', 'for (;;) {}')], { signal: cancel.signal })

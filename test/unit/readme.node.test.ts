@@ -102,3 +102,9 @@ test.each(['README.md', 'SECURITY.md', 'docs/README.md', 'docs/architecture.md',
     }
   },
 )
+
+test('every test that SECURITY.md names is there', () => {
+  const named = [...read('SECURITY.md').matchAll(/test\/[\w./-]+\.ts/g)].map(([path]) => path)
+  expect(named.length).toBeGreaterThan(8)
+  expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([])
+})

@@ -16,6 +16,12 @@ import { errno } from '../kernel/errno.ts'
 /** Flags that open a directory itself or fail. Windows has neither; there the comparison does the work. */
 const DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constants.O_NOFOLLOW ?? 0)
 
+/**
+ * Rounds of comparison after an open. Against a thread that did nothing but swap (Linux, 2 cores): with one round 19 of
+ * some 24,000 opens were of the file outside, with four none of 48,000. Fewer, that is, and not never.
+ */
+const CONFIRM_ROUNDS = 4
+
 /** Gives host paths that mean what they say for the length of a synchronous act. */
 export interface DiskWalk {
   /** Calls with a host path that means this directory, reached through directories only. */
@@ -80,11 +86,12 @@ export class DescriptorWalk implements DiskWalk {
 }
 
 /**
- * Elsewhere: the path is compared with its canonical form before and after, and a file that was opened with the entry
- * that the path names. No file outside is read, cut or written. What is left is a race with another process of the host
- * that swaps a directory for a link and back within one call: it can have a directory outside listed, or an empty file
- * or directory made, an entry removed or renamed there. Names that differ from the directory's by case or Unicode form
- * do not exist.
+ * Elsewhere: the path is compared with its canonical form, and a file that was opened with the entry that the path
+ * names, several times. Without openat this is no proof: a link that lies still is always refused, but another process
+ * (or thread) that swaps a directory for a link and back in step with these calls can in principle have a file outside
+ * opened, a directory outside listed, or an entry made, removed or renamed there. Guests cannot make or move links.
+ * Mount only directories that no hostile process of the host can write to, or use Linux.
+ * Names that differ from the directory's by case or Unicode form do not exist.
  */
 export class ComparedWalk implements DiskWalk {
   readonly #root: string
@@ -108,9 +115,14 @@ export class ComparedWalk implements DiskWalk {
     return act(name === undefined ? this.#checked(names) : this.#named(this.#checked(names.slice(0, -1)), name))
   }
 
+  /** Two looks that a link in the way cannot pass together; each round is two more swaps to be made in time. */
   confirm(path: string, opened: BigIntStats): void {
-    const now = lstatSync(path, { bigint: true })
-    if (now.dev !== opened.dev || now.ino !== opened.ino || realpathSync.native(path) !== path) throw errno('EACCES')
+    for (let round = 0; round < CONFIRM_ROUNDS; round++) {
+      if (realpathSync.native(path) !== path) throw errno('EACCES')
+      const now = lstatSync(path, { bigint: true })
+      if (now.dev !== opened.dev || now.ino !== opened.ino) throw errno('EACCES')
+    }
+    if (realpathSync.native(path) !== path) throw errno('EACCES')
   }
 
   close(): void {}

@@ -14,7 +14,7 @@ export type Dfa = {
 }
 
 /** Sets of states while determinising; minimal automata of 255 states rarely pass through more. */
-const SUBSETS = 4_096
+const SUBSETS = 1_024
 
 type Partial = { table: number[][]; accepting: boolean[]; start: number }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { ExitCode } from './exit-codes.ts'
 /** The program `toka`: the process's own streams and signals, handed to the command line. */
+import { ExitCode } from './exit-codes.ts'
 import { main } from './main.ts'
 
 const cancel = new AbortController()

@@ -82,18 +82,18 @@ class ImageReader {
     if (row[0] !== Kind.directory) throw damaged()
     Object.assign(root, timesOf(row))
     this.#claim(row[1])
-    this.#fillDirectory(root, row[5], 0, 0)
+    this.#fillDirectory(root, row[5], 0)
     if (this.#made.size + this.#directories !== this.#rows.length) throw damaged() // rows that nothing names
   }
 
-  /** A directory's rows lie behind its own, so no directory is met twice and none holds itself. */
-  #fillDirectory(directory: DirectoryNode, content: unknown, index: number, depth: number): void {
+  /** Its own number is claimed before what it holds is read, so no directory is met twice and none holds itself. */
+  #fillDirectory(directory: DirectoryNode, content: unknown, depth: number): void {
     this.#directories++
     if (!Array.isArray(content) || depth > BORDER.pathDepth) throw damaged()
     for (const item of content as unknown[]) {
       const [name, row] = Array.isArray(item) && item.length === 2 ? (item as unknown[]) : []
       if (typeof name !== 'string' || !isName(name) || directory.entries.has(name)) throw damaged()
-      if (!isCount(row) || row <= index) throw damaged()
+      if (!isCount(row)) throw damaged()
       if (++this.nodes > this.#limits.fileNodes) throw tooLarge()
       directory.entries.set(name, { node: this.#node(row, directory, depth), since: 0 })
     }
@@ -116,7 +116,7 @@ class ImageReader {
         removed: false,
         ...timesOf(row),
       }
-      this.#fillDirectory(directory, row[5], index, depth + 1)
+      this.#fillDirectory(directory, row[5], depth + 1)
       return directory
     }
     const node = leafOf(row)

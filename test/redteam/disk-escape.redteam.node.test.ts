@@ -234,6 +234,43 @@ describe.runIf(process.platform === 'linux')('directories swapped during a call,
   })
 })
 
+describe.runIf(process.platform === 'linux').each(WALKS)('files swapped during a call, reached by %s', (walk) => {
+  // The last name is guarded by O_NOFOLLOW in both walks: this is a promise, not a matter of odds.
+  test('a host process that swaps a file for a link, again and again, gains nothing', async () => {
+    driver = new DiskDriver(root, { walk })
+    const swap = new Worker(
+      `const { renameSync, symlinkSync, writeFileSync } = require('node:fs'), { workerData: r } = require('node:worker_threads')
+      for (;;) {
+        symlinkSync('../outside/secret', r + '/next'); renameSync(r + '/next', r + '/leaf')
+        writeFileSync(r + '/next', 'inside'); renameSync(r + '/next', r + '/leaf')
+      }`,
+      { eval: true, workerData: root },
+    )
+    const met = { inside: 0, refused: 0 }
+    try {
+      const end = performance.now() + 500
+      while (performance.now() < end || ((met.inside === 0 || met.refused === 0) && performance.now() < end + 5_000)) {
+        let content: string
+        try {
+          const file = driver.open('leaf', READ)
+          content = text(file.read(0, 100) as Uint8Array)
+          file.close()
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'GuestFacingError' })
+          met.refused++
+          continue
+        }
+        expect(content).toBe('inside')
+        met.inside++
+      }
+    } finally {
+      await swap.terminate()
+    }
+    expect(met.inside).toBeGreaterThan(0)
+    expect(met.refused).toBeGreaterThan(0)
+  })
+})
+
 describe('directories swapped around an open, compared', () => {
   const swapIn = (): void => {
     renameSync(join(root, 'dir'), join(root, 'held'))

@@ -186,6 +186,47 @@ describe('FileTree', () => {
     expect(text(source.get('/a/b/c') as Uint8Array)).toBe('content')
   })
 
+  test('a hard link in a directory that comes after the file is restored', () => {
+    const source = tree()
+    source.put('/a', 'x')
+    const file = source.lookup(source.root, 'a')
+    if (file === undefined) throw new Error('no file')
+    source.link(file, source.putDirectory('/d/e'), 'hard')
+    const copy = FileTree.restore(source.serialize(), DEFAULT_LIMITS)
+    expect(copy.usage).toEqual({ bytes: 1, nodes: 4 })
+    copy.put('/a', 'both')
+    expect(text(copy.get('/d/e/hard') as Uint8Array)).toBe('both')
+  })
+
+  test('a file that lost its last name, or a directory that was removed, takes part in nothing any more', () => {
+    const files = tree()
+    files.put('/a', 'x')
+    files.put('/b', 'y')
+    const file = files.lookup(files.root, 'a')
+    const gone = files.putDirectory('/gone')
+    if (file?.kind !== 'file') throw new Error('no file')
+    files.hold(file)
+    files.unlink(files.root, 'a')
+    files.removeDirectory(files.root, 'gone')
+    expect(() => files.link(file, files.root, 'back')).toThrow(/ENOENT/)
+    expect(() => files.rename(files.root, 'b', gone, 'b')).toThrow(/ENOENT/)
+    expect(() => files.makeDirectory(gone, 'd')).toThrow(/ENOENT/)
+    files.release(file)
+    expect(files.usage).toEqual({ bytes: 1, nodes: 1 })
+  })
+
+  test('a file that a rename replaces gives its bytes back, unless it is open', async () => {
+    const { guest, kernel } = boot()
+    await guest.writeFile('/tmp/a', 'a')
+    await guest.writeFile('/tmp/b', 'long one')
+    const fd = await guest.open('/tmp/b')
+    await guest.rename('/tmp/a', '/tmp/b')
+    expect(kernel.files.usage.bytes).toBe(9)
+    expect(await guest.read(fd)).toBe('long one')
+    await guest.close(fd)
+    expect(kernel.files.usage.bytes).toBe(1)
+  })
+
   test('changedFiles knows what was created, written, cut and renamed since the mark, and no more', async () => {
     const { guest, kernel } = boot()
     for (const name of ['kept', 'written', 'cut', 'moved', 'touched', 'removed']) kernel.files.put(`/in/${name}`, 'old')

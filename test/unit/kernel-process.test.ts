@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { chachaBlock } from '../../src/kernel/chacha20.ts'
 import type { HostFile } from '../../src/kernel/host-port.ts'
 import { GuestFacingError } from '../../src/kernel/host-port.ts'
 import { Kernel } from '../../src/kernel/kernel.ts'
@@ -150,6 +151,22 @@ describe('the end of a run', () => {
     expect(closed).toBe(1)
   })
 
+  test('a file is not made after the end by an open that was still resolving', async () => {
+    const resolved = held<void>()
+    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => resolved.promise.then(() => path) }
+    const { guest, kernel } = boot({ mounts: ['/m'], port: port({ files }) })
+    const calls = [guest.open('/m/x/../../tmp/late', 'w'), guest.rename('/tmp', '/m/x/../../moved'), guest.chdir('/m/x/../../tmp')]
+    await Promise.resolve()
+    kernel.process.end()
+    for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ECANCELED' })
+    resolved.resolve()
+    await later(0)
+    kernel.process.begin()
+    expect(await guest.list('/')).toEqual(['m', 'tmp'])
+    expect(await guest.list('/tmp')).toEqual([])
+    expect(await guest.cwd()).toBe('/')
+  })
+
   test('dispose closes every descriptor, and a file that fails to close keeps none of the others open', async () => {
     const closed: string[] = []
     const file = (name: string): HostFile =>
@@ -166,6 +183,46 @@ describe('the end of a run', () => {
     kernel.dispose()
     expect(closed).toEqual(['a', 'b'])
     expect(kernel.processes.size).toBe(0)
+  })
+})
+
+describe('a slow file of a mount', () => {
+  test('writes and reads through one descriptor go one after the other, each where the one before ended', async () => {
+    const calls: string[] = []
+    const file = {
+      write: async (offset: number, data: Uint8Array) => {
+        calls.push(`write ${offset} ${text(data)}`)
+        await later(data.length === 3 ? 10 : 0)
+        return data.length
+      },
+      read: async (offset: number, length: number) => {
+        calls.push(`read ${offset}`)
+        return new Uint8Array(length)
+      },
+    } as unknown as HostFile
+    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: () => file }
+    const { guest } = boot({ mounts: ['/m'], port: port({ files }) })
+    const fd = await guest.open('/m/x', 'r+')
+    await Promise.all([guest.write(fd, 'abc'), guest.write(fd, 'de'), guest.read(fd, 4), guest.read(fd, 1)])
+    expect(calls).toEqual(['write 0 abc', 'write 3 de', 'read 5', 'read 9'])
+  })
+
+  test('a write that fails does not stop the next', async () => {
+    let fails = true
+    const file = {
+      write: async (offset: number, data: Uint8Array) => {
+        if (fails) {
+          fails = false
+          throw new GuestFacingError('EIO', 'x')
+        }
+        return offset + data.length
+      },
+    } as unknown as HostFile
+    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: () => file }
+    const { guest } = boot({ mounts: ['/m'], port: port({ files }) })
+    const fd = await guest.open('/m/x', 'r+')
+    const [first, second] = await Promise.allSettled([guest.write(fd, 'abc'), guest.write(fd, 'de')])
+    expect([first?.status, second]).toEqual(['rejected', { status: 'fulfilled', value: 2 }])
   })
 })
 
@@ -223,6 +280,14 @@ describe('streams', () => {
     await guest.write(2, 'err')
     expect([kernel.process.stdout.text(), kernel.process.stderr.text()]).toEqual(['out', 'err'])
     expect(heard).toEqual(['stdout:out', 'stderr:err'])
+    const pieces: Uint8Array[] = []
+    kernel.process.begin({ onOutput: (_stream, piece) => pieces.push(piece) })
+    const argument = concat(u32(1), bytes('kept'))
+    await guest.call(Operation.FdWrite, argument)
+    argument.fill(0)
+    expect(pieces.map(text)).toEqual(['kept'])
+    pieces[0]?.fill(0)
+    expect(kernel.process.stdout.text()).toBe('kept')
     await expect(guest.read(1)).rejects.toMatchObject({ code: 'EBADF' })
   })
 
@@ -290,6 +355,16 @@ describe('time', () => {
     expect(readings).toBeLessThan(2_100)
   })
 
+  test('virtual: a sleep that was ended moves no clock', async () => {
+    const { guest, kernel } = boot({ deterministic: { seed: 's', start: '2026-01-01T00:00:00Z' } })
+    const sleep = guest.sleep(3_600_000)
+    await Promise.resolve()
+    kernel.process.end()
+    await expect(sleep).rejects.toMatchObject({ code: 'ECANCELED' })
+    await later(5)
+    expect(kernel.clock.elapsedMs).toBe(0)
+  })
+
   test('virtual: a start that is no date is refused', () => {
     expect(() => boot({ deterministic: { seed: 's', start: 'tomorrow' } })).toThrow(expect.objectContaining({ code: 'TOKA_REQUEST_INVALID' }))
   })
@@ -309,9 +384,18 @@ describe('randomness', () => {
     const one = seeded('a')
     expect(concat(await one.random(1), await one.random(63), await one.random(0), await one.random(136))).toEqual(whole)
     expect(await seeded('b').random(200)).not.toEqual(whole)
+    expect(await seeded('a').random(8)).not.toEqual(await seeded('a\0').random(8))
     expect(await seeded('').random(8)).not.toEqual(await seeded('\0').random(8))
     expect(await seeded('x'.repeat(100)).random(8)).not.toEqual(await seeded('x'.repeat(101)).random(8))
   })
+})
+
+test('ChaCha20 gives the block of RFC 8439, section 2.3.2', () => {
+  const key = Uint32Array.from({ length: 8 }, (_, word) => word * 0x04040404 + 0x03020100)
+  const block = chachaBlock(key, 1, Uint32Array.of(0x09000000, 0x4a000000, 0))
+  expect(Array.from(block, (word) => word.toString(16).padStart(8, '0')).join(' ')).toBe(
+    'e4e7f110 15593bd1 1fdd0f50 c47120a3 c7f4d1c7 0368c033 9aaa2204 4e6cd4c3 466482d2 09aa9f07 05d7c214 a2028bd9 d19c12b5 b94e16de e883d0cb 4e3c50a2',
+  )
 })
 
 describe('a kernel forked or restored', () => {

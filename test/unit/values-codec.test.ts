@@ -73,6 +73,7 @@ describe('encodeValue', () => {
 
   test('the path is right again after a deeper sibling', () => {
     expect(refusal({ a: { b: { c: [1, 2] } }, d: [{}, () => 1] })).toContain('$.d[1] is')
+    expect(refusal({ a: [1, 2], b: new (class Account {})() })).toMatch(/^\$\.b is an instance/)
   })
 
   test('refuses cycles with the path', () => {

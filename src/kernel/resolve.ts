@@ -5,7 +5,7 @@ import type { DirectoryNode, TreeNode } from './file-nodes.ts'
 import type { FileTree } from './files.ts'
 import type { MountId, MountPath, MountPort } from './host-port.ts'
 import type { MountTable } from './mounts.ts'
-import { checkName, namesOf, pathOf } from './paths.ts'
+import { checkName, pathOf } from './paths.ts'
 import { type Steps, wait } from './steps.ts'
 
 /** Where a path leads. `path` is canonical; `slash` is set when the path said that it means a directory. */

@@ -35,7 +35,13 @@ describe('a directory handle as a mount', () => {
   test('a guest reads, lists and stats files beneath it', async () => {
     expect(await guest.readFile('/data/a.txt')).toBe('alpha')
     expect(await guest.readFile('/data/sub/../sub/b.txt')).toBe('beta')
-    expect(await guest.page('/data')).toEqual([[['a.txt', 'file'], ['sub', 'directory']], -1])
+    expect(await guest.page('/data')).toEqual([
+      [
+        ['a.txt', 'file'],
+        ['sub', 'directory'],
+      ],
+      -1,
+    ])
     expect(await guest.stat('/data/sub/b.txt')).toMatchObject({ kind: 'file', size: 4 })
     expect(await guest.stat('/data/sub')).toMatchObject({ kind: 'directory' })
   })
@@ -72,7 +78,9 @@ describe('a directory handle as a mount', () => {
   })
 
   test('what goes wrong is an errno with the guest’s path', async () => {
-    await expect(guest.open('/data/none')).rejects.toMatchObject({ message: "ENOENT: no such file or directory, open '/data/none'" })
+    await expect(guest.open('/data/none')).rejects.toMatchObject({
+      message: "ENOENT: no such file or directory, open '/data/none'",
+    })
     await expect(guest.open('/data/a.txt/x')).rejects.toMatchObject({ code: 'ENOTDIR' })
     await expect(guest.open('/data/sub', 'w')).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(guest.open('/data/a.txt', 'wx')).rejects.toMatchObject({ code: 'EEXIST' })

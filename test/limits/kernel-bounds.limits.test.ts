@@ -34,7 +34,8 @@ describe('files', () => {
     const other = await guest.open('/tmp/b', 'r+')
     for (const size of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])
       await expect(guest.truncate(other, size)).rejects.toMatchObject({ code: 'EINVAL' })
-    for (const offset of [-2, 0.5, Number.NaN, 2 ** 60]) await expect(guest.read(other, 1, offset)).rejects.toMatchObject({ code: 'EINVAL' })
+    for (const offset of [-2, 0.5, Number.NaN, 2 ** 60])
+      await expect(guest.read(other, 1, offset)).rejects.toMatchObject({ code: 'EINVAL' })
     expect(await guest.read(other, 1, 2 ** 52)).toBe('')
   })
 
@@ -52,7 +53,12 @@ describe('files', () => {
     await guest.mkdir('/tmp/d')
     await guest.symlink('x', '/tmp/l')
     await guest.link('/tmp/a', '/tmp/b')
-    for (const act of [guest.writeFile('/tmp/c', ''), guest.mkdir('/tmp/c'), guest.symlink('x', '/tmp/c'), guest.link('/tmp/a', '/tmp/c')])
+    for (const act of [
+      guest.writeFile('/tmp/c', ''),
+      guest.mkdir('/tmp/c'),
+      guest.symlink('x', '/tmp/c'),
+      guest.link('/tmp/a', '/tmp/c'),
+    ])
       await expect(act).rejects.toMatchObject({ code: 'ENOSPC' })
     await guest.rename('/tmp/a', '/tmp/c')
     await guest.unlink('/tmp/b')
@@ -65,7 +71,9 @@ describe('files', () => {
     files.put('/a/b', '12345')
     expect(() => files.put('/a/c', '123456')).toThrow(expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }))
     expect(() => files.put('/x/y', '')).toThrow(expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }))
-    expect(() => new MemoryDriver({ '/a': '123' }, { fileBytes: 2, fileNodes: 5 })).toThrow(expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }))
+    expect(() => new MemoryDriver({ '/a': '123' }, { fileBytes: 2, fileNodes: 5 })).toThrow(
+      expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }),
+    )
   })
 
   test('small appends cost the host no more than twice the file', async () => {
@@ -86,7 +94,9 @@ describe('paths', () => {
     expect(await guest.realpath(longest)).toBe('/tmp')
     await expect(guest.realpath(`${longest}/`)).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
     const start = performance.now()
-    await expect(guest.call(Operation.PathReal, new Uint8Array(64 * 2 ** 20))).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
+    await expect(guest.call(Operation.PathReal, new Uint8Array(64 * 2 ** 20))).rejects.toMatchObject({
+      code: 'ENAMETOOLONG',
+    })
     expect(performance.now() - start).toBeLessThan(50)
     await expect(guest.symlink('é'.repeat(2_049), '/tmp/l')).rejects.toMatchObject({ code: 'ENAMETOOLONG' })
   })
@@ -167,7 +177,11 @@ describe('descriptors', () => {
 
   test('opens that wait for a slow mount cannot pass the limit together', async () => {
     const driver = new MemoryDriver({ '/x': 'x' })
-    const { guest, kernel } = boot({ limits: { descriptors: 6 }, mounts: ['/m'], port: port({ files: mountPort([driver], true) }) })
+    const { guest, kernel } = boot({
+      limits: { descriptors: 6 },
+      mounts: ['/m'],
+      port: port({ files: mountPort([driver], true) }),
+    })
     const opened = await Promise.allSettled(Array.from({ length: 20 }, () => guest.open('/m/x')))
     expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
     expect(kernel.process.descriptors.open).toBe(6)
@@ -177,7 +191,10 @@ describe('descriptors', () => {
 describe('output', () => {
   test('what comes after limits.outputBytes is dropped, the guest goes on, each stream for itself', async () => {
     const heard: number[] = []
-    const { guest, kernel } = boot({ limits: { outputBytes: 10 }, process: { onOutput: (_stream, piece) => heard.push(piece.length) } })
+    const { guest, kernel } = boot({
+      limits: { outputBytes: 10 },
+      process: { onOutput: (_stream, piece) => heard.push(piece.length) },
+    })
     expect(await guest.write(1, '12345678')).toBe(8)
     expect(await guest.write(1, 'abcdef')).toBe(6)
     expect(await guest.write(1, 'more')).toBe(4)
@@ -216,7 +233,8 @@ describe('one call', () => {
   test('gives at most 64 KiB of random bytes', async () => {
     const { guest } = boot()
     expect(await guest.random(BORDER.randomBytes)).toHaveLength(BORDER.randomBytes)
-    for (const length of [BORDER.randomBytes + 1, 2 ** 32 - 1]) await expect(guest.random(length)).rejects.toMatchObject({ code: 'EINVAL' })
+    for (const length of [BORDER.randomBytes + 1, 2 ** 32 - 1])
+      await expect(guest.random(length)).rejects.toMatchObject({ code: 'EINVAL' })
   })
 
   test('takes an argument of a tool up to limits.flatBytes', async () => {
@@ -234,9 +252,15 @@ describe('one call', () => {
   test('a length that points beyond the argument is EINVAL', async () => {
     const { guest } = boot()
     for (const length of [4, 2 ** 31, 2 ** 32 - 1])
-      await expect(guest.call(Operation.ToolCall, concat(u32(length), bytes('abc')))).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(guest.call(Operation.PathRename, encodeValue([['/a'], '/b']))).rejects.toMatchObject({ code: 'EINVAL' })
-    await expect(guest.call(Operation.PathRename, encodeValue(['/a', '/b', '/c']))).rejects.toMatchObject({ code: 'EINVAL' })
+      await expect(guest.call(Operation.ToolCall, concat(u32(length), bytes('abc')))).rejects.toMatchObject({
+        code: 'EINVAL',
+      })
+    await expect(guest.call(Operation.PathRename, encodeValue([['/a'], '/b']))).rejects.toMatchObject({
+      code: 'EINVAL',
+    })
+    await expect(guest.call(Operation.PathRename, encodeValue(['/a', '/b', '/c']))).rejects.toMatchObject({
+      code: 'EINVAL',
+    })
     await expect(guest.call(Operation.PathRename, bytes('not a value'))).rejects.toMatchObject({ code: 'EINVAL' })
   })
 })
@@ -278,7 +302,9 @@ test('a thousand sleeps put one listener on the signal: Node would warn the host
     add(...args)
   }
   const clock = new Clock()
-  const sleeps = Array.from({ length: 1_000 }, () => clock.sleep(60_000, stop.signal).catch((error: Error) => error.message))
+  const sleeps = Array.from({ length: 1_000 }, () =>
+    clock.sleep(60_000, stop.signal).catch((error: Error) => error.message),
+  )
   await clock.sleep(0, stop.signal)
   stop.abort()
   expect(new Set(await Promise.all(sleeps))).toEqual(new Set(['ECANCELED: operation canceled']))
@@ -289,7 +315,13 @@ test('a limit of a restored tree is kept', () => {
   const files = new FileTree(DEFAULT_LIMITS)
   files.put('/a', '12345')
   files.put('/b', '')
-  expect(() => FileTree.restore(files.serialize(), { fileBytes: 4, fileNodes: 9 })).toThrow(expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }))
-  expect(() => FileTree.restore(files.serialize(), { fileBytes: 9, fileNodes: 1 })).toThrow(expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }))
-  expect(text(FileTree.restore(files.serialize(), { fileBytes: 5, fileNodes: 2 }).get('/a') as Uint8Array)).toBe('12345')
+  expect(() => FileTree.restore(files.serialize(), { fileBytes: 4, fileNodes: 9 })).toThrow(
+    expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }),
+  )
+  expect(() => FileTree.restore(files.serialize(), { fileBytes: 9, fileNodes: 1 })).toThrow(
+    expect.objectContaining({ code: 'TOKA_LIMIT_FILES' }),
+  )
+  expect(text(FileTree.restore(files.serialize(), { fileBytes: 5, fileNodes: 2 }).get('/a') as Uint8Array)).toBe(
+    '12345',
+  )
 })

@@ -11,10 +11,13 @@ const SETTINGS = { seed: 7_331, numRuns: 150 }
 /** The model: plain objects, a file shared by its names. */
 type ModelFile = { text: string }
 type Model = { [name: string]: Model | ModelFile | undefined }
-const isFile = (node: Model | ModelFile | undefined): node is ModelFile => typeof (node as ModelFile | undefined)?.text === 'string'
+const isFile = (node: Model | ModelFile | undefined): node is ModelFile =>
+  typeof (node as ModelFile | undefined)?.text === 'string'
 
 const directories = ['/', '/x/', '/x/y/', '/z/'] as const
-const path = fc.tuple(fc.constantFrom(...directories), fc.constantFrom('x', 'y', 'z', 'f', 'g', 'f', 'g')).map(([above, name]) => above + name)
+const path = fc
+  .tuple(fc.constantFrom(...directories), fc.constantFrom('x', 'y', 'z', 'f', 'g', 'f', 'g'))
+  .map(([above, name]) => above + name)
 
 const operation = fc.oneof(
   fc.record({ do: fc.constant('write' as const), path, text: fc.string({ maxLength: 8 }) }),
@@ -132,7 +135,8 @@ async function actAsGuest(guest: Guest, root: string, step: Step): Promise<boole
 async function seen(guest: Guest, at: string): Promise<unknown> {
   const tree: Record<string, unknown> = {}
   for (const [name, kind] of (await guest.page(at))[0])
-    tree[name] = kind === 'directory' ? await seen(guest, `${at}/${name}`) : { text: await guest.readFile(`${at}/${name}`) }
+    tree[name] =
+      kind === 'directory' ? await seen(guest, `${at}/${name}`) : { text: await guest.readFile(`${at}/${name}`) }
   return tree
 }
 
@@ -143,7 +147,8 @@ test('any sequence of operations on private files does what a simple model does,
     fc.asyncProperty(steps, async (sequence) => {
       const { guest, kernel } = boot({ files: new FileTree(DEFAULT_LIMITS) })
       const model: Model = {}
-      for (const step of sequence) expect([step, await actAsGuest(guest, '', step)]).toEqual([step, actOnModel(model, step)])
+      for (const step of sequence)
+        expect([step, await actAsGuest(guest, '', step)]).toEqual([step, actOnModel(model, step)])
       expect(await seen(guest, '/')).toEqual(model)
       const files = new Set<ModelFile>()
       let nodes = 0
@@ -171,7 +176,8 @@ test('a mount from memory does what the model does', async () => {
     fc.asyncProperty(withoutLinks, async (sequence) => {
       const { guest } = boot({ mounts: ['/m'], port: port({ files: mountPort([new MemoryDriver()], true) }) })
       const model: Model = {}
-      for (const step of sequence) expect([step, await actAsGuest(guest, '/m', step)]).toEqual([step, actOnModel(model, step)])
+      for (const step of sequence)
+        expect([step, await actAsGuest(guest, '/m', step)]).toEqual([step, actOnModel(model, step)])
       expect(await seen(guest, '/m')).toEqual(model)
     }),
     { ...SETTINGS, numRuns: 60 },
@@ -201,7 +207,8 @@ test('names are ordered as their UTF-8 bytes are', () => {
     fc.property(name, name, (left, right) => {
       const [a, b] = [left, right].map((value) => new TextEncoder().encode(value)) as [Uint8Array, Uint8Array]
       let order = a.length - b.length
-      for (let index = Math.min(a.length, b.length) - 1; index >= 0; index--) order = (a[index] as number) - (b[index] as number) || order
+      for (let index = Math.min(a.length, b.length) - 1; index >= 0; index--)
+        order = (a[index] as number) - (b[index] as number) || order
       expect(Math.sign(compareNames(left, right))).toBe(Math.sign(order))
     }),
     { ...SETTINGS, numRuns: 300 },
@@ -209,11 +216,24 @@ test('names are ordered as their UTF-8 bytes are', () => {
 })
 
 test('any path, however odd, resolves beneath the root or fails with an errno', async () => {
-  const part = fc.oneof(fc.constantFrom('..', '.', '', 'a', 'link', 'up', 'abs', 'loop', 'm', 'f'), fc.string({ unit: 'binary', maxLength: 4 }))
-  const { guest } = boot({ mounts: ['/m'], port: port({ files: mountPort([new MemoryDriver({ '/a/f': 'x' })], true) }) })
+  const part = fc.oneof(
+    fc.constantFrom('..', '.', '', 'a', 'link', 'up', 'abs', 'loop', 'm', 'f'),
+    fc.string({ unit: 'binary', maxLength: 4 }),
+  )
+  const { guest } = boot({
+    mounts: ['/m'],
+    port: port({ files: mountPort([new MemoryDriver({ '/a/f': 'x' })], true) }),
+  })
   await guest.mkdir('/a')
   await guest.writeFile('/f', '')
-  for (const [target, at] of [['a', '/link'], ['..', '/a/up'], ['/m/a', '/abs'], ['loop', '/loop'], ['../../m', '/a/m']] as const) await guest.symlink(target, at)
+  for (const [target, at] of [
+    ['a', '/link'],
+    ['..', '/a/up'],
+    ['/m/a', '/abs'],
+    ['loop', '/loop'],
+    ['../../m', '/a/m'],
+  ] as const)
+    await guest.symlink(target, at)
   await fc.assert(
     fc.asyncProperty(fc.array(part, { maxLength: 12 }), fc.boolean(), async (parts, absolute) => {
       try {

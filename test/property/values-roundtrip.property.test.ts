@@ -19,9 +19,22 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     date,
     fc.uint8Array({ maxLength: 40 }),
     fc.array(tie('value'), { maxLength: 6 }),
-    fc.dictionary(fc.oneof(string, fc.constantFrom('__proto__', 'constructor', '1', 'name')), tie('value'), { maxKeys: 6, noNullPrototype: true }),
-    fc.array(fc.tuple(fc.oneof(string, fc.integer(), fc.bigInt()), tie('value')), { maxLength: 5 }).map((entries) => new Map(entries)),
-    fc.array(fc.oneof(string, fc.double().filter((n) => !Object.is(n, -0))), { maxLength: 5 }).map((items) => new Set(items)),
+    fc.dictionary(fc.oneof(string, fc.constantFrom('__proto__', 'constructor', '1', 'name')), tie('value'), {
+      maxKeys: 6,
+      noNullPrototype: true,
+    }),
+    fc
+      .array(fc.tuple(fc.oneof(string, fc.integer(), fc.bigInt()), tie('value')), { maxLength: 5 })
+      .map((entries) => new Map(entries)),
+    fc
+      .array(
+        fc.oneof(
+          string,
+          fc.double().filter((n) => !Object.is(n, -0)),
+        ),
+        { maxLength: 5 },
+      )
+      .map((items) => new Set(items)),
   ),
 }))
 
@@ -39,26 +52,32 @@ test('whatever is encoded comes back equal, and encodes to the same bytes again'
 
 test('bytes with one change decode to a value that has exactly these bytes, or are refused: there is one form for each value', () => {
   fc.assert(
-    fc.property(value, fc.nat(), fc.nat(255), fc.constantFrom('set', 'cut', 'insert', 'add'), (original, place, byte, how) => {
-      const bytes = encodeValue(original)
-      const at = place % bytes.length
-      const changed =
-        how === 'set'
-          ? Uint8Array.from(bytes, (old, index) => (index === at ? byte : old))
-          : how === 'cut'
-            ? bytes.slice(0, at)
-            : Uint8Array.from([...bytes.slice(0, at), byte, ...bytes.slice(how === 'add' ? at : at + 1)])
-      let back: unknown
-      try {
-        back = decodeValue(changed)
-      } catch (error) {
-        expect(error).toMatchObject({ name: 'TokaError' })
-        expect(['TOKA_VALUE_UNSUPPORTED', 'TOKA_VALUE_SIZE']).toContain((error as { code: string }).code)
-        return
-      }
-      if (holdsOtherForms(back)) return
-      expect(encodeValue(back)).toEqual(changed)
-    }),
+    fc.property(
+      value,
+      fc.nat(),
+      fc.nat(255),
+      fc.constantFrom('set', 'cut', 'insert', 'add'),
+      (original, place, byte, how) => {
+        const bytes = encodeValue(original)
+        const at = place % bytes.length
+        const changed =
+          how === 'set'
+            ? Uint8Array.from(bytes, (old, index) => (index === at ? byte : old))
+            : how === 'cut'
+              ? bytes.slice(0, at)
+              : Uint8Array.from([...bytes.slice(0, at), byte, ...bytes.slice(how === 'add' ? at : at + 1)])
+        let back: unknown
+        try {
+          back = decodeValue(changed)
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'TokaError' })
+          expect(['TOKA_VALUE_UNSUPPORTED', 'TOKA_VALUE_SIZE']).toContain((error as { code: string }).code)
+          return
+        }
+        if (holdsOtherForms(back)) return
+        expect(encodeValue(back)).toEqual(changed)
+      },
+    ),
     { ...SETTINGS, numRuns: 3_000 },
   )
 })
@@ -101,7 +120,8 @@ function holdsOtherForms(value: unknown): boolean {
 
 /** Equality that no key can mislead (`constructor`, `__proto__`), in the order of keys and entries. */
 function same(left: unknown, right: unknown): boolean {
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return Object.is(left, right)
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null)
+    return Object.is(left, right)
   if (Object.getPrototypeOf(left) !== Object.getPrototypeOf(right)) return false
   if (left instanceof Date && right instanceof Date) return left.getTime() === right.getTime()
   const [a, b] = [parts(left), parts(right)]

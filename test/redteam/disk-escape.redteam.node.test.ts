@@ -1,6 +1,21 @@
 // The attacker: a guest that may do anything in one mount, and a host process that plants links in it at the worst moment.
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -51,8 +66,19 @@ describe.each(WALKS)('reached by %s', (walk) => {
 
   /** Everything that a guest can try on a path that should lead nowhere. */
   async function expectRefused(path: string): Promise<void> {
-    const attempts = [guest.open(path), guest.open(path, 'w'), guest.open(path, 'a'), guest.open(path, 'wx'), guest.stat(path), guest.page(path),
-      guest.chdir(path), guest.realpath(path), guest.mkdir(`${path}/made`), guest.unlink(`${path}/secret`), guest.rename('/m/file', `${path}/moved`)]
+    const attempts = [
+      guest.open(path),
+      guest.open(path, 'w'),
+      guest.open(path, 'a'),
+      guest.open(path, 'wx'),
+      guest.stat(path),
+      guest.page(path),
+      guest.chdir(path),
+      guest.realpath(path),
+      guest.mkdir(`${path}/made`),
+      guest.unlink(`${path}/secret`),
+      guest.rename('/m/file', `${path}/moved`),
+    ]
     for (const attempt of attempts) await expect(attempt).rejects.toMatchObject({ name: 'GuestFacingError' })
   }
 
@@ -63,7 +89,17 @@ describe.each(WALKS)('reached by %s', (walk) => {
     symlinkSync('/', join(root, 'slash'))
     symlinkSync(join(root, 'dir'), join(root, 'absin'))
     symlinkSync('../../outside/secret', join(root, 'dir', 'up'))
-    for (const path of ['/m/rel', '/m/abs', '/m/reldir', '/m/slash', '/m/absin', '/m/dir/up', '/m/reldir/secret', '/m/slash/etc/passwd']) await expectRefused(path)
+    for (const path of [
+      '/m/rel',
+      '/m/abs',
+      '/m/reldir',
+      '/m/slash',
+      '/m/absin',
+      '/m/dir/up',
+      '/m/reldir/secret',
+      '/m/slash/etc/passwd',
+    ])
+      await expectRefused(path)
   })
 
   test('chains of links are followed to their end before they are judged (GHSA-jxwh-q9gp-f7j9)', async () => {
@@ -74,7 +110,8 @@ describe.each(WALKS)('reached by %s', (walk) => {
     symlinkSync('loop', join(root, 'loop'))
     for (const path of ['/m/a', '/m/a/secret', '/m/b', '/m/dots/secret']) await expectRefused(path)
     await expect(guest.open('/m/loop')).rejects.toMatchObject({ code: 'ELOOP' })
-    for (let index = 1; index <= 50; index++) symlinkSync(index === 1 ? 'file' : `n${index - 1}`, join(root, `n${index}`))
+    for (let index = 1; index <= 50; index++)
+      symlinkSync(index === 1 ? 'file' : `n${index - 1}`, join(root, `n${index}`))
     expect(await guest.readFile('/m/n40')).toBe('file')
     await expect(guest.open('/m/n41')).rejects.toMatchObject({ code: 'ELOOP' })
   })
@@ -91,26 +128,57 @@ describe.each(WALKS)('reached by %s', (walk) => {
       await expect(guest.open(path, 'w')).rejects.toMatchObject({ name: 'GuestFacingError' })
       await expect(guest.mkdir(path)).rejects.toMatchObject({ name: 'GuestFacingError' })
     }
-    for (const path of ['dangling', 'out/new', 'out/secret']) expect(() => driver.open(path, WRITE)).toThrow(expect.objectContaining({ name: 'GuestFacingError' }))
+    for (const path of ['dangling', 'out/new', 'out/secret'])
+      expect(() => driver.open(path, WRITE)).toThrow(expect.objectContaining({ name: 'GuestFacingError' }))
   })
 
   test('the driver follows no link whatever the kernel asks: what was resolved may have been swapped since', () => {
     expect(driver.resolve('dir/secret', true)).toBe('dir/secret')
     renameSync(join(root, 'dir'), join(root, 'was'))
     symlinkSync('../outside', join(root, 'dir'))
-    const acts = [() => driver.open('dir/secret', READ), () => driver.open('dir/secret', WRITE), () => driver.open('dir/new', WRITE), () => driver.stat('dir/secret'),
-      () => driver.list('dir'), () => driver.makeDirectory('dir/d'), () => driver.removeFile('dir/secret'), () => driver.rename('dir/secret', 'x'),
-      () => driver.rename('file', 'dir/x'), () => driver.setTimes('dir/secret', 0, 0), () => driver.removeDirectory('dir/sub')]
+    const acts = [
+      () => driver.open('dir/secret', READ),
+      () => driver.open('dir/secret', WRITE),
+      () => driver.open('dir/new', WRITE),
+      () => driver.stat('dir/secret'),
+      () => driver.list('dir'),
+      () => driver.makeDirectory('dir/d'),
+      () => driver.removeFile('dir/secret'),
+      () => driver.rename('dir/secret', 'x'),
+      () => driver.rename('file', 'dir/x'),
+      () => driver.setTimes('dir/secret', 0, 0),
+      () => driver.removeDirectory('dir/sub'),
+    ]
     for (const act of acts) expect(act).toThrow(expect.objectContaining({ name: 'GuestFacingError' }))
     renameSync(join(root, 'was', 'secret'), join(root, 'was', 'old'))
     symlinkSync('../../outside/secret', join(root, 'was', 'secret'))
-    for (const act of [() => driver.open('was/secret', READ), () => driver.open('was/secret', WRITE)]) expect(act).toThrow(/ELOOP/)
+    for (const act of [() => driver.open('was/secret', READ), () => driver.open('was/secret', WRITE)])
+      expect(act).toThrow(/ELOOP/)
     expect(driver.stat('was/secret').kind).toBe('link')
   })
 
   test('`..`, absolute paths, doubled slashes and NUL are no paths for a driver, and stay in the sandbox for a guest', async () => {
-    for (const path of ['..', '../outside/secret', 'dir/../../outside/secret', '/etc/passwd', 'dir//secret', './file', 'file/', 'dir/.', 'fi\0le', '\0', 'x'.repeat(256), 'd/'.repeat(200)])
-      for (const act of [() => driver.open(path, READ), () => driver.open(path, WRITE), () => driver.stat(path), () => driver.list(path), () => driver.resolve(path, true)])
+    for (const path of [
+      '..',
+      '../outside/secret',
+      'dir/../../outside/secret',
+      '/etc/passwd',
+      'dir//secret',
+      './file',
+      'file/',
+      'dir/.',
+      'fi\0le',
+      '\0',
+      'x'.repeat(256),
+      'd/'.repeat(200),
+    ])
+      for (const act of [
+        () => driver.open(path, READ),
+        () => driver.open(path, WRITE),
+        () => driver.stat(path),
+        () => driver.list(path),
+        () => driver.resolve(path, true),
+      ])
         expect(act).toThrow(expect.objectContaining({ name: 'GuestFacingError', code: 'EACCES' }))
     expect(await guest.readFile('/m/dir/../file')).toBe('file')
     await expect(guest.open('/m/../outside/secret')).rejects.toMatchObject({ code: 'ENOENT' })
@@ -126,7 +194,8 @@ describe.each(WALKS)('reached by %s', (walk) => {
     try {
       const start = performance.now()
       for (const path of ['/m/fifo', '/m/socket']) {
-        for (const flags of ['r', 'w', 'a', 'r+']) await expect(guest.open(path, flags)).rejects.toMatchObject({ code: 'EACCES' })
+        for (const flags of ['r', 'w', 'a', 'r+'])
+          await expect(guest.open(path, flags)).rejects.toMatchObject({ code: 'EACCES' })
         expect(await guest.stat(path)).toMatchObject({ kind: 'other' })
         await expect(guest.unlink(path)).rejects.toMatchObject({ code: 'EACCES' })
         await expect(guest.rename(path, '/m/x')).rejects.toMatchObject({ code: 'EACCES' })
@@ -162,7 +231,15 @@ describe.each(WALKS)('reached by %s', (walk) => {
   })
 
   test('case and Unicode forms of a name are other names (CVE-2026-49401)', async () => {
-    for (const path of ['/m/FILE', '/m/Dir/secret', '/m/ﬁle', '/m/file ', '/m/file.', '/m/file::$DATA', '/m/dir\\secret'])
+    for (const path of [
+      '/m/FILE',
+      '/m/Dir/secret',
+      '/m/ﬁle',
+      '/m/file ',
+      '/m/file.',
+      '/m/file::$DATA',
+      '/m/dir\\secret',
+    ])
       await expect(guest.open(path)).rejects.toMatchObject({ code: 'ENOENT' })
     writeFileSync(join(root, 'e\u0301'), 'decomposed')
     await expect(guest.open('/m/\u00e9')).rejects.toMatchObject({ code: 'ENOENT' })
@@ -184,7 +261,8 @@ describe.each(WALKS)('reached by %s', (walk) => {
   test('a mount whose directory is gone answers, and harms nobody', async () => {
     renameSync(root, join(folder, 'elsewhere'))
     symlinkSync('outside', root)
-    if (walk === 'descriptors') expect(await guest.readFile('/m/file')).toBe('file') // the root is held open
+    if (walk === 'descriptors')
+      expect(await guest.readFile('/m/file')).toBe('file') // the root is held open
     else await expect(guest.readFile('/m/file')).rejects.toMatchObject({ name: 'GuestFacingError' })
     await expect(guest.open('/m/secret')).rejects.toMatchObject({ name: 'GuestFacingError' })
     rmSync(root)
@@ -324,7 +402,8 @@ describe('directories swapped around an open, compared', () => {
     try {
       const next = openSync(join(root, 'file'), 'r')
       closeSync(next)
-      for (let round = 0; round < 5; round++) expect(() => driver.open('file', { ...WRITE, create: false })).toThrow(/EIO/)
+      for (let round = 0; round < 5; round++)
+        expect(() => driver.open('file', { ...WRITE, create: false })).toThrow(/EIO/)
       const after = openSync(join(root, 'file'), 'r')
       closeSync(after)
       expect(after).toBe(next)
@@ -337,7 +416,24 @@ describe('directories swapped around an open, compared', () => {
 
 test('names that Windows reads as something else are none there', () => {
   driver = new DiskDriver(root)
-  for (const name of ['a\\b', 'c:', 'file::$DATA', 'nul', 'NUL.txt', 'com1', 'LPT¹', 'conin$', 'dot.', 'space ', 'a<b', 'tab\t', 'q?', 'star*', 'pipe|'])
+  for (const name of [
+    'a\\b',
+    'c:',
+    'file::$DATA',
+    'nul',
+    'NUL.txt',
+    'com1',
+    'LPT¹',
+    'conin$',
+    'dot.',
+    'space ',
+    'a<b',
+    'tab\t',
+    'q?',
+    'star*',
+    'pipe|',
+  ])
     expect([name, isHostName(name, 'win32')]).toEqual([name, false])
-  for (const name of ['a', 'null', 'console', 'com', 'a.b', '.hidden', 'comma,', 'é']) expect([name, isHostName(name, 'win32')]).toEqual([name, true])
+  for (const name of ['a', 'null', 'console', 'com', 'a.b', '.hidden', 'comma,', 'é'])
+    expect([name, isHostName(name, 'win32')]).toEqual([name, true])
 })

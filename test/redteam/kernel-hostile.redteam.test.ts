@@ -24,7 +24,9 @@ describe('arguments made to break the border', () => {
     const operations = Object.values(Operation)
     for (let round = 0; round < 5_000; round++) {
       const operation = operations[Math.floor(next() * operations.length)] as number
-      const argument = Uint8Array.from({ length: Math.floor(next() * 24) }, () => (next() < 0.5 ? Math.floor(next() * 4) : Math.floor(next() * 256)))
+      const argument = Uint8Array.from({ length: Math.floor(next() * 24) }, () =>
+        next() < 0.5 ? Math.floor(next() * 4) : Math.floor(next() * 256),
+      )
       try {
         const answer = kernel.process.call(operation, argument)
         if (answer instanceof Promise) answer.catch(() => {})
@@ -40,7 +42,12 @@ describe('arguments made to break the border', () => {
     const { guest } = boot()
     const open = (path: Uint8Array): Promise<Uint8Array> =>
       guest.call(Operation.PathOpen, concat(u32(OpenBit.write | OpenBit.create), path))
-    for (const path of [[0x2f, 0xff], [0x2f, 0xc0, 0xaf], [0x2f, 0xed, 0xa0, 0x80], [0x2f, 0xc3]])
+    for (const path of [
+      [0x2f, 0xff],
+      [0x2f, 0xc0, 0xaf],
+      [0x2f, 0xed, 0xa0, 0x80],
+      [0x2f, 0xc3],
+    ])
       await expect(open(Uint8Array.from(path))).rejects.toMatchObject({ code: 'EILSEQ' })
     await expect(open(bytes('/tmp/a\0.txt'))).rejects.toMatchObject({ code: 'EINVAL' })
     await expect(guest.rename('/tmp/a\0', '/b')).rejects.toMatchObject({ code: 'EINVAL' })
@@ -49,7 +56,8 @@ describe('arguments made to break the border', () => {
 
   test('case and Unicode forms are different names', async () => {
     const { guest } = boot()
-    for (const name of ['e\u0301', '\u00e9', 'A', 'a', 'ﬁ', 'fi', '\u2024\u2024', 'a\\b', 'a:b', ' ', '...']) await guest.writeFile(`/tmp/${name}`, name)
+    for (const name of ['e\u0301', '\u00e9', 'A', 'a', 'ﬁ', 'fi', '\u2024\u2024', 'a\\b', 'a:b', ' ', '...'])
+      await guest.writeFile(`/tmp/${name}`, name)
     expect(await guest.list('/tmp')).toHaveLength(11)
     expect(await guest.readFile('/tmp/e\u0301')).toBe('e\u0301')
   })
@@ -69,7 +77,16 @@ describe('arguments made to break the border', () => {
     const { guest } = boot()
     await guest.writeFile('/tmp/a', 'kept')
     const { read, write, create, exclusive, truncate, append } = OpenBit
-    for (const bits of [0, create, read | truncate, read | create, read | append, write | exclusive, write | 64, 2 ** 32 - 1])
+    for (const bits of [
+      0,
+      create,
+      read | truncate,
+      read | create,
+      read | append,
+      write | exclusive,
+      write | 64,
+      2 ** 32 - 1,
+    ])
       await expect(guest.open('/tmp/a', bits)).rejects.toMatchObject({ code: 'EINVAL' })
     expect(await guest.readFile('/tmp/a')).toBe('kept')
   })
@@ -89,7 +106,9 @@ describe('memory that changes after the call', () => {
 
   test('a slow mount and a slow tool get the bytes of the moment of the call', async () => {
     const written: string[] = []
-    const file = { write: (_offset: number, data: Uint8Array) => Promise.resolve().then(() => written.push(text(data))) }
+    const file = {
+      write: (_offset: number, data: Uint8Array) => Promise.resolve().then(() => written.push(text(data))),
+    }
     const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: () => file as never }
     const callTool = async (name: string, input: Uint8Array): Promise<Uint8Array> => {
       await Promise.resolve()
@@ -182,12 +201,41 @@ describe('images that were tampered with', () => {
   const row = (kind: number, inode: number, content: unknown): unknown[] => [kind, inode, 0, 0, 0, content]
   test.each<[string, unknown[]]>([
     ['a directory that holds itself', [row(0, 1, [['a', 0]])]],
-    ['a directory with two parents', [row(0, 1, [['a', 1], ['b', 1]]), row(0, 2, [])]],
+    [
+      'a directory with two parents',
+      [
+        row(0, 1, [
+          ['a', 1],
+          ['b', 1],
+        ]),
+        row(0, 2, []),
+      ],
+    ],
     ['a row that nothing names', [row(0, 1, []), row(1, 2, new Uint8Array(1))]],
     ['a name with a slash', [row(0, 1, [['../x', 1]]), row(1, 2, new Uint8Array(1))]],
     ['a name that is ..', [row(0, 1, [['..', 1]]), row(1, 2, new Uint8Array(1))]],
-    ['a name twice', [row(0, 1, [['a', 1], ['a', 2]]), row(1, 2, new Uint8Array(1)), row(1, 3, new Uint8Array(1))]],
-    ['an inode twice', [row(0, 1, [['a', 1], ['b', 2]]), row(1, 2, new Uint8Array(1)), row(1, 2, new Uint8Array(1))]],
+    [
+      'a name twice',
+      [
+        row(0, 1, [
+          ['a', 1],
+          ['a', 2],
+        ]),
+        row(1, 2, new Uint8Array(1)),
+        row(1, 3, new Uint8Array(1)),
+      ],
+    ],
+    [
+      'an inode twice',
+      [
+        row(0, 1, [
+          ['a', 1],
+          ['b', 2],
+        ]),
+        row(1, 2, new Uint8Array(1)),
+        row(1, 2, new Uint8Array(1)),
+      ],
+    ],
     ['an inode to come', [row(0, 1, [['a', 1]]), row(1, 99, new Uint8Array(1))]],
     ['a root that is a file', [row(1, 1, new Uint8Array(1))]],
     ['a link with a NUL', [row(0, 1, [['a', 1]]), row(2, 2, 'x\0')]],
@@ -197,19 +245,31 @@ describe('images that were tampered with', () => {
     ['a time that is none', [[0, 1, Number.NaN, 0, 0, []]]],
   ])('%s is refused', (_what, rows) => {
     const image = encodeValue([1, 50, rows])
-    expect(() => FileTree.restore(image, DEFAULT_LIMITS)).toThrow(expect.objectContaining({ code: 'TOKA_IMAGE_INVALID' }))
+    expect(() => FileTree.restore(image, DEFAULT_LIMITS)).toThrow(
+      expect.objectContaining({ code: 'TOKA_IMAGE_INVALID' }),
+    )
   })
 
   test('a tree deeper than paths can be is refused, without a deep recursion', () => {
     const rows = Array.from({ length: 5_000 }, (_, index) => row(0, index + 1, index < 4_999 ? [['d', index + 1]] : []))
     const image = encodeValue([1, 9_999, rows], { structuredBytes: 2 ** 22 })
-    expect(() => FileTree.restore(image, DEFAULT_LIMITS)).toThrow(expect.objectContaining({ code: 'TOKA_IMAGE_INVALID' }))
+    expect(() => FileTree.restore(image, DEFAULT_LIMITS)).toThrow(
+      expect.objectContaining({ code: 'TOKA_IMAGE_INVALID' }),
+    )
   })
 
   test('kernel states that are none are refused', () => {
     const files = source().serialize()
-    for (const state of [[2, '/', 0, undefined, files], [1, 'relative', 0, undefined, files], [1, '/', -1, undefined, files],
-      [1, '/', Number.POSITIVE_INFINITY, undefined, files], [1, '/', 0, new Uint8Array(3), files], [1, '/', 0, undefined, 'files'], 'x', []])
+    for (const state of [
+      [2, '/', 0, undefined, files],
+      [1, 'relative', 0, undefined, files],
+      [1, '/', -1, undefined, files],
+      [1, '/', Number.POSITIVE_INFINITY, undefined, files],
+      [1, '/', 0, new Uint8Array(3), files],
+      [1, '/', 0, undefined, 'files'],
+      'x',
+      [],
+    ])
       expect(() => Kernel.restore(encodeValue(state), { port: port(), limits: DEFAULT_LIMITS })).toThrow(
         expect.objectContaining({ code: 'TOKA_IMAGE_INVALID' }),
       )

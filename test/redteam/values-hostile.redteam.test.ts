@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 
-const hex = (digits: string): Uint8Array => Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+const hex = (digits: string): Uint8Array =>
+  Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 const unsupported = expect.objectContaining({ name: 'TokaError', code: 'TOKA_VALUE_UNSUPPORTED' })
 
 describe('a value of a host tool that fights back', () => {
@@ -13,7 +14,12 @@ describe('a value of a host tool that fights back', () => {
     const error = new Error('m')
     Object.defineProperty(error, 'cause', trap)
     Object.defineProperty(error, 'message', trap)
-    for (const value of [Object.defineProperty({}, 'a', trap), { deep: [Object.defineProperty({}, '__proto__', trap)] }, array, error])
+    for (const value of [
+      Object.defineProperty({}, 'a', trap),
+      { deep: [Object.defineProperty({}, '__proto__', trap)] },
+      array,
+      error,
+    ])
       expect(() => encodeValue(value)).toThrow(unsupported)
     expect(ran).toBe(0)
   })
@@ -27,11 +33,14 @@ describe('a value of a host tool that fights back', () => {
   })
 
   test('a Proxy whose traps throw is refused without its error', () => {
-    const proxy = new Proxy({}, {
-      ownKeys() {
-        throw new Error('/home/secret/path')
+    const proxy = new Proxy(
+      {},
+      {
+        ownKeys() {
+          throw new Error('/home/secret/path')
+        },
       },
-    })
+    )
     expect(() => encodeValue({ a: proxy })).toThrow(unsupported)
     expect(() => encodeValue({ a: proxy })).not.toThrow(/secret/)
   })
@@ -41,17 +50,27 @@ describe('a value of a host tool that fights back', () => {
     expect(() => encodeValue(endless)).toThrow(expect.objectContaining({ code: 'TOKA_VALUE_SIZE' }))
     const odd = new Proxy([], { get: (target, key) => (key === 'length' ? 1.5 : Reflect.get(target, key)) })
     expect(() => encodeValue(odd)).toThrow(unsupported)
-    const chain = (): object => new Proxy({}, { ownKeys: () => ['next'], getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true, value: chain() }) })
+    const chain = (): object =>
+      new Proxy(
+        {},
+        {
+          ownKeys: () => ['next'],
+          getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: true, value: chain() }),
+        },
+      )
     expect(() => encodeValue(chain())).toThrow(expect.objectContaining({ code: 'TOKA_VALUE_SIZE' }))
   })
 
   test('a trap that encodes another value in the middle disturbs neither', () => {
-    const proxy = new Proxy({ inner: 'x' }, {
-      ownKeys(target) {
-        expect(encodeValue({ other: 'value', list: [1, 2, 3] })).toHaveLength(22)
-        return Reflect.ownKeys(target)
+    const proxy = new Proxy(
+      { inner: 'x' },
+      {
+        ownKeys(target) {
+          expect(encodeValue({ other: 'value', list: [1, 2, 3] })).toHaveLength(22)
+          return Reflect.ownKeys(target)
+        },
       },
-    })
+    )
     expect(decodeValue(encodeValue(['before', proxy, 'after']))).toEqual(['before', { inner: 'x' }, 'after'])
   })
 

@@ -1,4 +1,16 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -38,7 +50,13 @@ describe.each(WALKS)('a host directory as a mount, reached by %s', (walk) => {
 
   test('a guest reads, lists and stats what lies in it', async () => {
     expect(await guest.readFile('/m/a/b/f')).toBe('deep')
-    expect(await guest.page('/m')).toEqual([[['a', 'directory'], ['top', 'file']], -1])
+    expect(await guest.page('/m')).toEqual([
+      [
+        ['a', 'directory'],
+        ['top', 'file'],
+      ],
+      -1,
+    ])
     expect(await guest.stat('/m/top')).toMatchObject({ kind: 'file', size: 3, links: 1 })
     expect(await guest.stat('/m')).toMatchObject({ kind: 'directory' })
     expect(await guest.stat('/m/a/')).toMatchObject({ kind: 'directory' })
@@ -68,13 +86,25 @@ describe.each(WALKS)('a host directory as a mount, reached by %s', (walk) => {
   })
 
   test('a failure has the guest’s path and nothing of the host’s', async () => {
-    for (const act of [guest.open('/m/none'), guest.open('/m/top/x'), guest.open('/m/a', 'w'), guest.open('/m/top', 'wx'), guest.mkdir('/m/a'),
-      guest.rmdir('/m/top'), guest.unlink('/m/a'), guest.readlink('/m/top'), guest.rename('/m/none', '/m/x'), guest.rename('/m/a', '/m/a/b/c')]) {
+    for (const act of [
+      guest.open('/m/none'),
+      guest.open('/m/top/x'),
+      guest.open('/m/a', 'w'),
+      guest.open('/m/top', 'wx'),
+      guest.mkdir('/m/a'),
+      guest.rmdir('/m/top'),
+      guest.unlink('/m/a'),
+      guest.readlink('/m/top'),
+      guest.rename('/m/none', '/m/x'),
+      guest.rename('/m/a', '/m/a/b/c'),
+    ]) {
       const error = (await act.catch((failure: unknown) => failure)) as Error
       expect(error).toMatchObject({ name: 'GuestFacingError', message: expect.stringContaining("'/m/") })
       expect(JSON.stringify([error.message, error.cause, Object.values(error)])).not.toContain(folder)
     }
-    await expect(guest.open('/m/none')).rejects.toMatchObject({ message: "ENOENT: no such file or directory, open '/m/none'" })
+    await expect(guest.open('/m/none')).rejects.toMatchObject({
+      message: "ENOENT: no such file or directory, open '/m/none'",
+    })
   })
 
   test('the number of a file is stable, and not the host’s', async () => {
@@ -122,7 +152,8 @@ describe.each(WALKS)('a host directory as a mount, reached by %s', (walk) => {
     expect(() => file.truncate(0)).toThrow(/EBADF/)
     file.close()
     const other = driver.open('a/b/f', READ)
-    for (const act of [() => file.read(0, 1), () => file.stat(), () => file.sync(), () => file.close()]) expect(act).toThrow(/EBADF/)
+    for (const act of [() => file.read(0, 1), () => file.stat(), () => file.sync(), () => file.close()])
+      expect(act).toThrow(/EBADF/)
     expect(text(other.read(0, 10) as Uint8Array)).toBe('deep')
     other.close()
   })
@@ -153,8 +184,15 @@ describe('openMount in Node', () => {
     const readOnly = await openMount(root, '/m', 'ro')
     expect(await readOnly.stat('top')).toMatchObject({ size: 3 })
     const write = { ...READ, write: true, create: true }
-    for (const act of [() => readOnly.open('top', write), () => readOnly.removeFile('top'), () => readOnly.makeDirectory('x'), () => readOnly.removeDirectory('a'),
-      () => readOnly.rename('top', 'x'), () => readOnly.setTimes('top', 0, 0), () => readOnly.open('top', { ...READ, truncate: true })])
+    for (const act of [
+      () => readOnly.open('top', write),
+      () => readOnly.removeFile('top'),
+      () => readOnly.makeDirectory('x'),
+      () => readOnly.removeDirectory('a'),
+      () => readOnly.rename('top', 'x'),
+      () => readOnly.setTimes('top', 0, 0),
+      () => readOnly.open('top', { ...READ, truncate: true }),
+    ])
       expect(act).toThrow(expect.objectContaining({ code: 'EROFS' }))
     await readOnly.close()
     const writable = await openMount(root, '/m', 'rw')
@@ -165,7 +203,10 @@ describe('openMount in Node', () => {
 
   test('a source that is not there, or no directory, is TOKA_MOUNT_MISSING and named', async () => {
     for (const from of [join(folder, 'none'), join(root, 'top'), '', 'nul\0'])
-      await expect(openMount(from, '/data', 'ro')).rejects.toMatchObject({ code: 'TOKA_MOUNT_MISSING', message: expect.stringContaining('/data') })
+      await expect(openMount(from, '/data', 'ro')).rejects.toMatchObject({
+        code: 'TOKA_MOUNT_MISSING',
+        message: expect.stringContaining('/data'),
+      })
   })
 
   test('files by value are a mount too; anything else is TOKA_MOUNT_UNSUPPORTED', async () => {

@@ -103,7 +103,9 @@ describe('the private files of a guest', () => {
     await guest.chdir('/tmp/d')
     await guest.rmdir('/tmp/d')
     await expect(guest.open('x', 'w')).rejects.toMatchObject({ code: 'ENOENT' })
-    expect(() => kernel.files.createFile(Object.assign(kernel.files.putDirectory('/gone'), { removed: true }), 'x')).toThrow(/ENOENT/)
+    expect(() =>
+      kernel.files.createFile(Object.assign(kernel.files.putDirectory('/gone'), { removed: true }), 'x'),
+    ).toThrow(/ENOENT/)
   })
 
   test('entries are listed by the bytes of their names', async () => {
@@ -116,7 +118,10 @@ describe('the private files of a guest', () => {
     const { guest } = boot()
     await guest.writeFile('/tmp/a', 'abc')
     const reader = await guest.open('/tmp/a')
-    await expect(guest.write(reader, 'x')).rejects.toMatchObject({ code: 'EBADF', message: 'EBADF: bad file descriptor, write' })
+    await expect(guest.write(reader, 'x')).rejects.toMatchObject({
+      code: 'EBADF',
+      message: 'EBADF: bad file descriptor, write',
+    })
     await expect(guest.truncate(reader, 0)).rejects.toMatchObject({ code: 'EINVAL' })
     const writer = await guest.open('/tmp/a', 'a')
     await expect(guest.read(writer)).rejects.toMatchObject({ code: 'EBADF' })
@@ -148,7 +153,10 @@ describe('FileTree', () => {
     expect(text(child.get('/a/x') as Uint8Array)).toBe('two')
     expect(text(child.get('/a/y') as Uint8Array)).toBe('same')
     expect(parent.get('/new')).toBeUndefined()
-    expect([parent.usage, child.usage]).toEqual([{ bytes: 10, nodes: 3 }, { bytes: 7, nodes: 4 }])
+    expect([parent.usage, child.usage]).toEqual([
+      { bytes: 10, nodes: 3 },
+      { bytes: 7, nodes: 4 },
+    ])
   })
 
   test('a fork shares bytes until one side writes, in place too', () => {
@@ -253,7 +261,17 @@ describe('FileTree', () => {
   test('put refuses paths that cannot be, and names them', () => {
     const files = tree()
     files.put('/a', 'x')
-    for (const path of ['relative', '/a/b', '/', '', '/x/../y', `/${'n'.repeat(256)}`, '/nul\0', '/\ud800', '/b/'.repeat(200)])
+    for (const path of [
+      'relative',
+      '/a/b',
+      '/',
+      '',
+      '/x/../y',
+      `/${'n'.repeat(256)}`,
+      '/nul\0',
+      '/\ud800',
+      '/b/'.repeat(200),
+    ])
       expect(() => files.put(path, 'y')).toThrow(expect.objectContaining({ code: 'TOKA_REQUEST_INVALID' }))
     expect(files.usage).toEqual({ bytes: 1, nodes: 1 })
   })

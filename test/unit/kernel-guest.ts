@@ -87,12 +87,18 @@ export class Guest {
   }
 
   async stat(path: string, follow = true): Promise<Record<string, unknown>> {
-    return decodeValue(await this.call(Operation.PathStat, concat(u32(follow ? 1 : 0), bytes(path)))) as Record<string, unknown>
+    return decodeValue(await this.call(Operation.PathStat, concat(u32(follow ? 1 : 0), bytes(path)))) as Record<
+      string,
+      unknown
+    >
   }
 
   async page(path: string, cursor = 0): Promise<[[string, string][], number]> {
     const limits = { structuredBytes: 2 ** 20 }
-    return decodeValue(await this.call(Operation.PathList, concat(f64(cursor), bytes(path))), limits) as [[string, string][], number]
+    return decodeValue(await this.call(Operation.PathList, concat(f64(cursor), bytes(path))), limits) as [
+      [string, string][],
+      number,
+    ]
   }
 
   async list(path: string): Promise<string[]> {

@@ -44,7 +44,9 @@ describe('paths in the private tree', () => {
     await guest.writeFile('f', 'x')
     expect(await guest.readFile('../d/f')).toBe('x')
     await expect(guest.chdir('f')).rejects.toMatchObject({ code: 'ENOTDIR' })
-    await expect(guest.chdir('none')).rejects.toMatchObject({ message: "ENOENT: no such file or directory, chdir 'none'" })
+    await expect(guest.chdir('none')).rejects.toMatchObject({
+      message: "ENOENT: no such file or directory, chdir 'none'",
+    })
     expect(await guest.cwd()).toBe('/tmp/d')
   })
 
@@ -84,7 +86,13 @@ describe('paths in the private tree', () => {
   test('a slash at the end means a directory', async () => {
     const { guest } = boot()
     await guest.writeFile('/tmp/f', 'x')
-    for (const act of [guest.open('/tmp/f/'), guest.stat('/tmp/f/'), guest.stat('/tmp/f/.'), guest.unlink('/tmp/f/'), guest.open('/tmp/f/', 'w')])
+    for (const act of [
+      guest.open('/tmp/f/'),
+      guest.stat('/tmp/f/'),
+      guest.stat('/tmp/f/.'),
+      guest.unlink('/tmp/f/'),
+      guest.open('/tmp/f/', 'w'),
+    ])
       await expect(act).rejects.toMatchObject({ code: 'ENOTDIR' })
     await expect(guest.open('/tmp/new/', 'w')).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(guest.rename('/tmp/f', '/tmp/g/')).rejects.toMatchObject({ code: 'ENOTDIR' })
@@ -105,13 +113,20 @@ describe('paths in the private tree', () => {
   test('a failure names the call and the guest’s own spelling of the path', async () => {
     const { guest } = boot()
     await expect(guest.open('../tmp//x')).rejects.toMatchObject({
-      name: 'GuestFacingError', code: 'ENOENT', message: "ENOENT: no such file or directory, open '../tmp//x'",
+      name: 'GuestFacingError',
+      code: 'ENOENT',
+      message: "ENOENT: no such file or directory, open '../tmp//x'",
     })
-    await expect(guest.rename('/a', '/b')).rejects.toMatchObject({ message: "ENOENT: no such file or directory, rename '/a' -> '/b'" })
+    await expect(guest.rename('/a', '/b')).rejects.toMatchObject({
+      message: "ENOENT: no such file or directory, rename '/a' -> '/b'",
+    })
   })
 })
 
-describe.each([['at once', false], ['later', true]])('mounts whose driver answers %s', (_when, waits) => {
+describe.each([
+  ['at once', false],
+  ['later', true],
+])('mounts whose driver answers %s', (_when, waits) => {
   test('a mount is seen at its path and in the directory above', async () => {
     const guest = mounted({ '/data/in': new MemoryDriver({ '/a.txt': 'alpha' }) }, waits)
     expect(await guest.list('/')).toEqual(['data', 'tmp'])
@@ -136,7 +151,9 @@ describe.each([['at once', false], ['later', true]])('mounts whose driver answer
     await guest.rmdir('/m/d')
     await guest.unlink('/m/a')
     expect(await guest.list('/m')).toEqual(['g'])
-    await expect(guest.open('/m/none')).rejects.toMatchObject({ message: "ENOENT: no such file or directory, open '/m/none'" })
+    await expect(guest.open('/m/none')).rejects.toMatchObject({
+      message: "ENOENT: no such file or directory, open '/m/none'",
+    })
     await expect(guest.open('/m/g/')).rejects.toMatchObject({ code: 'ENOTDIR' })
     await expect(guest.open('/m/new/', 'w')).rejects.toMatchObject({ code: 'EISDIR' })
     await expect(guest.unlink('/m/g/')).rejects.toMatchObject({ code: 'ENOTDIR' })
@@ -174,7 +191,11 @@ describe.each([['at once', false], ['later', true]])('mounts whose driver answer
   test('renames and links across mounts are EXDEV, links on mounts EPERM, mount points busy', async () => {
     const guest = mounted({ '/m': new MemoryDriver({ '/a': 'a' }), '/d/n': new MemoryDriver({ '/b': 'b' }) }, waits)
     await guest.writeFile('/tmp/p', 'p')
-    for (const [from, to] of [['/m/a', '/d/n/a'], ['/m/a', '/tmp/a'], ['/tmp/p', '/m/p']] as const) {
+    for (const [from, to] of [
+      ['/m/a', '/d/n/a'],
+      ['/m/a', '/tmp/a'],
+      ['/tmp/p', '/m/p'],
+    ] as const) {
       await expect(guest.rename(from, to)).rejects.toMatchObject({ code: 'EXDEV' })
       await expect(guest.link(from, to)).rejects.toMatchObject({ code: expect.stringMatching(/EXDEV|EPERM/) })
     }

@@ -52,7 +52,10 @@ describe('a process', () => {
 
   test('calls tools with encoded values and lists them', async () => {
     const tools = [{ name: 'echo', description: 'says it again', input: { type: 'object' } }]
-    const { guest } = boot({ tools, port: port({ callTool: async (name, input) => encodeValue([name, decodeValue(input)]) }) })
+    const { guest } = boot({
+      tools,
+      port: port({ callTool: async (name, input) => encodeValue([name, decodeValue(input)]) }),
+    })
     expect(decodeValue(await guest.call(Operation.ToolList))).toEqual(tools)
     expect(await guest.tool('echo', { id: 7n })).toEqual(['echo', { id: 7n }])
   })
@@ -89,11 +92,16 @@ describe('a process', () => {
     const { kernel } = boot()
     await expect(kernel.processes.launch(kernel.process, { args: ['ls'] })).rejects.toMatchObject({ code: 'ENOSYS' })
     const started: string[] = []
-    const other = boot({ launch: (process, { args }) => void started.push(`${process.pid} ${args.join(' ')}`), limits: { processes: 2 } })
+    const other = boot({
+      launch: (process, { args }) => void started.push(`${process.pid} ${args.join(' ')}`),
+      limits: { processes: 2 },
+    })
     other.kernel.process.cwd = '/tmp'
     const child = await other.kernel.processes.launch(other.kernel.process, { args: ['ls', '-l'] })
     expect([started, child.pid, child.cwd, other.kernel.processes.size]).toEqual([['2 ls -l'], 2, '/tmp', 2])
-    await expect(other.kernel.processes.launch(other.kernel.process, { args: ['x'] })).rejects.toMatchObject({ code: 'EAGAIN' })
+    await expect(other.kernel.processes.launch(other.kernel.process, { args: ['x'] })).rejects.toMatchObject({
+      code: 'EAGAIN',
+    })
     other.kernel.processes.remove(child)
     expect(child.signal.aborted).toBe(true)
     expect((await other.kernel.processes.launch(other.kernel.process, { args: ['x'] })).pid).toBe(3)
@@ -155,7 +163,11 @@ describe('the end of a run', () => {
     const resolved = held<void>()
     const files = { ...mountPort([]), resolve: (_mount: number, path: string) => resolved.promise.then(() => path) }
     const { guest, kernel } = boot({ mounts: ['/m'], port: port({ files }) })
-    const calls = [guest.open('/m/x/../../tmp/late', 'w'), guest.rename('/tmp', '/m/x/../../moved'), guest.chdir('/m/x/../../tmp')]
+    const calls = [
+      guest.open('/m/x/../../tmp/late', 'w'),
+      guest.rename('/tmp', '/m/x/../../moved'),
+      guest.chdir('/m/x/../../tmp'),
+    ]
     await Promise.resolve()
     kernel.process.end()
     for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'ECANCELED' })
@@ -176,7 +188,11 @@ describe('the end of a run', () => {
           throw new Error('the disk is gone')
         },
       }) as unknown as HostFile
-    const files = { ...mountPort([]), resolve: (_mount: number, path: string) => path, open: (_mount: number, path: string) => file(path) }
+    const files = {
+      ...mountPort([]),
+      resolve: (_mount: number, path: string) => path,
+      open: (_mount: number, path: string) => file(path),
+    }
     const { guest, kernel } = boot({ mounts: ['/m'], port: port({ files }) })
     await guest.open('/m/a')
     await guest.open('/m/b')
@@ -366,7 +382,9 @@ describe('time', () => {
   })
 
   test('virtual: a start that is no date is refused', () => {
-    expect(() => boot({ deterministic: { seed: 's', start: 'tomorrow' } })).toThrow(expect.objectContaining({ code: 'TOKA_REQUEST_INVALID' }))
+    expect(() => boot({ deterministic: { seed: 's', start: 'tomorrow' } })).toThrow(
+      expect.objectContaining({ code: 'TOKA_REQUEST_INVALID' }),
+    )
   })
 })
 
@@ -423,23 +441,52 @@ describe('a kernel forked or restored', () => {
     await guest.chdir('/tmp')
     await guest.sleep(1_000)
     const image = kernel.serialize()
-    const [one, two] = [new Guest(Kernel.restore(image, options).process), new Guest(Kernel.restore(image, options).process)]
+    const [one, two] = [
+      new Guest(Kernel.restore(image, options).process),
+      new Guest(Kernel.restore(image, options).process),
+    ]
     expect(await one.cwd()).toBe('/tmp')
     expect(await one.readFile('a')).toBe('a')
     expect(await one.now()).toBe(Date.UTC(2026, 0, 1) + 1_000)
     const random = await one.random(32)
     expect(await two.random(32)).toEqual(random)
-    const other = new Guest(Kernel.restore(image, { ...options, deterministic: { ...deterministic, seed: 'other' } }).process)
+    const other = new Guest(
+      Kernel.restore(image, { ...options, deterministic: { ...deterministic, seed: 'other' } }).process,
+    )
     expect(await other.random(32)).not.toEqual(random)
   })
 })
 
 test('an argument that is too short or too long is EINVAL, and never more than that', async () => {
   const { guest } = boot()
-  const short = [Operation.FdWrite, Operation.FdRead, Operation.FdClose, Operation.FdStat, Operation.FdTruncate, Operation.FdSync,
-    Operation.PathOpen, Operation.PathStat, Operation.PathList, Operation.ClockNow, Operation.ClockSleep, Operation.RandomFill, Operation.ToolCall]
-  for (const operation of short) await expect(guest.call(operation, new Uint8Array(3))).rejects.toMatchObject({ code: 'EINVAL' })
-  const long = [Operation.FdClose, Operation.FdStat, Operation.FdSync, Operation.ClockNow, Operation.ClockSleep, Operation.RandomFill,
-    Operation.ProcessInfo, Operation.ToolList, Operation.DirectoryCurrent]
-  for (const operation of long) await expect(guest.call(operation, concat(f64(1), u32(1)))).rejects.toMatchObject({ code: 'EINVAL' })
+  const short = [
+    Operation.FdWrite,
+    Operation.FdRead,
+    Operation.FdClose,
+    Operation.FdStat,
+    Operation.FdTruncate,
+    Operation.FdSync,
+    Operation.PathOpen,
+    Operation.PathStat,
+    Operation.PathList,
+    Operation.ClockNow,
+    Operation.ClockSleep,
+    Operation.RandomFill,
+    Operation.ToolCall,
+  ]
+  for (const operation of short)
+    await expect(guest.call(operation, new Uint8Array(3))).rejects.toMatchObject({ code: 'EINVAL' })
+  const long = [
+    Operation.FdClose,
+    Operation.FdStat,
+    Operation.FdSync,
+    Operation.ClockNow,
+    Operation.ClockSleep,
+    Operation.RandomFill,
+    Operation.ProcessInfo,
+    Operation.ToolList,
+    Operation.DirectoryCurrent,
+  ]
+  for (const operation of long)
+    await expect(guest.call(operation, concat(f64(1), u32(1)))).rejects.toMatchObject({ code: 'EINVAL' })
 })

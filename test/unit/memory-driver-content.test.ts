@@ -11,7 +11,10 @@ describe('files by value as a mount', () => {
     const driver = new MemoryDriver({ '/a/b': bytes, c: 'text' })
     bytes.fill(0)
     expect(text(driver.open('a/b', READ).read(0, 10) as Uint8Array)).toBe('a')
-    expect(driver.list('')).toEqual([{ name: 'a', kind: 'directory' }, { name: 'c', kind: 'file' }])
+    expect(driver.list('')).toEqual([
+      { name: 'a', kind: 'directory' },
+      { name: 'c', kind: 'file' },
+    ])
     expect(text(driver.files.get('/c') as Uint8Array)).toBe('text')
   })
 
@@ -22,7 +25,8 @@ describe('files by value as a mount', () => {
     driver.removeFile('f')
     expect(text(file.read(1, 5) as Uint8Array)).toBe('bc')
     file.close()
-    for (const act of [() => file.read(0, 1), () => file.stat(), () => file.close(), () => file.sync()]) expect(act).toThrow(/EBADF/)
+    for (const act of [() => file.read(0, 1), () => file.stat(), () => file.close(), () => file.sync()])
+      expect(act).toThrow(/EBADF/)
     expect(driver.files.usage).toEqual({ bytes: 0, nodes: 0 })
   })
 
@@ -48,7 +52,11 @@ describe('files by value as a mount', () => {
     const driver = readOnly(inner)
     expect(text((driver.open('f', READ) as ReturnType<MemoryDriver['open']>).read(0, 1) as Uint8Array)).toBe('x')
     expect([driver.resolve('f', true), driver.list('')]).toEqual(['f', [{ name: 'f', kind: 'file' }]])
-    for (const act of [() => driver.removeFile('f'), () => driver.makeDirectory('d'), () => driver.open('f', { ...READ, write: true })])
+    for (const act of [
+      () => driver.removeFile('f'),
+      () => driver.makeDirectory('d'),
+      () => driver.open('f', { ...READ, write: true }),
+    ])
       expect(act).toThrow(/EROFS/)
     expect(inner.files.usage).toEqual({ bytes: 1, nodes: 1 })
   })

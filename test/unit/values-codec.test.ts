@@ -31,7 +31,12 @@ describe('encodeValue', () => {
 
   test('takes bytes of every view and answers a copy in a Uint8Array', () => {
     const source = new Uint8Array([9, 1, 2, 3, 4, 9])
-    const views = [source.subarray(1, 5), new DataView(source.buffer, 1, 4), source.slice(1, 5).buffer, new Int16Array(source.slice(1, 5).buffer)]
+    const views = [
+      source.subarray(1, 5),
+      new DataView(source.buffer, 1, 4),
+      source.slice(1, 5).buffer,
+      new Int16Array(source.slice(1, 5).buffer),
+    ]
     for (const view of views) expect(through(view)).toEqual(new Uint8Array([1, 2, 3, 4]))
     const encoded = encodeValue(source)
     const back = decodeValue(encoded) as Uint8Array
@@ -55,7 +60,9 @@ describe('encodeValue', () => {
   })
 
   test('refuses a lone surrogate instead of replacing it, as value and as key', () => {
-    expect(refusal({ name: 'a\ud800b' })).toBe('$.name is a string with a lone surrogate, which cannot cross the border')
+    expect(refusal({ name: 'a\ud800b' })).toBe(
+      '$.name is a string with a lone surrogate, which cannot cross the border',
+    )
     expect(refusal({ ['\udc00']: 1 })).toContain('lone surrogate')
     expect(refusal(`${'x'.repeat(100)}\ud83d`)).toContain('lone surrogate')
     expect(through('\ud83d\ude00'.repeat(40))).toBe('\ud83d\ude00'.repeat(40))

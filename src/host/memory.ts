@@ -8,8 +8,6 @@ import { PrivateDirectory, PrivateFile } from '../kernel/open-file.ts'
 import { DEFAULT_LIMITS } from '../limits.ts'
 import { mountNames, splitMountPath } from './mount-path.ts'
 
-export type { MountSource } from './mount-source.ts'
-
 export class MemoryDriver implements FileDriver {
   /** The files: the host reads here what guests have written. */
   readonly files: FileTree

@@ -43,11 +43,6 @@ function byteLength(value: string, most: number): number {
   return encoder.encode(value).length
 }
 
-/** The names of a canonical absolute path: `/` has none. */
-export function namesOf(path: string): string[] {
-  return path === '/' ? [] : path.slice(1).split('/')
-}
-
 /** The canonical absolute path of names. */
 export function pathOf(names: readonly string[]): string {
   return `/${names.join('/')}`

@@ -2,6 +2,7 @@
 import { formatWithOptions, inspect } from 'node-inspect-extracted'
 import { writeAll } from './files/write.ts'
 import { elapsed } from './web/performance.ts'
+import { SafeMap } from './primordials.ts'
 import { atStart } from './run.ts'
 import { tagClass } from './realm/define.ts'
 import { toUtf8 } from './web/utf8.ts'
@@ -12,13 +13,13 @@ const STDERR = 2
 const GROUP = '  '
 
 let indent = ''
-let counts = new Map<string, number>()
-let timers = new Map<string, number>()
+let counts = new SafeMap<string, number>()
+let timers = new SafeMap<string, number>()
 
 atStart(() => {
   indent = ''
-  counts = new Map()
-  timers = new Map()
+  counts = new SafeMap()
+  timers = new SafeMap()
 })
 
 function print(fd: number, text: string): void {

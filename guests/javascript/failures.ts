@@ -1,6 +1,6 @@
 /** Failures of host calls in, errors of the guest's realm out: with `code`, and for files as Node words them. */
 import { call } from './natives.ts'
-import { bytesTag, defineProperty, SafeError, SafeRangeError, SafeTypeError } from './primordials.ts'
+import { bytesTag, defineProperty, SafeError, SafeRangeError, SafeTypeError, concat } from './primordials.ts'
 import { decode } from './values/decode.ts'
 
 export type Coded = Error & { code: string }
@@ -42,11 +42,11 @@ export function callHost(operation: number, argument?: Uint8Array | string): Uin
 
 export function invalidType(name: string, expected: string, actual: unknown): Coded {
   const given = actual === null ? 'null' : typeof actual
-  const message = `The "${name}" argument must be ${expected}. Received ${given}`
+  const message = concat('The "', name, '" argument must be ', expected, '. Received ', given)
   return codedError('ERR_INVALID_ARG_TYPE', message, SafeTypeError as unknown as typeof SafeError)
 }
 
 export function outOfRange(name: string, expected: string, actual: unknown): Coded {
-  const message = `The value of "${name}" is out of range. It must be ${expected}. Received ${String(actual)}`
+  const message = concat('The value of "', name, '" is out of range. It must be ', expected, '. Received ', typeof actual === 'symbol' ? 'a symbol' : (actual as string))
   return codedError('ERR_OUT_OF_RANGE', message, SafeRangeError as unknown as typeof SafeError)
 }

@@ -3,7 +3,7 @@ import { callsUnderWay, forgetCalls, settleCall } from './calls.ts'
 import { attach } from './failures.ts'
 import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
-import { apply, isError, mapDelete, mapGet, mapSet, SafeError, SafeMap, sliceText, toWellFormed } from './primordials.ts'
+import { apply, create, isError, mapDelete, mapGet, mapSet, SafeError, SafeMap, sliceText, toWellFormed, concat } from './primordials.ts'
 import { Queue } from './queue.ts'
 import { armSleep, forgetTimers, runTimer, timersUnderWay } from './timers.ts'
 import { encode } from './values/encode.ts'
@@ -137,8 +137,8 @@ function runRejection(): boolean {
 }
 
 function unhandled(reason: unknown): Error {
-  const shown = typeof reason === 'object' || typeof reason === 'function' ? 'an object' : String(reason)
-  const error = new SafeError(`a promise was rejected with ${shown} and nobody handled it`)
+  const shown = typeof reason === 'object' || typeof reason === 'function' ? 'an object' : shownPrimitive(reason)
+  const error = new SafeError(concat('a promise was rejected with ', shown, ' and nobody handled it'))
   attach(error, 'code', 'ERR_UNHANDLED_REJECTION')
   return error
 }
@@ -220,29 +220,41 @@ export function exitNow(): never {
 export function fail(error: unknown, kind: FailureKind): void {
   if (failed) return
   failed = true
-  const report = { kind, name: '', message: '', stack: '', code: undefined as string | undefined }
-  try {
-    describe(error, report)
-  } catch {
-    if (report.message === '') report.message = 'an uncaught error that cannot be read'
-  }
+  const report = describe(error)
+  report.kind = kind
   call(EngineFail, encode(report))
 }
 
-/** Reads what an error says of itself. Getters of the guest may run, and throw. */
-function describe(error: unknown, report: { name: string; message: string; stack: string; code: string | undefined }): void {
-  if ((typeof error !== 'object' && typeof error !== 'function') || error === null) {
-    report.message = bounded(`uncaught ${typeof error}: ${String(error)}`, MESSAGE_LENGTH)
-    return
+/** A property of something that was thrown, as bounded text. Its getter may run, and throw. */
+function textOf(error: object, name: string, length: number): string | undefined {
+  try {
+    const text = (error as Record<string, unknown>)[name]
+    return typeof text === 'string' ? bounded(text, length) : undefined
+  } catch {
+    return undefined
   }
-  const { name, message, code, stack } = error as { name?: unknown; message?: unknown; code?: unknown; stack?: unknown }
-  if (typeof message === 'string') report.message = bounded(message, MESSAGE_LENGTH)
-  else if (!isError(error)) report.message = 'uncaught: an object that is no error was thrown'
-  if (typeof name === 'string') report.name = bounded(name, 100)
-  if (typeof code === 'string') report.code = bounded(code, 100)
-  if (typeof stack === 'string') report.stack = bounded(stack, STACK_LENGTH)
+}
+
+/** What an error says of itself. */
+function describe(error: unknown): Record<string, unknown> {
+  const report: Record<string, unknown> = create(null)
+  if ((typeof error !== 'object' && typeof error !== 'function') || error === null) {
+    report.message = bounded(concat('uncaught ', typeof error, ': ', shownPrimitive(error)), MESSAGE_LENGTH)
+    return report
+  }
+  report.name = textOf(error, 'name', 100)
+  report.message = textOf(error, 'message', MESSAGE_LENGTH)
+  report.code = textOf(error, 'code', 100)
+  report.stack = textOf(error, 'stack', STACK_LENGTH)
+  if (report.message === undefined) report.message = isError(error) ? '' : 'an object that is no error was thrown'
+  return report
+}
+
+/** Null, undefined, a number, a string, a boolean, a bigint or a symbol, as text. */
+function shownPrimitive(value: unknown): string {
+  return typeof value === 'symbol' ? 'of the program' : concat(value as string)
 }
 
 function bounded(text: string, length: number): string {
-  return toWellFormed(text.length > length ? `${sliceText(text, 0, length)}…` : text)
+  return toWellFormed(text.length > length ? concat(sliceText(text, 0, length), '…') : text)
 }

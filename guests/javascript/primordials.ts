@@ -51,6 +51,7 @@ export const SafeBigInt = BigInt
 export const SafeDate = Date
 export const SafeError = Error
 export const SafeMap = Map
+export const SafeNumber = Number
 export const SafePromise = Promise
 export const SafeProxy = Proxy
 export const SafeRangeError = RangeError
@@ -116,4 +117,14 @@ export function viewOf(bytes: Bytes, start: number, length: number): Bytes {
 /** A copy of part of a byte array. */
 export function copyOf(bytes: Bytes, start: number, length: number): Bytes {
   return new SafeUint8Array(viewOf(bytes, start, length))
+}
+
+/**
+ * Puts texts together. QuickJS compiles a template literal to a call of `String.prototype.concat`, which may be the
+ * guest's: what must not break has none.
+ */
+export function concat(...parts: (string | number | bigint | boolean | null | undefined)[]): string {
+  let text = ''
+  for (let index = 0; index < parts.length; index++) text += parts[index]
+  return text
 }

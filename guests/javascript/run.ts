@@ -3,7 +3,7 @@ import { EventEmitter } from 'events'
 import { fail, finishMain, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
 import { EngineCommand } from './operations.generated.ts'
-import { apply, isError, isPrototypeOf, PromisePrototype, SafeSyntaxError } from './primordials.ts'
+import { apply, isError, isPrototypeOf, PromisePrototype, SafePromise, SafeSyntaxError } from './primordials.ts'
 import { defineHidden } from './realm/define.ts'
 import { isTimerHandle } from './timers.ts'
 import { decode } from './values/decode.ts'
@@ -35,7 +35,7 @@ async function main(command: Command): Promise<void> {
     const input = command.input === undefined ? undefined : decode(command.input)
     const isModule =
       command.kind === 'module' || (command.kind === 'auto' && detectModule(command.source, command.filename) === 1)
-    const { value } = isModule ? await runModule(command, input) : await runScript(command, input)
+    const { value } = isModule ? await pinned(runModule(command, input)) : await pinned(runScript(command, input))
     if (isRunning()) finishMain(encode(value))
   } catch (error) {
     if (error instanceof Unparsed) fail(error.error, 'syntax')
@@ -66,6 +66,12 @@ type Box = { value: unknown }
 
 const box = (value: unknown): Box => ({ __proto__: null, value }) as Box
 
+/** A promise that `await` takes as it is, even if the guest has changed the constructor of all promises. */
+function pinned<T>(promise: Promise<T>): Promise<T> {
+  defineHidden(promise, 'constructor', SafePromise)
+  return promise
+}
+
 /** What a promise of the program comes to; other thenables are values like any other. */
 async function settled(value: unknown): Promise<Box> {
   const isPromise = typeof value === 'object' && value !== null && isPrototypeOf(PromisePrototype, value)
@@ -80,17 +86,17 @@ function isByProduct(value: unknown): boolean {
 /** A script's completion value. */
 async function runScript(command: Command, input: unknown): Promise<Box> {
   defineHidden(realm, 'input', input)
-  const completion = await parsed(() => evaluateScript(command.source, command.filename))
-  const { value } = await settled(completion.value)
+  const completion = await pinned(parsed(() => evaluateScript(command.source, command.filename)))
+  const { value } = await pinned(settled(completion.value))
   return box(isByProduct(value) ? undefined : value)
 }
 
 /** A module's default export; if it is a function, what it answers when called with the input. */
 async function runModule(command: Command, input: unknown): Promise<Box> {
   const pair = parsed(() => evaluateModule(command.source, command.filename))
-  await pair[0]
+  await pinned(pair[0])
   const exported = pair[1].default
-  if (typeof exported !== 'function') return settled(exported)
+  if (typeof exported !== 'function') return await pinned(settled(exported))
   const args = command.input === undefined ? [] : [input]
-  return settled(apply(exported as (...args: unknown[]) => unknown, undefined, args))
+  return await pinned(settled(apply(exported as (...args: unknown[]) => unknown, undefined, args)))
 }

@@ -1,13 +1,14 @@
 /** One timer of a run, and all of them in the order of their deadlines. */
 import { Heap } from './heap.ts'
 import { now } from './natives.ts'
-import { apply, create } from './primordials.ts'
+import { apply, create, floor, SafeNumber as toNumber } from './primordials.ts'
 
 export type Callback = (...args: unknown[]) => unknown
 
 /** Node's bounds of a delay in milliseconds: what lies outside becomes 1. */
 const LONGEST_MS = 2 ** 31 - 1
 const MONOTONIC = 1
+const NEVER = Number.POSITIVE_INFINITY
 /** Cleared timers that stay in the heap until it is swept, besides as many as there are live ones. */
 const SPARE = 64
 
@@ -49,10 +50,10 @@ export class Timeout {
   #referenced = true
 
   constructor(callback: Callback, delay: unknown, args: unknown[], repeat: boolean) {
-    const ms = Number(delay)
+    const ms = toNumber(delay)
     this.#callback = callback
     this.#args = args
-    this.#delay = ms >= 1 && ms <= LONGEST_MS ? Math.trunc(ms) : 1
+    this.#delay = ms >= 1 && ms <= LONGEST_MS ? floor(ms) : 1
     this.#repeat = repeat
     this.#start()
   }
@@ -143,7 +144,7 @@ export function nextDeadline(): number {
     if (isLive(start)) return start.deadline
     starts.removeFirst()
   }
-  return Number.POSITIVE_INFINITY
+  return NEVER
 }
 
 /** Runs the timer with the next deadline. */

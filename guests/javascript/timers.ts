@@ -28,7 +28,10 @@ import {
   wokenAt,
 } from './timeout.ts'
 
-let sleepingUntil = Number.POSITIVE_INFINITY
+/** `Number` may be the guest's by the time this is read. */
+const NEVER = Number.POSITIVE_INFINITY
+
+let sleepingUntil = NEVER
 let phaseEnd = 0
 
 function checkCallback(callback: unknown): asserts callback is Callback {
@@ -106,7 +109,7 @@ export function armSleep(): void {
   sleepingUntil = deadline
   const left = deadline - timerClock()
   const wake = () => {
-    if (sleepingUntil === deadline) sleepingUntil = Number.POSITIVE_INFINITY
+    if (sleepingUntil === deadline) sleepingUntil = NEVER
     wokenAt(deadline)
   }
   try {
@@ -121,5 +124,5 @@ export function forgetTimers(): void {
   forgetTimeouts()
   forgetImmediates()
   phaseEnd = 0
-  sleepingUntil = Number.POSITIVE_INFINITY
+  sleepingUntil = NEVER
 }

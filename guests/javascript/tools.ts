@@ -3,7 +3,7 @@ import { beginCall } from './calls.ts'
 import { callHost, codedError, errorOf } from './failures.ts'
 import { encodeUtf8, withWord } from './natives.ts'
 import { ToolCall, ToolList } from './operations.generated.ts'
-import { bytesLength, bytesTag, create, freeze, keysOf, SafePromise, SafeProxy, setBytes } from './primordials.ts'
+import { bytesLength, bytesTag, create, freeze, keysOf, SafePromise, SafeProxy, setBytes, concat } from './primordials.ts'
 import { defineHidden, defineOpen } from './realm/define.ts'
 import { atStart } from './run.ts'
 import { decode } from './values/decode.ts'
@@ -39,7 +39,7 @@ function makeTool(name: string): Tool {
     })
   const sync = (input?: unknown): unknown => decode(callHost(ToolCall, toolArgument(name, input)))
   defineHidden(tool, 'name', name)
-  defineHidden(sync, 'name', `${name}.sync`)
+  defineHidden(sync, 'name', concat(name, '.sync'))
   defineOpen(tool, 'sync', freeze(sync))
   return freeze(tool) as Tool
 }
@@ -65,13 +65,15 @@ function toolTable(): Record<string, Tool> {
   return table
 }
 
+const TAG = Symbol.toStringTag
+
 /** Names that the language itself or a formatter asks every object for: they are no misspelled tools. */
 const ASKED: Record<string, boolean> = { __proto__: null as never, then: true, toJSON: true, constructor: true, toString: true, valueOf: true }
 
 function unknownTool(name: string): Error {
   const names = keysOf(toolTable())
-  const known = names.length === 0 ? 'this sandbox has no tools' : `there are: ${joinNames(names)}`
-  return codedError('TOKA_TOOL_UNKNOWN', `No tool is named "${name}"; ${known}`)
+  const known = names.length === 0 ? 'this sandbox has no tools' : concat('there are: ', joinNames(names))
+  return codedError('TOKA_TOOL_UNKNOWN', concat('No tool is named "', name, '"; ', known))
 }
 
 function joinNames(names: string[]): string {
@@ -84,7 +86,7 @@ function joinNames(names: string[]): string {
 export const tools = new SafeProxy(create(null) as Record<string, Tool>, {
   __proto__: null,
   get(_target, name) {
-    if (typeof name === 'symbol') return name === Symbol.toStringTag ? 'tools' : undefined
+    if (typeof name === 'symbol') return name === TAG ? 'tools' : undefined
     const tool = toolTable()[name]
     if (tool === undefined && !ASKED[name]) throw unknownTool(name)
     return tool

@@ -7,9 +7,12 @@ import { run, toka, valueOf } from '../run.ts'
 const echo = defineTool({ name: 'echo', description: 'Gives back what it got', input: z.object({ v: z.unknown() }), run: ({ v }) => v })
 const granted = { tools: [echo], grants: [{ resource: 'tool' as const, actions: ['call' as const], names: ['echo'] }] }
 
-/** Replaces every method, getter and static of the built-ins by one that throws, and plants setters for indices and names. */
+/**
+ * Replaces every method, getter and static of the built-ins by one that throws, and plants setters for indices and
+ * names; not for `value` and `then`, of which QuickJS itself asks Object.prototype at the end of a script.
+ */
 const BURN_EVERYTHING = `
-  const define = Object.defineProperty, names = Reflect.ownKeys, get = Object.getOwnPropertyDescriptor
+  const ObjectPrototype = Object.prototype, ArrayPrototype = Array.prototype, define = Object.defineProperty, names = Reflect.ownKeys, get = Object.getOwnPropertyDescriptor
   const burn = () => { throw new Error('burnt') }
   const holders = [Object, Object.prototype, Function.prototype, Array, Array.prototype, String, String.prototype, Number, Number.prototype, BigInt, BigInt.prototype,
     Symbol.prototype, Map, Map.prototype, Set, Set.prototype, WeakMap.prototype, Date, Date.prototype, RegExp.prototype, Promise, Promise.prototype, JSON, Math, Reflect,
@@ -19,15 +22,15 @@ const BURN_EVERYTHING = `
   const planned = []
   for (const holder of holders) for (const name of names(holder)) {
     const old = get(holder, name)
-    if (kept[name] || (name === 'constructor' && holder !== Promise.prototype) || !(old.configurable || old.writable)) continue
+    if (kept[name] || name === 'constructor' || !(old.configurable || old.writable)) continue
     const fresh = 'value' in old ? { __proto__: null, value: burn } : { __proto__: null, get: burn, set: burn }
     planned.push({ __proto__: null, holder, name, fresh })
   }
   for (let at = 0; at < planned.length; at++) define(planned[at].holder, planned[at].name, planned[at].fresh)
   const trap = { __proto__: null, get: burn, set: burn, configurable: true }
-  const planted = ['0', '1', '2', 'a', 'v', 'get', 'set', 'value', 'then', 'code', 'message', 'name', 'kind', 'stack', 'done', 'enumerable', 'configurable', 'writable']
-  for (let at = 0; at < 18; at++) define(Object.prototype, planted[at], trap)
-  for (let at = 0; at < 3; at++) define(Array.prototype, planted[at], trap)
+  const planted = ['0', '1', '2', 'a', 'v', 'get', 'set', 'code', 'message', 'name', 'kind', 'stack', 'done', 'enumerable', 'configurable', 'writable']
+  for (let at = 0; at < planted.length; at++) define(ObjectPrototype, planted[at], trap)
+  for (let at = 0; at < 3; at++) define(ArrayPrototype, planted[at], trap)
 `
 
 describe('a guest that burns every built-in', () => {
@@ -41,6 +44,12 @@ describe('a guest that burns every built-in', () => {
     const result = await run(`{${BURN_EVERYTHING}} const answer = await tools.echo({ __proto__: null, v: [1, [2]] }); answer`, granted)
     expect(result.error).toBeUndefined()
     expect(result.value).toEqual([1, [2]])
+  })
+
+  test('still hands back its value when promises have another constructor', async () => {
+    const patch = 'Promise.prototype.then = Promise.prototype.constructor = function () { throw 1 }'
+    expect(await valueOf(`${patch}; tools.echo.sync({ v: 1 })`, granted)).toBe(1)
+    expect(await valueOf(`${patch}\nexport default () => 2`)).toBe(2)
   })
 
   test('still fails with the word of the error it throws', async () => {

@@ -2,7 +2,7 @@
 import { errorOf } from '../failures.ts'
 import { callText } from '../natives.ts'
 import { EngineModuleLoad, EngineModuleResolve } from '../operations.generated.ts'
-import { bytesTag, lastIndexOfText, sliceText, startsWith } from '../primordials.ts'
+import { bytesTag, concat, lastIndexOfText, sliceText, startsWith } from '../primordials.ts'
 import { defineOpen } from '../realm/define.ts'
 import { encode } from '../values/encode.ts'
 import { builtin, builtinName, builtinSource } from './builtins.ts'
@@ -34,7 +34,7 @@ export function describeModule(meta: object, name: string): void {
     return
   }
   const slash = lastIndexOfText(name, '/')
-  defineOpen(meta, 'url', `file://${encodePath(name)}`)
+  defineOpen(meta, 'url', concat('file://', encodePath(name)))
   defineOpen(meta, 'filename', name)
   defineOpen(meta, 'dirname', slash <= 0 ? '/' : sliceText(name, 0, slash))
 }

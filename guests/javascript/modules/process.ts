@@ -8,7 +8,7 @@ import { writeAll } from '../files/write.ts'
 import { exitNow, guarded, nextTick, observe } from '../loop.ts'
 import { call, callText, encodeUtf8, now } from '../natives.ts'
 import { DirectoryChange, DirectoryCurrent, EnvironmentRead, ProcessInfo } from '../operations.generated.ts'
-import { create, setProperty, uncurry } from '../primordials.ts'
+import { create, isInteger, SafeNumber as toNumber, SafeSet, setProperty, uncurry } from '../primordials.ts'
 import { tagClass } from '../realm/define.ts'
 import { atStart } from '../run.ts'
 import { decode } from '../values/decode.ts'
@@ -40,7 +40,7 @@ function variables(): Record<string, string> {
   return own
 }
 
-let deleted = new Set<string>()
+let deleted = new SafeSet<string>()
 
 /** A variable that the run was not given may be one of the host's, if a grant lets it be read. */
 function readVariable(name: string): string | undefined {
@@ -121,8 +121,8 @@ const hrtime = ((earlier) => {
 hrtime.bigint = () => BigInt(Math.round(now(MONOTONIC) * 1e6))
 
 function exitNumber(): number {
-  const code = Number(exitCode ?? 0)
-  return Number.isInteger(code) ? code & 0xff : 0
+  const code = toNumber(exitCode ?? 0)
+  return isInteger(code) ? code & 0xff : 0
 }
 
 class Process extends EventEmitter {
@@ -168,7 +168,7 @@ class Process extends EventEmitter {
     return exitCode
   }
   set exitCode(code: unknown) {
-    if (code !== undefined && code !== null && !Number.isInteger(Number(code))) throw invalidType('code', 'an integer', code)
+    if (code !== undefined && code !== null && !isInteger(toNumber(code))) throw invalidType('code', 'an integer', code)
     exitCode = code
   }
 
@@ -225,7 +225,7 @@ atStart(({ filename }) => {
   info = undefined
   argv = undefined
   own = undefined
-  deleted = new Set()
+  deleted = new SafeSet()
   exitCode = undefined
   input = undefined
   // Where the emitter keeps its listeners; its own method would go through built-ins that an earlier run may have patched.

@@ -1,5 +1,5 @@
 /** Stacks as programs expect them: with the error's own first line, without the prelude's frames, and without functions. */
-import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, indexOfText, sliceText, startsWith, uncurry } from '../primordials.ts'
+import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, indexOfText, sliceText, startsWith, uncurry, concat } from '../primordials.ts'
 import { defineHidden } from './define.ts'
 
 type CallSite = { getFunction(): unknown }
@@ -32,8 +32,8 @@ function guestFrames(trace: string): string {
     const found = indexOfText(trace, '\n', start)
     const end = found < 0 ? trace.length : found
     const line = sliceText(trace, start, end)
-    if (startsWith(line, TOP_LEVEL)) frames += `\n    at ${sliceText(line, TOP_LEVEL.length, line.length - 1)}`
-    else if (line !== '' && !isOurs(line)) frames += `\n${line}`
+    if (startsWith(line, TOP_LEVEL)) frames += concat('\n    at ', sliceText(line, TOP_LEVEL.length, line.length - 1))
+    else if (line !== '' && !isOurs(line)) frames += concat('\n', line)
     start = end + 1
   }
   return frames

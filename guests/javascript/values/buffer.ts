@@ -15,6 +15,7 @@ import {
   isWellFormed,
   SafeUint8Array,
   setBytes,
+  concat,
 } from '../primordials.ts'
 import * as format from './format.ts'
 
@@ -97,7 +98,7 @@ export function writeBigint(value: bigint): void {
   writeTag(value < 0n ? format.TAG_NEGATIVE : format.TAG_POSITIVE)
   if (magnitude === 0n) return writeHead(format.MAJOR_BYTES, 0)
   const digits = bigintText(magnitude, 16)
-  writeBytes(fromHex(digits.length & 1 ? `0${digits}` : digits))
+  writeBytes(fromHex(digits.length & 1 ? concat('0', digits) : digits))
 }
 
 export function writeBytes(bytes: Uint8Array): void {

@@ -21,6 +21,7 @@ import {
   setPrototypeOf,
   toHex,
   viewOf,
+  concat,
 } from '../primordials.ts'
 import { defineHidden } from '../realm/define.ts'
 import * as format from './format.ts'
@@ -220,7 +221,7 @@ function readTagged(tag: number): unknown {
 
 function readMagnitude(length: number): bigint {
   const start = take(length)
-  return length === 0 ? 0n : SafeBigInt(`0x${toHex(viewOf(bytes, start, length))}`)
+  return length === 0 ? 0n : SafeBigInt(concat('0x', toHex(viewOf(bytes, start, length))))
 }
 
 type ErrorFields = { name: string; message: string; cause?: unknown }
@@ -228,7 +229,7 @@ type ErrorFields = { name: string; message: string; cause?: unknown }
 /** The frames of this decoder are no fact about the error: its stack is its first line. */
 function toError(fields: ErrorFields): Error {
   const error = new SafeError(fields.message)
-  defineHidden(error, 'stack', `${fields.name}: ${fields.message}`)
+  defineHidden(error, 'stack', concat(fields.name, ': ', fields.message))
   if (fields.name !== 'Error') defineHidden(error, 'name', fields.name)
   if (keysOf(fields).length === 3) defineHidden(error, 'cause', fields.cause)
   return error
@@ -257,5 +258,5 @@ function take(length: number): number {
 }
 
 function malformed(): Error {
-  return new SafeTypeError(`not an encoded value (at byte ${position})`)
+  return new SafeTypeError(concat('not an encoded value (at byte ', position, ')'))
 }

@@ -28,6 +28,7 @@ import {
   setForEach,
   SetPrototype,
   sliceText,
+  concat,
 } from '../primordials.ts'
 import {
   resume,
@@ -145,7 +146,7 @@ function write(value: unknown): void {
     case 'object':
       return value === null ? writeByte(format.NULL) : writeObject(value)
     default:
-      throw refuse(`a ${typeof value}`)
+      throw refuse(concat('a ', typeof value))
   }
 }
 
@@ -215,7 +216,7 @@ function openError(value: Error): void {
 
 function open(container: object, source: Frame['source'], keys: Frame['keys'], count: number, pairs: boolean): void {
   const depth = frame === undefined ? 1 : frame.depth + 1
-  if (depth > format.DEPTH_LIMIT) throw new ValueError(`${place(frame)} is deeper than ${format.DEPTH_LIMIT} levels`, 'TOKA_VALUE_SIZE')
+  if (depth > format.DEPTH_LIMIT) throw new ValueError(concat(place(frame), ' is deeper than ', format.DEPTH_LIMIT, ' levels'), 'TOKA_VALUE_SIZE')
   for (let above = frame; above !== undefined; above = above.parent) {
     if (above.container === container) throw refuse('a reference to something around it')
   }
@@ -239,7 +240,7 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
 }
 
 function refuse(what: string): ValueError {
-  return new ValueError(`${place(frame)} is ${what}, which cannot cross the border`, 'TOKA_VALUE_UNSUPPORTED')
+  return new ValueError(concat(place(frame), ' is ', what, ', which cannot cross the border'), 'TOKA_VALUE_UNSUPPORTED')
 }
 
 /** Of the container that was just opened. */
@@ -253,9 +254,9 @@ function place(innermost: Frame | undefined): string {
   let text = ''
   for (let at = innermost; at !== undefined; at = at.parent) {
     const { key } = at
-    text = (typeof key === 'number' ? `[${key}]` : isName(key) ? `.${key}` : `["${sliceText(key, 0, 100)}"]`) + text
+    text = (typeof key === 'number' ? concat('[', key, ']') : isName(key) ? concat('.', key) : concat('["', sliceText(key, 0, 100), '"]')) + text
   }
-  return `$${text.length > 500 ? `${sliceText(text, 0, 500)}…` : text}`
+  return concat('$', text.length > 500 ? concat(sliceText(text, 0, 500), '…') : text)
 }
 
 function isName(key: string): boolean {

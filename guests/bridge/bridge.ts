@@ -2,106 +2,24 @@
 // It holds no power: it sees only the guest's own memory, and each host import below passes the border and the CVM.
 // No static data and no allocator of its own: it lives in the guest's memory, in one block named `base`.
 
-// ---- the engine's C API (quickjs-ng 0.17; a JSValue is a NaN-boxed 64-bit number) ----
-@external("q", "JS_Eval") declare function JS_Eval(ctx: u32, source: u32, length: u32, file: u32, flags: i32): i64
-@external("q", "JS_EvalFunction") declare function JS_EvalFunction(ctx: u32, value: i64): i64
-@external("q", "JS_Call") declare function JS_Call(ctx: u32, fn: i64, self: i64, argc: i32, argv: u32): i64
-@external("q", "JS_Throw") declare function JS_Throw(ctx: u32, value: i64): i64
-@external("q", "JS_GetException") declare function JS_GetException(ctx: u32): i64
-@external("q", "JS_DupValue") declare function JS_DupValue(ctx: u32, value: i64): i64
-@external("q", "JS_FreeValue") declare function JS_FreeValue(ctx: u32, value: i64): void
-@external("q", "JS_NewArray") declare function JS_NewArray(ctx: u32): i64
-@external("q", "JS_SetPropertyUint32") declare function JS_SetPropertyUint32(ctx: u32, object: i64, index: u32, value: i64): i32
-@external("q", "JS_GetPropertyUint32") declare function JS_GetPropertyUint32(ctx: u32, object: i64, index: u32): i64
-@external("q", "JS_NewCFunction2") declare function JS_NewCFunction2(ctx: u32, fn: u32, name: u32, length: i32, kind: i32, magic: i32): i64
-@external("q", "JS_NewNumber") declare function JS_NewNumber(ctx: u32, value: f64): i64
-@external("q", "JS_NewStringLen") declare function JS_NewStringLen(ctx: u32, text: u32, length: u32): i64
-@external("q", "JS_NewUint8ArrayCopy") declare function JS_NewUint8ArrayCopy(ctx: u32, bytes: u32, length: u32): i64
-@external("q", "JS_GetUint8Array") declare function JS_GetUint8Array(ctx: u32, length: u32, value: i64): u32
-@external("q", "JS_ToCStringLen2") declare function JS_ToCStringLen2(ctx: u32, length: u32, value: i64, cesu8: i32): u32
-@external("q", "JS_FreeCString") declare function JS_FreeCString(ctx: u32, text: u32): void
-@external("q", "JS_ToInt32") declare function JS_ToInt32(ctx: u32, result: u32, value: i64): i32
-@external("q", "JS_ExecutePendingJob") declare function JS_ExecutePendingJob(runtime: u32, ctx: u32): i32
-@external("q", "JS_GetImportMeta") declare function JS_GetImportMeta(ctx: u32, module: u32): i64
-@external("q", "JS_GetModuleNamespace") declare function JS_GetModuleNamespace(ctx: u32, module: u32): i64
-@external("q", "JS_SetModuleLoaderFunc") declare function JS_SetModuleLoaderFunc(runtime: u32, normalize: u32, load: u32, opaque: u32): void
-@external("q", "JS_SetHostPromiseRejectionTracker") declare function JS_SetHostPromiseRejectionTracker(runtime: u32, tracker: u32, opaque: u32): void
-@external("q", "JS_SetContextOpaque") declare function JS_SetContextOpaque(ctx: u32, opaque: u32): void
-@external("q", "JS_GetContextOpaque") declare function JS_GetContextOpaque(ctx: u32): u32
-@external("q", "js_malloc") declare function js_malloc(ctx: u32, size: u32): u32
-@external("q", "js_free") declare function js_free(ctx: u32, pointer: u32): void
-@external("q", "js_strndup") declare function js_strndup(ctx: u32, text: u32, length: u32): u32
-@external("q", "JS_WriteObject") declare function JS_WriteObject(ctx: u32, size: u32, value: i64, flags: i32): u32
-@external("q", "JS_ReadObject") declare function JS_ReadObject(ctx: u32, bytes: u32, length: u32, flags: i32): i64
-@external("q", "free") declare function free(pointer: u32): void
-@external("q", "malloc") declare function malloc(size: u32): u32
-@external("q", "qjs_get_context_ptr") declare function contextPointer(): u32
-@external("q", "qjs_get_runtime_ptr") declare function runtimePointer(): u32
-
-// ---- the host, through the border ----
-// A reply is status << 32 | length; status = bits (FAILED, LARGE, PENDING) | ticket << 8.
-@external("host", "call") declare function hostCall(operation: i32, argument: u32, length: u32, out: u32, capacity: u32): i64
-@external("host", "begin") declare function hostBegin(operation: i32, argument: u32, length: u32, out: u32, capacity: u32): i64
-@external("host", "wait") declare function hostWait(ticket: u32, out: u32, capacity: u32): i64
-@external("host", "take") declare function hostTake(ticket: u32, out: u32, capacity: u32): i32
-@external("host", "next") declare function hostNext(id: u32, out: u32, capacity: u32): i64
-@external("host", "now") declare function hostNow(clock: i32): f64
-
-const FAILED: u32 = 1
-const LARGE: u32 = 2
-const PENDING: u32 = 4
-const NONE: u32 = 8
-
-const UNDEFINED: i64 = 0x300000000
-const EXCEPTION: i64 = 0x600000000
-const TAG_EXCEPTION: i64 = 6
-const TAG_UNDEFINED: i64 = 3
-const TAG_INT: i64 = 0
-const TAG_BOOLEAN: i64 = 1
-const TAG_STRING: i64 = -7
-const TAG_ROPE: i64 = -6
-
-const EVAL_MODULE: i32 = 1
-const EVAL_COMPILE_ONLY: i32 = 32
-const EVAL_ASYNC: i32 = 128
-const WRITE_BYTECODE: i32 = 1
-const WRITE_STRIP_SOURCE: i32 = 16
-const READ_BYTECODE: i32 = 1
-
-// Operations of the engine itself (src/kernel/operations.ts: EngineFirst and up; engines/quickjs/operations.ts).
-const OPERATION_BOOT: i32 = 100
-const OPERATION_FAULT: i32 = 105
-const OPERATION_COMPILED: i32 = 108
-
-// How `enter` and `turn` end.
-const DONE: i32 = 0
-const IDLE: i32 = 1
-const MORE: i32 = 2
-
-// Jobs and completions handled in one turn: the bridge carries no fuel, so its own loop is bounded.
-const TURN: i32 = 256
-
-// The block at `base`.
-const CTX: usize = 0
-const RUNTIME: usize = 4
-const RANDOM: usize = 16 // two u64 of generator state
-const HOOKS: usize = 32 // eight JSValues
-const SCRATCH: usize = 96 // 64 bytes: lengths, ids, argument vectors
-const EMPTY: usize = 160 // a zero byte: the empty C string
-const IO: usize = 168
-const IO_CAPACITY: u32 = 65536
-const BLOCK: u32 = 168 + 65536
-
-const HOOK_RUN: usize = 0
-const HOOK_SETTLE: usize = 1
-const HOOK_PENDING: usize = 2
-const HOOK_RESOLVE: usize = 3
-const HOOK_LOAD: usize = 4
-const HOOK_META: usize = 5
-const HOOK_REJECTED: usize = 6
-const HOOK_COUNT: u32 = 7
-
-const NATIVES: u32 = 11
+import {
+  JS_Eval, JS_EvalFunction, JS_Call, JS_Throw, JS_GetException, JS_DupValue, JS_FreeValue, JS_NewArray,
+  JS_SetPropertyUint32, JS_GetPropertyUint32, JS_NewCFunction2, JS_NewNumber, JS_NewStringLen,
+  JS_NewUint8ArrayCopy, JS_GetUint8Array, JS_ToCStringLen2, JS_FreeCString, JS_ToInt32, JS_ExecutePendingJob,
+  JS_GetImportMeta, JS_GetModuleNamespace, JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker,
+  JS_SetContextOpaque, JS_GetContextOpaque, js_malloc, js_free, js_strndup, JS_WriteObject, JS_ReadObject,
+  free, malloc, contextPointer, runtimePointer,
+} from "./quickjs"
+import {
+  hostCall, hostBegin, hostWait, hostTake, hostNext, hostNow,
+} from "./host"
+import {
+  FAILED, LARGE, PENDING, NONE, UNDEFINED, EXCEPTION, TAG_EXCEPTION, TAG_UNDEFINED, TAG_INT, TAG_BOOLEAN,
+  TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP_SOURCE,
+  READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
+  RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING, HOOK_RESOLVE,
+  HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
+} from "./layout"
 
 let base: usize = 0
 

@@ -1,3 +1,4 @@
+/** The OPFS driver against a real browser file system. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openMount } from '../../src/host/mounts.browser.ts'
 import { OpfsDriver } from '../../src/host/opfs.browser.ts'

@@ -1,3 +1,4 @@
+/** Random sequences of file calls against a plain model. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MemoryDriver } from '../../src/host/memory.ts'

@@ -1,3 +1,4 @@
+/** Every value that may cross comes back as it was. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'

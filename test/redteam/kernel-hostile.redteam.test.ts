@@ -1,3 +1,4 @@
+/** Hostile arguments of host calls: refused by name, nothing half-done. */
 import { describe, expect, test } from 'vitest'
 import { FileTree } from '../../src/kernel/files.ts'
 import { Kernel } from '../../src/kernel/kernel.ts'

@@ -1,3 +1,4 @@
+/** Hostile bytes and hostile values at the codec. */
 import { describe, expect, test } from 'vitest'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 

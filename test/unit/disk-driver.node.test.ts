@@ -1,3 +1,4 @@
+/** The disk driver over a real directory. */
 import {
   existsSync,
   mkdirSync,

@@ -1,3 +1,4 @@
+/** The private file tree through host calls. */
 import { describe, expect, test } from 'vitest'
 import { FileTree } from '../../src/kernel/files.ts'
 import { Operation } from '../../src/kernel/operations.ts'

@@ -1,3 +1,4 @@
+/** Paths: links, mounts, roots and bounds. */
 import { describe, expect, test } from 'vitest'
 import { MemoryDriver } from '../../src/host/memory.ts'
 import type { FileDriver } from '../../src/gate/drivers.ts'

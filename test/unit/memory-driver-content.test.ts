@@ -1,3 +1,4 @@
+/** The memory driver keeps what it was given and what was written. */
 import { describe, expect, test } from 'vitest'
 import { MemoryDriver } from '../../src/host/memory.ts'
 import { readOnly } from '../../src/host/read-only.ts'

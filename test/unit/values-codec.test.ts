@@ -1,3 +1,4 @@
+/** The value codec, kind by kind, and its refusals. */
 import { describe, expect, test } from 'vitest'
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'

@@ -1,3 +1,4 @@
+/** The examples of RFC 8949, appendix A, as far as the format goes. */
 import { describe, expect, test } from 'vitest'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 

@@ -121,6 +121,17 @@ describe('counting', () => {
     for (let index = 1; index < 50; index++) guest.call(index)
   })
 
+  test('a call of which one decision was refused is denied, whatever was allowed before and after', () => {
+    const { gate } = openWorld({ grants: GRANTS, files: { a: 'x' } })
+    const guest = guestOf(gate, () => {
+      gate.port.files.stat(0, 'a')
+      codeOf(() => gate.port.files.removeFile(0, 'a'))
+      gate.port.files.stat(0, 'a')
+    })
+    guest.call(1)
+    expect(gate.counters()).toEqual({ counted: 1, local: 0, allowed: 0, denied: 1, redecided: 0 })
+  })
+
   test('what the host decides between runs belongs to no import call', () => {
     const { gate } = openWorld({ grants: GRANTS, files: { a: 'x' } })
     const guest = guestOf(gate, () => {})

@@ -135,6 +135,20 @@ describe('handles', () => {
     for (const old of seen) expect(cvm.exports.checkHandle(old, HandleRight.READ, 0, 0, 0)).toBe(-Reason.HANDLE)
   })
 
+  test('a number is never given twice, not even when a place has been used two million times', () => {
+    const { cvm } = withGrant({})
+    const permit = ask(cvm)
+    const first = cvm.exports.openHandle(permit, 0)
+    cvm.exports.closeHandle(first)
+    let repeated = 0
+    for (let round = 0; round < 2 ** 21 + 10; round++) {
+      const handle = cvm.exports.openHandle(permit, 0)
+      if (handle === first) repeated++
+      cvm.exports.closeHandle(handle)
+    }
+    expect(repeated).toBe(0)
+  })
+
   test('no random number is a handle', () => {
     const { cvm } = withGrant({})
     const handle = cvm.exports.openHandle(ask(cvm), 0)

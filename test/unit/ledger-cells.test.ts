@@ -71,6 +71,17 @@ describe.each([
     expect(new Set(again)).toEqual(new Set(cells))
   })
 
+  test('the list of free cells changes its mark with every change, so that a thread with an old head cannot win', () => {
+    const head = 1
+    functions.free(functions.allocate())
+    const marks = new Set([functions.left(head)])
+    for (let round = 0; round < 5; round++) {
+      functions.free(functions.allocate())
+      marks.add(functions.left(head))
+    }
+    expect(marks.size).toBe(6)
+  })
+
   test('an account lives until its last holder lets go', () => {
     const account = open([{ kind: 'calls', initial: 4 }])
     hold(account)

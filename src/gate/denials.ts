@@ -1,5 +1,5 @@
 /** Refused calls, for the host's eyes: what was asked, why not, and the rule that would allow it. */
-import { Action, type ActionName, Reason } from '../../capabilities/isa.ts'
+import { type ActionName, Reason } from '../../capabilities/isa.ts'
 import { formatRule, quoteShell } from '../../capabilities/rules.ts'
 import { BORDER } from '../limits.ts'
 
@@ -53,13 +53,6 @@ const REASONS: Readonly<Record<number, DenialReason>> = {
 /** The word for a reason of the CVM. */
 export function reasonName(reason: number): DenialReason {
   return REASONS[reason] ?? 'fault'
-}
-
-const OPERATIONS = Object.keys(Action) as ActionName[]
-
-/** The name of an action of the CVM. */
-export function operationName(action: number): ActionName {
-  return OPERATIONS[action] ?? 'fs.read'
 }
 
 function remedy(operation: ActionName, resource: string, reason: DenialReason): string {

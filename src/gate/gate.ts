@@ -14,9 +14,6 @@ import type { Account, Ledger } from './ledger.ts'
 import { GatedMounts } from './mounts.ts'
 import { callTool } from './tools.ts'
 
-export type { Counters } from './cvm.ts'
-export type { Denial, DenialReason } from './denials.ts'
-export type { GateEvent, GateLimits, GateTrace } from './calls.ts'
 
 export type GateOptions = Observers & {
   /** Grants as given by the caller; checked here. */

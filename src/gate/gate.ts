@@ -14,7 +14,6 @@ import type { Account, Ledger } from './ledger.ts'
 import { GatedMounts } from './mounts.ts'
 import { callTool } from './tools.ts'
 
-
 export type GateOptions = Observers & {
   /** Grants as given by the caller; checked here. */
   grants: unknown

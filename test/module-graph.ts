@@ -33,8 +33,8 @@ export function readModules(): Module[] {
 
 function readModule(path: string): Module {
   const text = readFileSync(root + path, 'utf8')
-  // Tests hold the programs of guests in template literals: their imports are none of ours.
-  const own = path.startsWith('test/') ? text.replace(/`(?:\\.|[^`\\])*`/g, '``') : text
+  // Tests hold the programs of guests in template literals and in double quotes (ours are single): their imports are none of ours.
+  const own = path.startsWith('test/') ? text.replace(/`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/g, "''") : text
   const specifiers = [...new Set(importedSpecifiers(own))]
   return { path, text, imports: specifiers.map((specifier) => ({ specifier, files: resolve(path, specifier) })) }
 }

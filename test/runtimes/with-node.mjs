@@ -1,4 +1,4 @@
-/** `node with-node.mjs 26 script.ts …` sets the checkout up and runs a script of the project on that Node, from its sources. */
+/** `node with-node.mjs 26 script.ts …` sets the checkout up and runs a script of the project on that Node. */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
@@ -23,7 +23,9 @@ if (!binary) {
   process.exit(1)
 }
 
-const child = spawn(binary, [...sourceFlags, resolve(root, script), ...args], { stdio: 'inherit' })
+// What is built runs as it is installed: a program that mixed it with the sources would have every module twice.
+const flags = script.startsWith('dist/') ? [] : sourceFlags
+const child = spawn(binary, [...flags, resolve(root, script), ...args], { stdio: 'inherit' })
 // A signal sent to this process alone must reach the script, which may have to clean up; a terminal sends it to both.
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
   process.on(signal, () => child.kill(signal))

@@ -1,6 +1,6 @@
 /** The public surface: everything an embedding program uses, and nothing else. */
 export type { GrantInput } from '../capabilities/schema.ts'
-export { parseRule } from '../capabilities/rules.ts'
+export { parseRule } from './gate/grants.ts'
 export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'

@@ -61,7 +61,5 @@ export const Operation = {
   EngineFirst: 100,
 } as const
 
-export type OperationNumber = (typeof Operation)[keyof typeof Operation]
-
 /** Bits of PathOpen's intent. */
 export const OpenBit = { read: 1, write: 2, create: 4, exclusive: 8, truncate: 16, append: 32 } as const

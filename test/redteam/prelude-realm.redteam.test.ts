@@ -4,7 +4,12 @@ import { z } from 'zod'
 import { defineTool } from '../../src/index.ts'
 import { run, toka, valueOf } from '../run.ts'
 
-const echo = defineTool({ name: 'echo', description: 'Gives back what it got', input: z.object({ v: z.unknown() }), run: ({ v }) => v })
+const echo = defineTool({
+  name: 'echo',
+  description: 'Gives back what it got',
+  input: z.object({ v: z.unknown() }),
+  run: ({ v }) => v,
+})
 const granted = { tools: [echo], grants: [{ resource: 'tool' as const, actions: ['call' as const], names: ['echo'] }] }
 
 /**
@@ -35,13 +40,19 @@ const BURN_EVERYTHING = `
 
 describe('a guest that burns every built-in', () => {
   test('still calls tools and hands back its value', async () => {
-    const result = await run(`{${BURN_EVERYTHING}} const answer = tools.echo.sync({ __proto__: null, v: 'twenty one' }); ({ __proto__: null, answer, list: [1, 2n, 'drei'] })`, granted)
+    const result = await run(
+      `{${BURN_EVERYTHING}} const answer = tools.echo.sync({ __proto__: null, v: 'twenty one' }); ({ __proto__: null, answer, list: [1, 2n, 'drei'] })`,
+      granted,
+    )
     expect(result.error).toBeUndefined()
     expect(result.value).toEqual({ answer: 'twenty one', list: [1, 2n, 'drei'] })
   })
 
   test('still awaits tools', async () => {
-    const result = await run(`{${BURN_EVERYTHING}} const answer = await tools.echo({ __proto__: null, v: [1, [2]] }); answer`, granted)
+    const result = await run(
+      `{${BURN_EVERYTHING}} const answer = await tools.echo({ __proto__: null, v: [1, [2]] }); answer`,
+      granted,
+    )
     expect(result.error).toBeUndefined()
     expect(result.value).toEqual([1, [2]])
   })
@@ -53,7 +64,9 @@ describe('a guest that burns every built-in', () => {
   })
 
   test('still fails with the word of the error it throws', async () => {
-    const result = await run(`const own = { __proto__: null, name: 'Own', message: 'mine' }; {${BURN_EVERYTHING}} throw own`)
+    const result = await run(
+      `const own = { __proto__: null, name: 'Own', message: 'mine' }; {${BURN_EVERYTHING}} throw own`,
+    )
     expect(result).toMatchObject({ status: 'failed', error: { message: 'Own: mine' } })
   })
 
@@ -61,7 +74,10 @@ describe('a guest that burns every built-in', () => {
     const sandbox = await (await toka()).open({ language: 'javascript', ...granted })
     try {
       await sandbox.run({ source: `{${BURN_EVERYTHING}} 1` })
-      const next = await sandbox.run({ source: "input.n + tools.echo.sync({ __proto__: null, v: 1 })", input: { n: 1 } })
+      const next = await sandbox.run({
+        source: 'input.n + tools.echo.sync({ __proto__: null, v: 1 })',
+        input: { n: 1 },
+      })
       expect(next.error).toBeUndefined()
       expect(next.value).toBe(2)
     } finally {
@@ -94,9 +110,15 @@ describe('values with code in them', () => {
     ]) {
       const result = await run(source)
       expect(['completed', 'failed'], source).toContain(result.status)
-      if (result.status === 'failed') expect(result.error?.code, source).toMatch(/TOKA_(?:VALUE_UNSUPPORTED|GUEST_ERROR)/)
+      if (result.status === 'failed')
+        expect(result.error?.code, source).toMatch(/TOKA_(?:VALUE_UNSUPPORTED|GUEST_ERROR)/)
     }
-    expect(await valueOf('const map = new Map([[1, { get x() { map.clear(); return 1 } }], [2, 2]]); map')).toEqual(new Map<unknown, unknown>([[1, { x: 1 }], [2, 2]]))
+    expect(await valueOf('const map = new Map([[1, { get x() { map.clear(); return 1 } }], [2, 2]]); map')).toEqual(
+      new Map<unknown, unknown>([
+        [1, { x: 1 }],
+        [2, 2],
+      ]),
+    )
   })
 
   test.each([
@@ -116,7 +138,11 @@ describe('values with code in them', () => {
   })
 
   test('the same object twice is no cycle, and an object that is no longer around it neither', async () => {
-    expect(await valueOf('const o = { x: 1 }; ({ a: o, b: [o, o], c: { d: o } })')).toEqual({ a: { x: 1 }, b: [{ x: 1 }, { x: 1 }], c: { d: { x: 1 } } })
+    expect(await valueOf('const o = { x: 1 }; ({ a: o, b: [o, o], c: { d: o } })')).toEqual({
+      a: { x: 1 },
+      b: [{ x: 1 }, { x: 1 }],
+      c: { d: { x: 1 } },
+    })
   })
 })
 
@@ -142,14 +168,19 @@ describe('the realm', () => {
   })
 
   test('cannot turn the neutral call site back', async () => {
-    const value = await valueOf(`
+    const value = await valueOf(
+      `
       let site
       Error.prepareStackTrace = (error, sites) => { site = sites[0]; return '' }
       String(new Error('x').stack)
       const prototype = Object.getPrototypeOf(site)
       let refused
       try { Object.defineProperty(prototype, 'getFunction', { value: () => 1 }) } catch (error) { refused = error.name }
-      ;[delete prototype.getFunction, refused, Object.getOwnPropertyNames(prototype).includes('getFunction'), site.getFunction()]`.replace('delete prototype.getFunction', 'Reflect.deleteProperty(prototype, "getFunction")'))
+      ;[delete prototype.getFunction, refused, Object.getOwnPropertyNames(prototype).includes('getFunction'), site.getFunction()]`.replace(
+        'delete prototype.getFunction',
+        'Reflect.deleteProperty(prototype, "getFunction")',
+      ),
+    )
     expect(value).toEqual([false, 'TypeError', true, undefined])
   })
 
@@ -169,6 +200,20 @@ describe('the realm', () => {
         Reflect.defineProperty(tools, 'x', { value: 1 }), Reflect.setPrototypeOf(tools, {}), Reflect.set(tools.echo, 'sync', 1), tools.echo.name, error(() => tools.echo.sync({ v: () => 1 })), await tools.echo({ v: 5 }), tools.then]`,
       granted,
     )
-    expect(value).toEqual([['echo'], true, false, 'TOKA_TOOL_UNKNOWN', false, false, false, false, false, 'echo', 'TOKA_VALUE_UNSUPPORTED', 5, undefined])
+    expect(value).toEqual([
+      ['echo'],
+      true,
+      false,
+      'TOKA_TOOL_UNKNOWN',
+      false,
+      false,
+      false,
+      false,
+      false,
+      'echo',
+      'TOKA_VALUE_UNSUPPORTED',
+      5,
+      undefined,
+    ])
   })
 })

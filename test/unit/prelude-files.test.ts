@@ -5,7 +5,8 @@ import { valueOf } from '../run.ts'
 const FS = "const fs = require('fs');"
 
 /** The error's fields that programs look at. */
-const failing = (call: string) => `${FS} try { ${call}; 'no error' } catch (e) { ({ code: e.code, errno: e.errno, syscall: e.syscall, path: e.path, message: e.message }) }`
+const failing = (call: string) =>
+  `${FS} try { ${call}; 'no error' } catch (e) { ({ code: e.code, errno: e.errno, syscall: e.syscall, path: e.path, message: e.message }) }`
 
 describe('contents', () => {
   test('come back as text or bytes, in the encodings of Node', async () => {
@@ -139,7 +140,13 @@ describe('errors', () => {
     ["fs.mkdirSync('/tmp')", 'EEXIST', -17, 'mkdir', "EEXIST: file already exists, mkdir '/tmp'"],
     ["fs.rmdirSync('/nope')", 'ENOENT', -2, 'rmdir', "ENOENT: no such file or directory, rmdir '/nope'"],
     ["fs.readdirSync('/nope')", 'ENOENT', -2, 'scandir', "ENOENT: no such file or directory, scandir '/nope'"],
-    ["fs.renameSync('/nope', '/x')", 'ENOENT', -2, 'rename', "ENOENT: no such file or directory, rename '/nope' -> '/x'"],
+    [
+      "fs.renameSync('/nope', '/x')",
+      'ENOENT',
+      -2,
+      'rename',
+      "ENOENT: no such file or directory, rename '/nope' -> '/x'",
+    ],
     ["fs.statSync('/nope')", 'ENOENT', -2, 'stat', "ENOENT: no such file or directory, stat '/nope'"],
   ])('%s fails as in Node', async (call, code, errno, syscall, message) => {
     expect(await valueOf(failing(call))).toMatchObject({ code, errno, syscall, message })
@@ -150,16 +157,18 @@ describe('errors', () => {
     ['fs.readFileSync({})', 'ERR_INVALID_ARG_TYPE'],
     ["fs.writeFileSync('/x', {})", 'ERR_INVALID_ARG_TYPE'],
     ["fs.readFileSync('/tmp/x', 'klingon')", 'ERR_INVALID_ARG_VALUE'],
-    ["fs.closeSync(-1)", 'ERR_OUT_OF_RANGE'],
+    ['fs.closeSync(-1)', 'ERR_OUT_OF_RANGE'],
     ["fs.readFileSync(new URL('http://x/y'))", 'ERR_INVALID_URL_SCHEME'],
     ["fs.createReadStream('/x')", 'ERR_TOKA_NOT_AVAILABLE'],
-    ["fs.nonsense", 'ERR_TOKA_NOT_AVAILABLE'],
+    ['fs.nonsense', 'ERR_TOKA_NOT_AVAILABLE'],
   ])('%s is refused with %s', async (call, code) => {
     expect(await valueOf(failing(call))).toMatchObject({ code })
   })
 
   test('are absent where the caller asks for quiet', async () => {
-    const value = await valueOf(`${FS} [fs.rmSync('/nope', { force: true }), fs.statSync('/nope', { throwIfNoEntry: false }), fs.existsSync('/nope'), fs.existsSync({})]`)
+    const value = await valueOf(
+      `${FS} [fs.rmSync('/nope', { force: true }), fs.statSync('/nope', { throwIfNoEntry: false }), fs.existsSync('/nope'), fs.existsSync({})]`,
+    )
     expect(value).toEqual([undefined, undefined, false, false])
   })
 })

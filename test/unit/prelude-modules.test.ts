@@ -44,9 +44,12 @@ describe('built-in modules', () => {
   })
 
   test('import() works in scripts, and import.meta tells where a module lies', async () => {
-    const value = await valueOf(`const { default: meta } = await import('/lib/m x.mjs'); const { sep } = await import('node:path'); [meta, sep]`, {
-      files: { '/lib/m x.mjs': 'export default { ...import.meta }' },
-    })
+    const value = await valueOf(
+      `const { default: meta } = await import('/lib/m x.mjs'); const { sep } = await import('node:path'); [meta, sep]`,
+      {
+        files: { '/lib/m x.mjs': 'export default { ...import.meta }' },
+      },
+    )
     expect(value).toEqual([{ url: 'file:///lib/m%20x.mjs', filename: '/lib/m x.mjs', dirname: '/lib' }, '/'])
   })
 })

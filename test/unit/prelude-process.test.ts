@@ -11,12 +11,23 @@ describe('process', () => {
       all.concat([[process.env.NEW, process.env.LANG, Object.keys(process.env)]])`,
       { args: ['x', 'y z'], env: { LANG: 'C' }, file: '/app/a.js' },
     )
-    expect(value).toEqual([['/usr/bin/node', '/app/a.js', 'x', 'y z'], 'C', undefined, true, ['LANG'], { LANG: 'C' }, ['1', undefined, ['NEW']]])
+    expect(value).toEqual([
+      ['/usr/bin/node', '/app/a.js', 'x', 'y z'],
+      'C',
+      undefined,
+      true,
+      ['LANG'],
+      { LANG: 'C' },
+      ['1', undefined, ['NEW']],
+    ])
   })
 
   test('reads standard input as an async iterable, as events and at once', async () => {
     const stdin = 'line 1\nline é\n'
-    const iterated = await valueOf("process.stdin.setEncoding('utf8'); let text = ''; for await (const chunk of process.stdin) text += chunk; text", { stdin })
+    const iterated = await valueOf(
+      "process.stdin.setEncoding('utf8'); let text = ''; for await (const chunk of process.stdin) text += chunk; text",
+      { stdin },
+    )
     const events = await valueOf(
       "await new Promise((resolve) => { let n = 0; process.stdin.on('data', (chunk) => { n += chunk.length }); process.stdin.on('end', () => resolve(n)) })",
       { stdin },
@@ -33,17 +44,23 @@ describe('process', () => {
   test('exit code and exit listeners are as in Node', async () => {
     const result = await run("process.on('exit', (code) => console.log('bye', code)); process.exitCode = 3")
     expect(result).toMatchObject({ exitCode: 3, stdout: 'bye 3\n' })
-    const early = await run("process.on('exit', (code) => console.log('bye', code)); setTimeout(() => {}, 60_000); process.exit(4); console.log('never')")
+    const early = await run(
+      "process.on('exit', (code) => console.log('bye', code)); setTimeout(() => {}, 60_000); process.exit(4); console.log('never')",
+    )
     expect(early).toMatchObject({ exitCode: 4, stdout: 'bye 4\n' })
   })
 
   test('beforeExit may begin more', async () => {
-    const result = await run("let n = 0; process.on('beforeExit', () => { if (n++ < 2) setTimeout(() => console.log(n), 1) })")
+    const result = await run(
+      "let n = 0; process.on('beforeExit', () => { if (n++ < 2) setTimeout(() => console.log(n), 1) })",
+    )
     expect(result).toMatchObject({ status: 'completed', stdout: '1\n2\n' })
   })
 
   test('uncaught errors and rejections end the run unless somebody listens', async () => {
-    const thrown = await run("setTimeout(() => { throw new TypeError('late') }, 1); setTimeout(() => console.log('never'), 50); 1")
+    const thrown = await run(
+      "setTimeout(() => { throw new TypeError('late') }, 1); setTimeout(() => console.log('never'), 50); 1",
+    )
     expect(thrown).toMatchObject({ status: 'failed', stdout: '', error: { message: 'TypeError: late' } })
     const rejected = await run("Promise.reject(new Error('nobody')); 1")
     expect(rejected).toMatchObject({ status: 'failed', error: { message: 'Error: nobody' } })
@@ -51,12 +68,16 @@ describe('process', () => {
     expect(plain.error?.message).toContain('rejected with 5')
     const late = await run("const p = Promise.reject(new Error('x')); await null; p.catch(() => {}); 1")
     expect(late).toMatchObject({ status: 'completed', value: 1 })
-    const heard = await run("process.on('uncaughtException', (e) => console.log('heard', e.message)); process.on('unhandledRejection', (e) => console.log('also', e)); Promise.reject(1); setTimeout(() => { throw new Error('x') }, 1); 1")
+    const heard = await run(
+      "process.on('uncaughtException', (e) => console.log('heard', e.message)); process.on('unhandledRejection', (e) => console.log('also', e)); Promise.reject(1); setTimeout(() => { throw new Error('x') }, 1); 1",
+    )
     expect(heard).toMatchObject({ status: 'completed', stdout: 'also 1\nheard x\n' })
   })
 
   test('members that a sandbox has no use for say so', async () => {
-    const value = await valueOf("[process.platform, process.browser, (() => { try { process.memoryUsage() } catch (error) { return error.message } })()]")
+    const value = await valueOf(
+      '[process.platform, process.browser, (() => { try { process.memoryUsage() } catch (error) { return error.message } })()]',
+    )
     expect(value).toEqual(['linux', undefined, expect.stringContaining('process.memoryUsage is not available')])
   })
 })
@@ -73,9 +94,20 @@ describe('callbacks', () => {
       process.nextTick(log, 'tick')
       queueMicrotask(() => log('queued'))
       log('sync')`)
-    expect(result.stdout.trim().split('\n')).toEqual(
-      ['sync', 'tick', 'micro', 'queued', 'micro 2', 'tick in micro', 't1', 'tick in t1', 'micro in t1', 't2', 'immediate in timer', 't3'],
-    )
+    expect(result.stdout.trim().split('\n')).toEqual([
+      'sync',
+      'tick',
+      'micro',
+      'queued',
+      'micro 2',
+      'tick in micro',
+      't1',
+      'tick in t1',
+      'micro in t1',
+      't2',
+      'immediate in timer',
+      't3',
+    ])
   })
 
   test('immediates of one turn run before those they make, and timers come between', async () => {
@@ -115,7 +147,10 @@ describe('callbacks', () => {
   test('nothing of an earlier run in the sandbox goes on in the next', async () => {
     const sandbox = await (await toka()).open({ language: 'javascript' })
     try {
-      await sandbox.run({ source: "setTimeout(() => console.log('old'), 30).unref(); process.on('exit', () => console.log('old')); process.exitCode = undefined; globalThis.kept = 1; console.group(); 1" })
+      await sandbox.run({
+        source:
+          "setTimeout(() => console.log('old'), 30).unref(); process.on('exit', () => console.log('old')); process.exitCode = undefined; globalThis.kept = 1; console.group(); 1",
+      })
       const next = await sandbox.run({ source: "setTimeout(() => console.log('new', kept), 60); 2" })
       expect(next).toMatchObject({ status: 'completed', value: 2, stdout: 'new 1\n' })
     } finally {
@@ -126,8 +161,14 @@ describe('callbacks', () => {
 
 describe('the console', () => {
   const prints: [string, string, string][] = [
-    ["console.log('%s is %d years and %i, %f, %j %o %% %c.', 'Bob', 42.5, 42.9, 1.5, { a: 1 }, [1], 'css')", "Bob is 42.5 years and 42, 1.5, {\"a\":1} [ 1, [length]: 1 ] % .\n", ''],
-    ["console.log({ a: { b: { c: { d: 1 } } }, list: [1, , 'x'], f() {}, s: Symbol('q'), m: new Map([[1, { x: 1 }]]), b: 5n, u: undefined })", `{
+    [
+      "console.log('%s is %d years and %i, %f, %j %o %% %c.', 'Bob', 42.5, 42.9, 1.5, { a: 1 }, [1], 'css')",
+      'Bob is 42.5 years and 42, 1.5, {"a":1} [ 1, [length]: 1 ] % .\n',
+      '',
+    ],
+    [
+      "console.log({ a: { b: { c: { d: 1 } } }, list: [1, , 'x'], f() {}, s: Symbol('q'), m: new Map([[1, { x: 1 }]]), b: 5n, u: undefined })",
+      `{
   a: { b: { c: [Object] } },
   list: [ 1, <1 empty item>, 'x' ],
   f: [Function: f],
@@ -135,21 +176,47 @@ describe('the console', () => {
   m: Map(1) { 1 => { x: 1 } },
   b: 5n,
   u: undefined
-}\n`, ''],
+}\n`,
+      '',
+    ],
     ["console.error('e'); console.warn('w'); console.info('i'); console.debug('d')", 'i\nd\n', 'e\nw\n'],
-    ["console.group('G'); console.log('a\\nb'); console.group(); console.log('c'); console.groupEnd(); console.groupEnd(); console.log('d')", 'G\n  a\n  b\n    c\nd\n', ''],
-    ["console.count(); console.count('x'); console.count(); console.countReset(); console.count()", 'default: 1\nx: 1\ndefault: 2\ndefault: 1\n', ''],
-    ["console.assert(1, 'no'); console.assert(0, 'said %s', 'x'); console.assert(false)", '', 'Assertion failed: said x\nAssertion failed\n'],
-    ["console.table([{ a: 1, b: 'x' }, { a: 2, c: true }])", `┌─────────┬───┬─────┬──────┐
+    [
+      "console.group('G'); console.log('a\\nb'); console.group(); console.log('c'); console.groupEnd(); console.groupEnd(); console.log('d')",
+      'G\n  a\n  b\n    c\nd\n',
+      '',
+    ],
+    [
+      "console.count(); console.count('x'); console.count(); console.countReset(); console.count()",
+      'default: 1\nx: 1\ndefault: 2\ndefault: 1\n',
+      '',
+    ],
+    [
+      "console.assert(1, 'no'); console.assert(0, 'said %s', 'x'); console.assert(false)",
+      '',
+      'Assertion failed: said x\nAssertion failed\n',
+    ],
+    [
+      "console.table([{ a: 1, b: 'x' }, { a: 2, c: true }])",
+      `┌─────────┬───┬─────┬──────┐
 │ (index) │ a │ b   │ c    │
 ├─────────┼───┼─────┼──────┤
 │ 0       │ 1 │ 'x' │      │
 │ 1       │ 2 │     │ true │
-└─────────┴───┴─────┴──────┘\n`, ''],
+└─────────┴───┴─────┴──────┘\n`,
+      '',
+    ],
     ['console.dir({ a: { b: { c: {} } } }, { depth: 0 })', '{ a: [Object] }\n', ''],
-    ["const o = { n: 1 }; o.self = o; console.log(o)", '<ref *1> { n: 1, self: [Circular *1] }\n', ''],
-    ["class A { #p = 1; x = 1; get y() { return 2 } }; console.log(new A(), A, new Error('boom').message, [new Date(0)])", 'A { x: 1 } [class A] boom [ 1970-01-01T00:00:00.000Z ]\n', ''],
-    ["console.log('x'.repeat(3), new Uint8Array(3), new Set('ab'), Object.create(null), -0, [undefined, null])", "xxx Uint8Array(3) [ 0, 0, 0 ] Set(2) { 'a', 'b' } [Object: null prototype] {} -0 [ undefined, null ]\n", ''],
+    ['const o = { n: 1 }; o.self = o; console.log(o)', '<ref *1> { n: 1, self: [Circular *1] }\n', ''],
+    [
+      "class A { #p = 1; x = 1; get y() { return 2 } }; console.log(new A(), A, new Error('boom').message, [new Date(0)])",
+      'A { x: 1 } [class A] boom [ 1970-01-01T00:00:00.000Z ]\n',
+      '',
+    ],
+    [
+      "console.log('x'.repeat(3), new Uint8Array(3), new Set('ab'), Object.create(null), -0, [undefined, null])",
+      "xxx Uint8Array(3) [ 0, 0, 0 ] Set(2) { 'a', 'b' } [Object: null prototype] {} -0 [ undefined, null ]\n",
+      '',
+    ],
   ]
   test.each(prints)('%s', async (source, stdout, stderr) => {
     expect(await run(source)).toMatchObject({ status: 'completed', stdout, stderr })
@@ -173,14 +240,17 @@ describe('the console', () => {
 
 describe('waiting', () => {
   test('calls that are answered at once keep no timer and no immediate from running', async () => {
-    const value = await valueOf(`
+    const value = await valueOf(
+      `
       const fs = require('fs/promises')
       let over = 0
       setTimeout(() => { over++ }, 20)
       setImmediate(() => { over++ })
       let calls = 0
       while (over < 2) { await fs.stat('/tmp'); calls++ }
-      calls > 2`, { limits: { timeoutMs: 5_000 } })
+      calls > 2`,
+      { limits: { timeoutMs: 5_000 } },
+    )
     expect(value).toBe(true)
   })
 })

@@ -13,8 +13,17 @@ describe('TextEncoder and TextDecoder', () => {
 
   test('replace each invalid sequence as the standard counts them, or throw when fatal', async () => {
     const cases = [
-      [0xff], [0xc0, 0x80], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80], [0xf0, 0x9f, 0x92, 0x41],
-      [0xf4, 0x90, 0x80, 0x80], [0x80, 0x41], [0xe2, 0x28, 0xa1], [0xf8, 0x88, 0x80, 0x80, 0x80], [0xef, 0xbf, 0xbd],
+      [0xff],
+      [0xc0, 0x80],
+      [0xe2, 0x82],
+      [0xed, 0xa0, 0x80],
+      [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80],
+      [0xf0, 0x9f, 0x92, 0x41],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0x80, 0x41],
+      [0xe2, 0x28, 0xa1],
+      [0xf8, 0x88, 0x80, 0x80, 0x80],
+      [0xef, 0xbf, 0xbd],
     ].map((bytes) => Uint8Array.from(bytes))
     const value = await valueOf(
       `input.map((bytes) => {
@@ -73,7 +82,10 @@ describe('URL', () => {
     ['/no-base', undefined, null],
   ]
   test.each(urls)('parses %s with base %s', async (url, base, href) => {
-    const value = await valueOf('const { url, base } = input; URL.canParse(url, base) ? new URL(url, base).href : null', { input: { url, base } })
+    const value = await valueOf(
+      'const { url, base } = input; URL.canParse(url, base) ? new URL(url, base).href : null',
+      { input: { url, base } },
+    )
     expect(value).toBe(href)
   })
 
@@ -83,7 +95,15 @@ describe('URL', () => {
       url.searchParams.append('z', 'é&')
       url.searchParams.delete('x', '1')
       ;[url.search, [...url.searchParams], String(new URLSearchParams({ a: 'b c' }))]`)
-    expect(value).toEqual(['?x=2&y=++&z=%C3%A9%26', [['x', '2'], ['y', '  '], ['z', 'é&']], 'a=b+c'])
+    expect(value).toEqual([
+      '?x=2&y=++&z=%C3%A9%26',
+      [
+        ['x', '2'],
+        ['y', '  '],
+        ['z', 'é&'],
+      ],
+      'a=b+c',
+    ])
   })
 })
 
@@ -99,7 +119,10 @@ describe('structuredClone', () => {
   })
 
   test('refuses functions with a DataCloneError', async () => {
-    expect(await valueOf('try { structuredClone({ f() {} }) } catch (error) { [error.name, error.code] }')).toEqual(['DataCloneError', 25])
+    expect(await valueOf('try { structuredClone({ f() {} }) } catch (error) { [error.name, error.code] }')).toEqual([
+      'DataCloneError',
+      25,
+    ])
   })
 })
 
@@ -150,8 +173,15 @@ describe('events and aborts', () => {
   })
 
   test('nothing but the standard names is on the classes', async () => {
-    const value = await valueOf(`[Event, EventTarget, AbortSignal, AbortController].map((c) => Object.getOwnPropertyNames(c).filter((n) => !/^[A-Z_]+$/.test(n)).sort().join())`)
-    expect(value).toEqual(['length,name,prototype', 'length,name,prototype', 'abort,any,length,name,prototype,timeout', 'length,name,prototype'])
+    const value = await valueOf(
+      `[Event, EventTarget, AbortSignal, AbortController].map((c) => Object.getOwnPropertyNames(c).filter((n) => !/^[A-Z_]+$/.test(n)).sort().join())`,
+    )
+    expect(value).toEqual([
+      'length,name,prototype',
+      'length,name,prototype',
+      'abort,any,length,name,prototype,timeout',
+      'length,name,prototype',
+    ])
   })
 })
 

@@ -10,7 +10,11 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 /** Numbers of the host calls and bounds of the border, as constants that the bundler folds into the code. */
 function constants(): string {
-  const numbers: Record<string, number> = { ...Operation, TRANSFER_BYTES: BORDER.transferBytes, RANDOM_BYTES: BORDER.randomBytes }
+  const numbers: Record<string, number> = {
+    ...Operation,
+    TRANSFER_BYTES: BORDER.transferBytes,
+    RANDOM_BYTES: BORDER.randomBytes,
+  }
   for (const [name, number] of Object.entries(EngineOperation)) numbers[`Engine${name}`] = number
   for (const [name, bit] of Object.entries(OpenBit)) numbers[`OPEN_${name.toUpperCase()}`] = bit
   const lines = Object.entries(numbers).map(([name, number]) => `export const ${name} = ${number}\n`)

@@ -47,6 +47,13 @@ export function invalidType(name: string, expected: string, actual: unknown): Co
 }
 
 export function outOfRange(name: string, expected: string, actual: unknown): Coded {
-  const message = concat('The value of "', name, '" is out of range. It must be ', expected, '. Received ', typeof actual === 'symbol' ? 'a symbol' : (actual as string))
+  const message = concat(
+    'The value of "',
+    name,
+    '" is out of range. It must be ',
+    expected,
+    '. Received ',
+    typeof actual === 'symbol' ? 'a symbol' : (actual as string),
+  )
   return codedError('ERR_OUT_OF_RANGE', message, SafeRangeError as unknown as typeof SafeError)
 }

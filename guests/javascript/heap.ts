@@ -44,7 +44,8 @@ export class Heap<T> {
       let below = 2 * at + 1
       if (below >= this.#size) break
       const right = below + 1
-      if (right < this.#size && isBefore(this.#entries[right] as Entry<T>, this.#entries[below] as Entry<T>)) below = right
+      if (right < this.#size && isBefore(this.#entries[right] as Entry<T>, this.#entries[below] as Entry<T>))
+        below = right
       const child = this.#entries[below] as Entry<T>
       if (!isBefore(child, last)) break
       this.#entries[at] = child

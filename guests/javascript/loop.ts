@@ -3,7 +3,19 @@ import { callsUnderWay, forgetCalls, settleCall } from './calls.ts'
 import { attach } from './failures.ts'
 import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
-import { apply, create, isError, mapDelete, mapGet, mapSet, SafeError, SafeMap, sliceText, toWellFormed, concat } from './primordials.ts'
+import {
+  apply,
+  create,
+  isError,
+  mapDelete,
+  mapGet,
+  mapSet,
+  SafeError,
+  SafeMap,
+  sliceText,
+  toWellFormed,
+  concat,
+} from './primordials.ts'
 import { Queue } from './queue.ts'
 import { armSleep, forgetTimers, runTimer, timersUnderWay } from './timers.ts'
 import { encode } from './values/encode.ts'
@@ -18,6 +30,8 @@ const MESSAGE_LENGTH = 1_800
 const STACK_LENGTH = 8_000
 
 export type FailureKind = 'syntax' | 'error' | 'value'
+
+const UNREADABLE = encode({ kind: 'error', message: 'an uncaught error that cannot be read' })
 
 /** How `process` takes part: its events and its exit code. */
 export type Observer = {
@@ -220,9 +234,15 @@ export function exitNow(): never {
 export function fail(error: unknown, kind: FailureKind): void {
   if (failed) return
   failed = true
-  const report = describe(error)
-  report.kind = kind
-  call(EngineFail, encode(report))
+  let payload = UNREADABLE
+  try {
+    const report = describe(error)
+    report.kind = kind
+    payload = encode(report)
+  } catch {
+    // The word of a program that has broken even this is that it failed.
+  }
+  call(EngineFail, payload)
 }
 
 /** A property of something that was thrown, as bounded text. Its getter may run, and throw. */

@@ -35,7 +35,9 @@ export const {
 export const { apply, ownKeys, set: setProperty } = Reflect
 export const { isArray } = Array
 export const { isSafeInteger, isInteger } = Number
-export const { floor, min, max, f16round, fround, round, abs } = Math as typeof Math & { f16round(value: number): number }
+export const { floor, min, max, f16round, fround, round, abs } = Math as typeof Math & {
+  f16round(value: number): number
+}
 export const { parse: parseJson, stringify: stringifyJson } = JSON
 
 export const PromisePrototype = Promise.prototype
@@ -47,6 +49,7 @@ export const DatePrototype = Date.prototype
 export const MapPrototype = Map.prototype
 export const SetPrototype = Set.prototype
 export const SafeArray = Array
+export const SafeArrayBuffer = ArrayBuffer
 export const SafeBigInt = BigInt
 export const SafeDate = Date
 export const SafeError = Error
@@ -127,4 +130,14 @@ export function concat(...parts: (string | number | bigint | boolean | null | un
   let text = ''
   for (let index = 0; index < parts.length; index++) text += parts[index]
   return text
+}
+
+/**
+ * A list that has its full length, and no prototype, from the beginning: adding to an array would ask Array.prototype
+ * for setters.
+ */
+export function listOf<T>(length: number, value: T): T[] {
+  const list = setPrototypeOf(new SafeArray<T>(length), null) as T[]
+  for (let index = 0; index < length; index++) list[index] = value
+  return list
 }

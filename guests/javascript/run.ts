@@ -80,7 +80,9 @@ async function settled(value: unknown): Promise<Box> {
 
 /** A by-product of a last statement such as `setTimeout(…)` or `process.on(…)`: a script that ends in one has no value. */
 function isByProduct(value: unknown): boolean {
-  return typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) || value instanceof EventEmitter
+  return (
+    typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) || value instanceof EventEmitter
+  )
 }
 
 /** A script's completion value. */

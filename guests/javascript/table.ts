@@ -4,7 +4,8 @@ import { inspect } from 'node-inspect-extracted'
 const INDEX = '(index)'
 const VALUES = 'Values'
 
-const show = (value: unknown): string => inspect(value, { maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY, depth: 1 })
+const show = (value: unknown): string =>
+  inspect(value, { maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY, depth: 1 })
 
 /** Characters as a terminal counts them, near enough: one a code point. */
 const width = (text: string): number => [...text].length
@@ -31,9 +32,14 @@ export function renderTable(data: object, columns?: string[]): string {
     }
     return cells
   })
-  const heads = [INDEX, ...names.filter((name) => name !== VALUES), ...(plain || names.includes(VALUES) ? [VALUES] : [])]
+  const heads = [
+    INDEX,
+    ...names.filter((name) => name !== VALUES),
+    ...(plain || names.includes(VALUES) ? [VALUES] : []),
+  ]
   const widths = heads.map((head) => Math.max(width(head), ...rows.map((row) => width(row.get(head) ?? ''))) + 2)
-  const rule = (left: string, middle: string, right: string) => left + widths.map((size) => '─'.repeat(size)).join(middle) + right
+  const rule = (left: string, middle: string, right: string) =>
+    left + widths.map((size) => '─'.repeat(size)).join(middle) + right
   const line = (cells: string[]) =>
     `│${cells.map((cell, at) => ` ${cell}${' '.repeat((widths[at] as number) - width(cell) - 1)}`).join('│')}│`
   const body = rows.map((row) => line(heads.map((head) => row.get(head) ?? '')))

@@ -3,11 +3,21 @@ import { beginCall } from './calls.ts'
 import { callHost, codedError, errorOf } from './failures.ts'
 import { encodeUtf8, withWord } from './natives.ts'
 import { ToolCall, ToolList } from './operations.generated.ts'
-import { bytesLength, bytesTag, create, freeze, keysOf, SafePromise, SafeProxy, setBytes, concat } from './primordials.ts'
+import {
+  bytesLength,
+  bytesTag,
+  create,
+  freeze,
+  keysOf,
+  SafePromise,
+  SafeProxy,
+  setBytes,
+  concat,
+} from './primordials.ts'
 import { defineHidden, defineOpen } from './realm/define.ts'
 import { atStart } from './run.ts'
 import { decode } from './values/decode.ts'
-import { encode } from './values/encode.ts'
+import { encodeView } from './values/encode.ts'
 
 type Description = { name: string; description?: string }
 type Tool = ((input?: unknown) => Promise<unknown>) & { sync: (input?: unknown) => unknown }
@@ -18,26 +28,25 @@ atStart(() => {
   listed = undefined
 })
 
-/** u32 length of the name, the name, the encoded input. */
-function toolArgument(name: string, input: unknown): Uint8Array {
-  const nameBytes = encodeUtf8(name)
-  const value = encode(input)
-  const length = bytesLength(nameBytes)
-  const argument = withWord(length, length + bytesLength(value))
-  setBytes(argument, nameBytes, 4)
-  setBytes(argument, value, 4 + length)
-  return argument
+/** What comes before the encoded input: u32 length of the name, the name. */
+function toolPrefix(name: string): Uint8Array {
+  const text = encodeUtf8(name)
+  const length = bytesLength(text)
+  const prefix = withWord(length, length)
+  setBytes(prefix, text, 4)
+  return prefix
 }
 
 function makeTool(name: string): Tool {
+  const prefix = toolPrefix(name)
   const tool = (input?: unknown): Promise<unknown> =>
     new SafePromise((resolve, reject) => {
       callWithin(reject, () => {
         const done = (payload: Uint8Array) => resolve(decode(payload))
-        beginCall(ToolCall, toolArgument(name, input), done, (payload) => reject(errorOf(payload)))
+        beginCall(ToolCall, encodeView(input, prefix), done, (payload) => reject(errorOf(payload)))
       })
     })
-  const sync = (input?: unknown): unknown => decode(callHost(ToolCall, toolArgument(name, input)))
+  const sync = (input?: unknown): unknown => decode(callHost(ToolCall, encodeView(input, prefix)))
   defineHidden(tool, 'name', name)
   defineHidden(sync, 'name', concat(name, '.sync'))
   defineOpen(tool, 'sync', freeze(sync))
@@ -68,7 +77,14 @@ function toolTable(): Record<string, Tool> {
 const TAG = Symbol.toStringTag
 
 /** Names that the language itself or a formatter asks every object for: they are no misspelled tools. */
-const ASKED: Record<string, boolean> = { __proto__: null as never, then: true, toJSON: true, constructor: true, toString: true, valueOf: true }
+const ASKED: Record<string, boolean> = {
+  __proto__: null as never,
+  then: true,
+  toJSON: true,
+  constructor: true,
+  toString: true,
+  valueOf: true,
+}
 
 function unknownTool(name: string): Error {
   const names = keysOf(toolTable())
@@ -78,28 +94,35 @@ function unknownTool(name: string): Error {
 
 function joinNames(names: string[]): string {
   let text = ''
-  for (let index = 0; index < names.length && text.length < 500; index++) text += (index === 0 ? '' : ', ') + names[index]
+  for (let index = 0; index < names.length && text.length < 500; index++)
+    text += (index === 0 ? '' : ', ') + names[index]
   return text
 }
 
 /** `await tools.name(input)`, `tools.name.sync(input)`. A name that no tool has is an error at once. */
-export const tools = new SafeProxy(create(null) as Record<string, Tool>, {
-  __proto__: null,
-  get(_target, name) {
-    if (typeof name === 'symbol') return name === TAG ? 'tools' : undefined
-    const tool = toolTable()[name]
-    if (tool === undefined && !ASKED[name]) throw unknownTool(name)
-    return tool
-  },
-  has: (_target, name) => typeof name === 'string' && toolTable()[name] !== undefined,
-  ownKeys: () => keysOf(toolTable()),
-  getOwnPropertyDescriptor(_target, name) {
-    const tool = typeof name === 'string' ? toolTable()[name] : undefined
-    return tool && ({ __proto__: null, value: tool, writable: false, enumerable: true, configurable: true } as PropertyDescriptor)
-  },
-  set: () => false,
-  defineProperty: () => false,
-  deleteProperty: () => false,
-  setPrototypeOf: () => false,
-  preventExtensions: () => false,
-} as ProxyHandler<Record<string, Tool>>)
+export const tools = new SafeProxy(
+  create(null) as Record<string, Tool>,
+  {
+    __proto__: null,
+    get(_target, name) {
+      if (typeof name === 'symbol') return name === TAG ? 'tools' : undefined
+      const tool = toolTable()[name]
+      if (tool === undefined && !ASKED[name]) throw unknownTool(name)
+      return tool
+    },
+    has: (_target, name) => typeof name === 'string' && toolTable()[name] !== undefined,
+    ownKeys: () => keysOf(toolTable()),
+    getOwnPropertyDescriptor(_target, name) {
+      const tool = typeof name === 'string' ? toolTable()[name] : undefined
+      return (
+        tool &&
+        ({ __proto__: null, value: tool, writable: false, enumerable: true, configurable: true } as PropertyDescriptor)
+      )
+    },
+    set: () => false,
+    defineProperty: () => false,
+    deleteProperty: () => false,
+    setPrototypeOf: () => false,
+    preventExtensions: () => false,
+  } as ProxyHandler<Record<string, Tool>>,
+)

@@ -1,11 +1,17 @@
 /** Arguments of Node's file functions, checked and brought to one form. */
 import { codedError, invalidType, outOfRange } from '../failures.ts'
-import { OPEN_APPEND, OPEN_CREATE, OPEN_EXCLUSIVE, OPEN_READ, OPEN_TRUNCATE, OPEN_WRITE } from '../operations.generated.ts'
+import {
+  OPEN_APPEND,
+  OPEN_CREATE,
+  OPEN_EXCLUSIVE,
+  OPEN_READ,
+  OPEN_TRUNCATE,
+  OPEN_WRITE,
+} from '../operations.generated.ts'
 import { bytesIn } from '../web/bytes.ts'
 import { URL } from '../web/url.ts'
 import { fromUtf8 } from '../web/utf8.ts'
 
-export type PathLike = string | Uint8Array | URL
 export type Options = { encoding?: unknown; flag?: unknown; [name: string]: unknown }
 
 /** Linux's numbers, as Node's `fs.constants` shows them. */
@@ -50,7 +56,8 @@ export function intentOf(flags: unknown): number {
   if (flags === undefined || flags === null) return OPEN_READ
   if (typeof flags === 'number') {
     const access = flags & 3
-    let intent = access === constants.O_WRONLY ? OPEN_WRITE : access === constants.O_RDWR ? OPEN_READ | OPEN_WRITE : OPEN_READ
+    let intent =
+      access === constants.O_WRONLY ? OPEN_WRITE : access === constants.O_RDWR ? OPEN_READ | OPEN_WRITE : OPEN_READ
     if (flags & constants.O_CREAT) intent |= OPEN_CREATE
     if (flags & constants.O_EXCL) intent |= OPEN_EXCLUSIVE
     if (flags & constants.O_TRUNC) intent |= OPEN_TRUNCATE
@@ -58,7 +65,8 @@ export function intentOf(flags: unknown): number {
     return intent
   }
   const intent = Object.hasOwn(FLAGS, `${flags}`) ? FLAGS[`${flags}`] : undefined
-  if (intent === undefined) throw codedError('ERR_INVALID_ARG_VALUE', `The argument 'flags' is invalid. Received '${flags}'`)
+  if (intent === undefined)
+    throw codedError('ERR_INVALID_ARG_VALUE', `The argument 'flags' is invalid. Received '${flags}'`)
   return intent
 }
 

@@ -1,7 +1,16 @@
 /** Operations on open files and on whole contents. Each is a generator of host calls (steps.ts) with Node's arguments. */
 import { codedError, invalidType } from '../failures.ts'
 import { readWord, withWord, wordAndText, writeDouble, writeWord } from '../natives.ts'
-import { FdClose, FdRead, FdStat, FdSync, FdTruncate, FdWrite, PathOpen, TRANSFER_BYTES } from '../operations.generated.ts'
+import {
+  FdClose,
+  FdRead,
+  FdStat,
+  FdSync,
+  FdTruncate,
+  FdWrite,
+  PathOpen,
+  TRANSFER_BYTES,
+} from '../operations.generated.ts'
 import { bytesLength, setBytes, viewOf } from '../primordials.ts'
 import { decode } from '../values/decode.ts'
 import { bytesIn } from '../web/bytes.ts'
@@ -92,23 +101,44 @@ export function* appendFile(file: unknown, data: unknown, options?: unknown): St
 }
 
 /** Arguments of read and write: `(fd, buffer, offset?, length?, position?)` or `(fd, buffer, { offset, length, position })`. */
-function window(buffer: unknown, offset: unknown, length: unknown, position: unknown): [bytes: Uint8Array, position: number] {
+function window(
+  buffer: unknown,
+  offset: unknown,
+  length: unknown,
+  position: unknown,
+): [bytes: Uint8Array, position: number] {
   const bytes = bytesIn(buffer)
   if (bytes === undefined) throw invalidType('buffer', 'an instance of Uint8Array or DataView', buffer)
   if (typeof offset === 'object' && offset !== null) {
-    const { offset: start, length: size, position: at } = offset as { offset?: unknown; length?: unknown; position?: unknown }
+    const {
+      offset: start,
+      length: size,
+      position: at,
+    } = offset as { offset?: unknown; length?: unknown; position?: unknown }
     return window(buffer, start, size, at)
   }
   const start = offset === undefined || offset === null ? 0 : Number(offset)
   const size = length === undefined || length === null ? bytesLength(bytes) - start : Number(length)
-  if (!Number.isInteger(start) || !Number.isInteger(size) || start < 0 || size < 0 || start + size > bytesLength(bytes)) {
+  if (
+    !Number.isInteger(start) ||
+    !Number.isInteger(size) ||
+    start < 0 ||
+    size < 0 ||
+    start + size > bytesLength(bytes)
+  ) {
     throw codedError('ERR_OUT_OF_RANGE', 'The offset and length must lie within the buffer')
   }
   const at = position === undefined || position === null || Number(position) < 0 ? CURRENT : Number(position)
   return [viewOf(bytes, start, size), at]
 }
 
-export function* read(fd: unknown, buffer: unknown, offset?: unknown, length?: unknown, position?: unknown): Steps<number> {
+export function* read(
+  fd: unknown,
+  buffer: unknown,
+  offset?: unknown,
+  length?: unknown,
+  position?: unknown,
+): Steps<number> {
   const [into, at] = window(buffer, offset, length, position)
   if (bytesLength(into) === 0) return 0
   const chunk = yield* step(FdRead, readArgument(descriptorOf(fd), bytesLength(into), at), { syscall: 'read' })
@@ -117,11 +147,22 @@ export function* read(fd: unknown, buffer: unknown, offset?: unknown, length?: u
 }
 
 /** Also `(fd, text, position?, encoding?)`. The kernel writes at the descriptor's own position alone. */
-export function* write(fd: unknown, data: unknown, offset?: unknown, length?: unknown, position?: unknown): Steps<number> {
+export function* write(
+  fd: unknown,
+  data: unknown,
+  offset?: unknown,
+  length?: unknown,
+  position?: unknown,
+): Steps<number> {
   const isText = typeof data === 'string'
-  const [bytes, at] = isText ? window(bytesOfData(data, length), 0, undefined, offset) : window(data, offset, length, position)
+  const [bytes, at] = isText
+    ? window(bytesOfData(data, length), 0, undefined, offset)
+    : window(data, offset, length, position)
   if (at !== CURRENT) {
-    throw codedError('ENOTSUP', 'Writing at a position is not available in a sandbox: write in order, or rewrite the file')
+    throw codedError(
+      'ENOTSUP',
+      'Writing at a position is not available in a sandbox: write in order, or rewrite the file',
+    )
   }
   return yield* writeAllSteps(descriptorOf(fd), bytes)
 }

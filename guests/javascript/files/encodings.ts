@@ -6,7 +6,10 @@ import { fromUtf8, toUtf8 } from '../web/utf8.ts'
 
 type Base64Options = { alphabet?: 'base64' | 'base64url'; omitPadding?: boolean }
 type EncodedArray = Uint8Array & { toHex(): string; toBase64(options?: Base64Options): string }
-type EncodedArrayConstructor = typeof Uint8Array & { fromHex(text: string): Uint8Array; fromBase64(text: string, options?: Base64Options): Uint8Array }
+type EncodedArrayConstructor = typeof Uint8Array & {
+  fromHex(text: string): Uint8Array
+  fromBase64(text: string, options?: Base64Options): Uint8Array
+}
 const Encoded = Uint8Array as EncodedArrayConstructor
 
 export type Encoding = 'utf8' | 'utf16le' | 'latin1' | 'ascii' | 'hex' | 'base64' | 'base64url'
@@ -30,7 +33,8 @@ const NAMES: Record<string, Encoding> = {
 export function encodingOf(name: unknown): Encoding | undefined {
   if (name === undefined || name === null || name === 'buffer') return undefined
   const encoding = Object.hasOwn(NAMES, `${name}`.toLowerCase()) ? NAMES[`${name}`.toLowerCase()] : undefined
-  if (encoding === undefined) throw codedError('ERR_INVALID_ARG_VALUE', `The argument 'encoding' is invalid. Received '${name}'`)
+  if (encoding === undefined)
+    throw codedError('ERR_INVALID_ARG_VALUE', `The argument 'encoding' is invalid. Received '${name}'`)
   return encoding
 }
 
@@ -71,7 +75,12 @@ export function encodeText(text: string, encoding: Encoding): Uint8Array {
 
 /** Node takes both alphabets, any white space and missing padding, and stops at the first `=`. */
 function fromLooseBase64(text: string): Uint8Array {
-  const clean = text.split('=', 1)[0]?.replaceAll('-', '+').replaceAll('_', '/').replace(/[^A-Za-z0-9+/]/g, '') ?? ''
+  const clean =
+    text
+      .split('=', 1)[0]
+      ?.replaceAll('-', '+')
+      .replaceAll('_', '/')
+      .replace(/[^A-Za-z0-9+/]/g, '') ?? ''
   return Encoded.fromBase64(clean.length % 4 === 1 ? clean.slice(0, -1) : clean)
 }
 
@@ -79,6 +88,7 @@ function fromLooseBase64(text: string): Uint8Array {
 export function bytesOfData(data: unknown, encoding: unknown): Uint8Array {
   if (typeof data === 'string') return encodeText(data, encodingOf(encoding) ?? 'utf8')
   const bytes = bytesIn(data)
-  if (bytes === undefined) throw invalidType('data', 'of type string or an instance of Uint8Array, ArrayBuffer or DataView', data)
+  if (bytes === undefined)
+    throw invalidType('data', 'of type string or an instance of Uint8Array, ArrayBuffer or DataView', data)
   return bytes
 }

@@ -24,15 +24,30 @@ export class FileHandle {
     return this.#fd
   }
 
-  async read(given?: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<{ bytesRead: number; buffer: unknown }> {
+  async read(
+    given?: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+  ): Promise<{ bytesRead: number; buffer: unknown }> {
     const bare = given === undefined || (typeof given === 'object' && given !== null && !ArrayBuffer.isView(given))
-    const options = (bare ? (given ?? {}) : {}) as { buffer?: unknown; offset?: unknown; length?: unknown; position?: unknown }
+    const options = (bare ? (given ?? {}) : {}) as {
+      buffer?: unknown
+      offset?: unknown
+      length?: unknown
+      position?: unknown
+    }
     const buffer = bare ? (options.buffer ?? new Uint8Array(16_384)) : given
     const bytesRead = await runLater(read(this.#open(), buffer, bare ? options : offset, length, position))
     return { bytesRead, buffer }
   }
 
-  async write(data: unknown, offset?: unknown, length?: unknown, position?: unknown): Promise<{ bytesWritten: number; buffer: unknown }> {
+  async write(
+    data: unknown,
+    offset?: unknown,
+    length?: unknown,
+    position?: unknown,
+  ): Promise<{ bytesWritten: number; buffer: unknown }> {
     return { bytesWritten: await runLater(write(this.#open(), data, offset, length, position)), buffer: data }
   }
 

@@ -116,7 +116,10 @@ export function* mkdir(path: unknown, options?: unknown): Steps<string | undefin
       if (codeOf(error) === 'ENOENT') throw error
       // Whatever refuses to make what is there already (EEXIST, EACCES of a mount's root): it must be a directory.
       const there = yield* statAs(folder, true, 'mkdir', { throwIfNoEntry: false })
-      if (!there?.isDirectory()) throw codeOf(error) === 'EEXIST' && count < parts.length ? fileError('ENOTDIR', { syscall: 'mkdir', path: text }) : error
+      if (!there?.isDirectory())
+        throw codeOf(error) === 'EEXIST' && count < parts.length
+          ? fileError('ENOTDIR', { syscall: 'mkdir', path: text })
+          : error
     }
   }
   return first

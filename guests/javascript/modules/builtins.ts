@@ -7,12 +7,23 @@ import { process } from './process.ts'
 import { subset } from './subset.ts'
 
 const { win32: _none, posix: _self, ...posix } = path as typeof path & { _makeLong: unknown }
-const paths: object = subset('path', { ...posix, toNamespacedPath: (name: string) => name, get posix(): object { return paths } }, {
-  win32: 'paths in a sandbox are POSIX paths',
-})
+const paths: object = subset(
+  'path',
+  {
+    ...posix,
+    toNamespacedPath: (name: string) => name,
+    get posix(): object {
+      return paths
+    },
+  },
+  {
+    win32: 'paths in a sandbox are POSIX paths',
+  },
+)
 
 /** What `import` names of `process`: the values at that moment, as in Node. */
-const PROCESS_NAMES = 'argv cwd chdir env exit hrtime nextTick pid platform stderr stdin stdout uptime version versions'.split(' ')
+const PROCESS_NAMES =
+  'argv cwd chdir env exit hrtime nextTick pid platform stderr stdin stdout uptime version versions'.split(' ')
 
 const modules: Record<string, { value: object; names: string[] }> = Object.assign(Object.create(null), {
   fs: { value: fs, names: Object.keys(fs) },
@@ -23,7 +34,8 @@ const modules: Record<string, { value: object; names: string[] }> = Object.assig
 })
 
 const NETWORK = 'a sandbox has no sockets: give the run a tool that makes the request'
-const PROCESSES = 'a sandbox starts no native processes: give the run a tool, or run the program in a sandbox of its own'
+const PROCESSES =
+  'a sandbox starts no native processes: give the run a tool, or run the program in a sandbox of its own'
 const THREADS = 'a run has one thread: start another sandbox for parallel work'
 const BUNDLE = 'bundle a polyfill into the program, for example with "npx esbuild tool.js --bundle --format=esm"'
 const GLOBAL = (names: string): string => `use the globals ${names}`
@@ -91,8 +103,10 @@ export function builtinName(specifier: string): string | undefined {
   const name = plainName(specifier)
   if (modules[name] !== undefined) return PREFIX + name
   const instead = MISSING[name]
-  if (instead !== undefined) throw codedError('ERR_TOKA_NOT_AVAILABLE', `The module "${specifier}" is not available in a sandbox: ${instead}`)
-  if (startsWith(specifier, PREFIX)) throw codedError('ERR_UNKNOWN_BUILTIN_MODULE', `No such built-in module: ${specifier}`)
+  if (instead !== undefined)
+    throw codedError('ERR_TOKA_NOT_AVAILABLE', `The module "${specifier}" is not available in a sandbox: ${instead}`)
+  if (startsWith(specifier, PREFIX))
+    throw codedError('ERR_UNKNOWN_BUILTIN_MODULE', `No such built-in module: ${specifier}`)
   return undefined
 }
 

@@ -13,8 +13,25 @@ type Operation = (...args: unknown[]) => Steps<unknown>
 type Callback = (...args: unknown[]) => unknown
 
 const { open, close, read, write, fstat, ftruncate, fsync, readFile, writeFile, appendFile, truncate } = contents
-const { exists, access, stat, lstat, readdir, mkdir, rmdir, unlink, rm, rename, link, symlink, readlink, realpath, utimes, copyFile, mkdtemp } =
-  tree
+const {
+  exists,
+  access,
+  stat,
+  lstat,
+  readdir,
+  mkdir,
+  rmdir,
+  unlink,
+  rm,
+  rename,
+  link,
+  symlink,
+  readlink,
+  realpath,
+  utimes,
+  copyFile,
+  mkdtemp,
+} = tree
 
 /** On paths: these are in `fs/promises` too. */
 const onPaths = {

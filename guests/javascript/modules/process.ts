@@ -49,33 +49,38 @@ function readVariable(name: string): string | undefined {
   return decode(callHost(EnvironmentRead, encodeUtf8(name))) as string | undefined
 }
 
-const env = new Proxy(Object.create(null) as Record<string, string>, {
-  __proto__: null,
-  get: (_target, name) => (typeof name === 'string' ? readVariable(name) : undefined),
-  has: (_target, name) => typeof name === 'string' && readVariable(name) !== undefined,
-  set(_target, name, value) {
-    if (typeof name !== 'string') return false
-    variables()[name] = `${value}`
-    deleted.delete(name)
-    return true
-  },
-  deleteProperty(_target, name) {
-    if (typeof name === 'string') {
-      delete variables()[name]
-      deleted.add(name)
-    }
-    return true
-  },
-  defineProperty: (_target, name, { value }) => {
-    if (typeof name === 'string') variables()[name] = `${value}`
-    return typeof name === 'string'
-  },
-  ownKeys: () => Object.keys(variables()),
-  getOwnPropertyDescriptor(_target, name) {
-    const value = typeof name === 'string' ? readVariable(name) : undefined
-    return value === undefined ? undefined : ({ __proto__: null, value, writable: true, enumerable: true, configurable: true } as PropertyDescriptor)
-  },
-} as ProxyHandler<Record<string, string>>)
+const env = new Proxy(
+  Object.create(null) as Record<string, string>,
+  {
+    __proto__: null,
+    get: (_target, name) => (typeof name === 'string' ? readVariable(name) : undefined),
+    has: (_target, name) => typeof name === 'string' && readVariable(name) !== undefined,
+    set(_target, name, value) {
+      if (typeof name !== 'string') return false
+      variables()[name] = `${value}`
+      deleted.delete(name)
+      return true
+    },
+    deleteProperty(_target, name) {
+      if (typeof name === 'string') {
+        delete variables()[name]
+        deleted.add(name)
+      }
+      return true
+    },
+    defineProperty: (_target, name, { value }) => {
+      if (typeof name === 'string') variables()[name] = `${value}`
+      return typeof name === 'string'
+    },
+    ownKeys: () => Object.keys(variables()),
+    getOwnPropertyDescriptor(_target, name) {
+      const value = typeof name === 'string' ? readVariable(name) : undefined
+      return value === undefined
+        ? undefined
+        : ({ __proto__: null, value, writable: true, enumerable: true, configurable: true } as PropertyDescriptor)
+    },
+  } as ProxyHandler<Record<string, string>>,
+)
 
 /** A writable end of the run: text and bytes go out at once. */
 class Output extends EventEmitter {
@@ -242,7 +247,13 @@ observe({
 })
 
 const MEMORY = 'the result of a run tells its use of memory and time'
-const ABSENT = { memoryUsage: MEMORY, resourceUsage: MEMORY, cpuUsage: MEMORY, binding: 'there is no native code', dlopen: 'there is no native code' }
+const ABSENT = {
+  memoryUsage: MEMORY,
+  resourceUsage: MEMORY,
+  cpuUsage: MEMORY,
+  binding: 'there is no native code',
+  dlopen: 'there is no native code',
+}
 
 for (const [name, instead] of Object.entries(ABSENT)) {
   const get = (): never => {

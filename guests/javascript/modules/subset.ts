@@ -8,7 +8,8 @@ const ASKED = new Set(['then', 'default', '__esModule', 'toJSON', 'inspect', 'co
 export function subset<T extends object>(name: string, members: T, advice: Readonly<Record<string, string>> = {}): T {
   return new Proxy(members, {
     get(target, member, receiver) {
-      if (Reflect.has(target, member) || typeof member === 'symbol' || ASKED.has(member)) return Reflect.get(target, member, receiver)
+      if (Reflect.has(target, member) || typeof member === 'symbol' || ASKED.has(member))
+        return Reflect.get(target, member, receiver)
       const instead = Object.hasOwn(advice, member) ? `: ${advice[member]}` : ''
       throw codedError('ERR_TOKA_NOT_AVAILABLE', `${name}.${member} is not available in a sandbox${instead}`)
     },

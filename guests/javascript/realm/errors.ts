@@ -1,5 +1,14 @@
 /** Stacks as programs expect them: with the error's own first line, without the prelude's frames, and without functions. */
-import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, indexOfText, sliceText, startsWith, uncurry, concat } from '../primordials.ts'
+import {
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  indexOfText,
+  sliceText,
+  startsWith,
+  uncurry,
+  concat,
+} from '../primordials.ts'
 import { defineHidden } from './define.ts'
 
 type CallSite = { getFunction(): unknown }

@@ -4,7 +4,6 @@ import {
   bigintText,
   bytesLength,
   charCodeAt,
-  copyOf,
   create,
   f16round,
   floor,
@@ -13,6 +12,7 @@ import {
   is,
   isSafeInteger,
   isWellFormed,
+  SafeArrayBuffer,
   SafeUint8Array,
   setBytes,
   concat,
@@ -24,43 +24,50 @@ const BUFFER_BYTES = 4_096
 const KEPT_BYTES = 65_536
 /** Up to this length a loop beats the native conversion (measured in quickjs-ng 0.17). */
 const SHORT_TEXT = 8
-/** Keys whose bytes are kept: objects of one shape are written over and over. */
+/** Keys whose bytes are kept, and the longest of them in bytes: objects of one shape are written over and over. */
 const KEY_CACHE = 256
-const KEY_LENGTH = 40
+const KEY_BYTES = 24
+/** What `write` makes room for before every value: a head and a short text, or a head and a kept key. */
+const ROOM = 32
 
 /** What an encoder has written; set aside while another one writes. */
-export type Written = { buffer: Uint8Array; capacity: number; position: number }
+export type Written = { backing: ArrayBuffer; buffer: Uint8Array; capacity: number; position: number }
 
-let buffer: Uint8Array = new SafeUint8Array(BUFFER_BYTES)
+let backing = new SafeArrayBuffer(BUFFER_BYTES)
+let buffer: Uint8Array = new SafeUint8Array(backing)
 let capacity = BUFFER_BYTES
 let position = 0
+/** Length and bytes of a key's encoding. */
 let keyCache: Record<string, Uint8Array> = create(null)
 let cachedKeys = 0
 
 /** Begins with an empty buffer of its own. @returns what was written so far, for `resume` */
 export function setAside(): Written {
-  const written = { buffer, capacity, position }
-  buffer = new SafeUint8Array(BUFFER_BYTES)
+  const written = { backing, buffer, capacity, position }
+  backing = new SafeArrayBuffer(BUFFER_BYTES)
+  buffer = new SafeUint8Array(backing)
   capacity = BUFFER_BYTES
   position = 0
   return written
 }
 
 export function resume(written: Written): void {
+  backing = written.backing
   buffer = written.buffer
   capacity = written.capacity
   position = written.position
 }
 
-/** @returns a copy of what was written */
+/** @returns what was written; good until the next value begins */
 export function written(): Uint8Array {
-  return copyOf(buffer, 0, position)
+  return new SafeUint8Array(backing, 0, position)
 }
 
-/** Begins again, in a buffer of no more than the kept size. */
-export function rewind(): void {
+/** Begins again, after `prefix`, in a buffer of no more than the kept size. */
+export function begin(prefix: Uint8Array | undefined): void {
   position = 0
   if (capacity > KEPT_BYTES) resize(BUFFER_BYTES)
+  if (prefix !== undefined) append(prefix, bytesLength(prefix))
 }
 
 export function writeNumber(value: number): void {
@@ -69,7 +76,6 @@ export function writeNumber(value: number): void {
     else writeHead(format.MAJOR_NEGATIVE, -1 - value)
     return
   }
-  reserve(9)
   if (value !== value) {
     writeReversed(format.HALF, NAN_HALF, 2)
   } else if (f16round(value) === value) {
@@ -110,18 +116,25 @@ export function writeBytes(bytes: Uint8Array): void {
 /** As `writeText`, from the bytes of earlier times where it is short. */
 export function writeKey(key: string): boolean {
   const known = keyCache[key]
-  if (known === undefined) {
-    const start = position
-    if (!writeText(key)) return false
-    if (key.length > KEY_LENGTH) return true
-    if (cachedKeys++ >= KEY_CACHE) {
-      keyCache = create(null)
-      cachedKeys = 1
-    }
-    keyCache[key] = copyOf(buffer, start, position - start)
-    return true
+  if (known === undefined) return writeNewKey(key)
+  const end = known[0] as number
+  for (let index = 1; index <= end; index++) buffer[position++] = known[index] as number
+  return true
+}
+
+function writeNewKey(key: string): boolean {
+  const start = position
+  if (!writeText(key)) return false
+  const length = position - start
+  if (length > KEY_BYTES) return true
+  if (cachedKeys++ >= KEY_CACHE) {
+    keyCache = create(null)
+    cachedKeys = 1
   }
-  append(known, bytesLength(known))
+  const bytes = new SafeUint8Array(1 + length)
+  bytes[0] = length
+  for (let index = 0; index < length; index++) bytes[1 + index] = buffer[start + index] as number
+  keyCache[key] = bytes
   return true
 }
 
@@ -139,7 +152,6 @@ export function writeText(value: string): boolean {
 
 /** Writes a short string if it is ASCII; otherwise leaves no trace. */
 function writeShort(value: string, length: number): boolean {
-  reserve(1 + length)
   let at = position
   buffer[at++] = format.MAJOR_TEXT | length
   for (let index = 0; index < length; index++) {
@@ -151,10 +163,16 @@ function writeShort(value: string, length: number): boolean {
   return true
 }
 
+/** Bytes of any length, and room again for what comes next. */
 function append(bytes: Uint8Array, length: number): void {
-  reserve(length)
+  reserve(length + ROOM)
   setBytes(buffer, bytes, position)
   position += length
+}
+
+/** Before every value and every key: room for what is written without a check of its own. */
+export function makeRoom(): void {
+  if (position + ROOM > capacity) resize(capacity * 2)
 }
 
 export function writeTag(tag: number): void {
@@ -162,13 +180,11 @@ export function writeTag(tag: number): void {
 }
 
 export function writeByte(value: number): void {
-  reserve(1)
   buffer[position++] = value
 }
 
 /** An initial byte with its count in the shortest form. `count` is a safe integer. */
 export function writeHead(major: number, count: number): void {
-  reserve(9)
   if (count < 24) {
     buffer[position++] = major | count
     return
@@ -189,8 +205,10 @@ function reserve(bytes: number): void {
 }
 
 function resize(bytes: number): void {
-  const grown = new SafeUint8Array(bytes)
+  const larger = new SafeArrayBuffer(bytes)
+  const grown = new SafeUint8Array(larger)
   if (bytes > capacity) setBytes(grown, buffer)
+  backing = larger
   buffer = grown
   capacity = bytes
 }

@@ -2,9 +2,12 @@
 import { decodeUtf8 } from '../natives.ts'
 import {
   ArrayPrototype,
+  bytesBuffer,
   bytesLength,
-  copyOf,
+  bytesOffset,
+  concat,
   create,
+  listOf,
   fromCharCode,
   keysOf,
   mapSet,
@@ -17,68 +20,111 @@ import {
   SafeMap,
   SafeSet,
   SafeTypeError,
+  SafeUint8Array,
   setAdd,
   setPrototypeOf,
   toHex,
-  viewOf,
-  concat,
 } from '../primordials.ts'
 import { defineHidden } from '../realm/define.ts'
 import * as format from './format.ts'
 
 /** Up to this length a loop beats the native conversion (measured in quickjs-ng 0.17). */
-const SHORT_TEXT = 3
+const SHORT_TEXT = 8
+/** What lies beyond has no property: neither own nor, without a prototype, another's. */
+const ASCII = setPrototypeOf(
+  Array.from({ length: 128 }, (_, code) => fromCharCode(code)),
+  null,
+) as readonly (string | undefined)[]
 
-/** A container that is being read: the interpreter's own stack is small, so containers wait in a chain of these. */
-type Frame = {
-  readonly kind: number
-  readonly target: object
-  /** Values still to come: for a Map, keys and values in turn. */
-  left: number
-  /** Of the value that comes next: an array's index, an object's or a map's key. */
-  key: unknown
-  readonly parent: Frame | undefined
+const RECORD = 1
+const ARRAY = 2
+const MAP = 3
+const SET = 4
+const ERROR = 5
+
+function list<T>(value: T): T[] {
+  return listOf(format.DEPTH_LIMIT + 1, value)
 }
 
-const ARRAY = 0
-const RECORD = 1
-const MAP = 2
-const SET = 3
-const ERROR = 4
+// The containers around the value that is being read, by depth. The interpreter's own stack is small, so they wait
+// here.
+const targets = list<object | undefined>(undefined)
+const kinds = list(0)
+/** Values in a container: for a Map, keys and values in turn. */
+const counts = list(0)
+const indexes = list(0)
+/** The key of a Map whose value comes next. */
+const mapKeys = list<unknown>(undefined)
 
 let bytes: Uint8Array
+let backing: ArrayBuffer
+let offset = 0
+let end = 0
 let position = 0
-/** The innermost container, and whether `read` has just opened it. */
-let frame: Frame | undefined
-let opened = false
+let depth = 0
 
 /**
  * Decodes one value. No guest code runs meanwhile: properties are made on objects without a prototype.
  * @throws TypeError when the bytes are none of the format
  */
 export function decode(encoded: Uint8Array): unknown {
-  begin(encoded)
-  let value = read()
-  while (frame !== undefined) {
-    if (!opened) put(frame, value)
-    opened = false
-    if (frame.left > 0) {
-      if (frame.kind === RECORD || frame.kind === ERROR) frame.key = readKey()
-      value = read()
-    } else {
-      value = finished(frame)
-      frame = frame.parent
-    }
-  }
-  if (position !== bytesLength(bytes)) throw malformed()
+  bytes = encoded
+  backing = bytesBuffer(encoded)
+  offset = bytesOffset(encoded)
+  end = bytesLength(encoded)
+  position = 0
+  depth = 0
+  const first = read()
+  const value = depth > 0 ? readContainers() : first
+  if (position !== end) throw malformed()
   return value
 }
 
-function begin(encoded: Uint8Array): void {
-  bytes = encoded
-  position = 0
-  frame = undefined
-  opened = false
+/** Goes on with the innermost container until the outermost is full. */
+function readContainers(): unknown {
+  for (;;) {
+    const level = depth
+    const target = targets[level] as object
+    const kind = kinds[level] as number
+    const count = counts[level] as number
+    let index = indexes[level] as number
+    // Stays with this container until one of its values is a container itself.
+    for (; index < count; index++) {
+      const key = kind === RECORD || kind === ERROR ? readKey() : index
+      const value = read()
+      if (depth !== level) {
+        indexes[level] = index
+        mapKeys[level] = kind === MAP ? mapKeys[level] : key
+        break
+      }
+      put(level, target, kind, key, index, value)
+    }
+    if (depth !== level) continue
+    const full = finished(target, kind)
+    targets[level] = undefined
+    mapKeys[level] = undefined
+    depth--
+    if (depth === 0) return full
+    const outer = indexes[depth] as number
+    put(depth, targets[depth] as object, kinds[depth] as number, mapKeys[depth] as string, outer, full)
+    indexes[depth] = outer + 1
+  }
+}
+
+/** Puts a value where it belongs in a container. `key` is that of a record. */
+function put(level: number, target: object, kind: number, key: unknown, index: number, value: unknown): void {
+  if (kind === ARRAY) (target as unknown[])[index] = value
+  else if (kind === SET) setAdd(target as Set<unknown>, value)
+  else if (kind !== MAP) (target as Record<string, unknown>)[key as string] = value
+  else if (index % 2 === 0) mapKeys[level] = value
+  else mapSet(target as Map<unknown, unknown>, mapKeys[level], value)
+}
+
+/** The value of a container that is full. */
+function finished(target: object, kind: number): unknown {
+  if (kind === RECORD) return setPrototypeOf(target, ObjectPrototype)
+  if (kind === ARRAY) return setPrototypeOf(target, ArrayPrototype)
+  return kind === ERROR ? toError(target as ErrorFields) : target
 }
 
 function read(): unknown {
@@ -86,7 +132,7 @@ function read(): unknown {
   const low = initial & 0x1f
   switch (initial >>> 5) {
     case 0:
-      return argument(low)
+      return low < 24 ? low : argument(low)
     case 1:
       return -1 - argument(low)
     case 2:
@@ -104,43 +150,21 @@ function read(): unknown {
   }
 }
 
-function open(kind: number, target: object, left: number): undefined {
-  frame = { kind, target, left, key: 0, parent: frame }
-  opened = true
+function open(kind: number, target: object, count: number): undefined {
+  if (depth === format.DEPTH_LIMIT) throw malformed()
+  depth++
+  targets[depth] = target
+  kinds[depth] = kind
+  counts[depth] = count
+  indexes[depth] = 0
 }
 
 function openArray(count: number): undefined {
-  if (count > bytesLength(bytes) - position) throw malformed()
+  if (count > end - position) throw malformed()
   const items = new SafeArray<unknown>(count)
   // Without a prototype, filling a hole cannot run a setter that the guest left on Array.prototype.
   setPrototypeOf(items, null)
   return open(ARRAY, items, count)
-}
-
-/** Puts a value where it belongs in a container. */
-function put(into: Frame, value: unknown): void {
-  into.left--
-  switch (into.kind) {
-    case ARRAY:
-      ;(into.target as unknown[])[(into.key as number)++] = value
-      return
-    case MAP:
-      if (into.left % 2 === 1) into.key = value
-      else mapSet(into.target as Map<unknown, unknown>, into.key, value)
-      return
-    case SET:
-      setAdd(into.target as Set<unknown>, value)
-      return
-    default:
-      ;(into.target as Record<string, unknown>)[into.key as string] = value
-  }
-}
-
-/** The value of a container that is full. */
-function finished(full: Frame): unknown {
-  if (full.kind === ARRAY) return setPrototypeOf(full.target, ArrayPrototype)
-  if (full.kind === RECORD) return setPrototypeOf(full.target, ObjectPrototype)
-  return full.kind === ERROR ? toError(full.target as ErrorFields) : full.target
 }
 
 function readSimple(initial: number): unknown {
@@ -173,7 +197,7 @@ function readReversed(into: Uint8Array, length: number): void {
 
 function readBytes(length: number): Uint8Array {
   const start = take(length)
-  return copyOf(bytes, start, length)
+  return new SafeUint8Array(new SafeUint8Array(backing, offset + start, length))
 }
 
 function readText(length: number): string {
@@ -182,13 +206,13 @@ function readText(length: number): string {
     let text = ''
     let at = start
     for (; at < position; at++) {
-      const unit = bytes[at] as number
-      if (unit > 0x7f) break
-      text += fromCharCode(unit)
+      const char = ASCII[bytes[at] as number]
+      if (char === undefined) break
+      text += char
     }
     if (at === position) return text
   }
-  return decodeUtf8(viewOf(bytes, start, length))
+  return decodeUtf8(new SafeUint8Array(backing, offset + start, length))
 }
 
 function readKey(): string {
@@ -221,7 +245,7 @@ function readTagged(tag: number): unknown {
 
 function readMagnitude(length: number): bigint {
   const start = take(length)
-  return length === 0 ? 0n : SafeBigInt(concat('0x', toHex(viewOf(bytes, start, length))))
+  return length === 0 ? 0n : SafeBigInt(concat('0x', toHex(new SafeUint8Array(backing, offset + start, length))))
 }
 
 type ErrorFields = { name: string; message: string; cause?: unknown }
@@ -253,7 +277,7 @@ function readByte(): number {
 function take(length: number): number {
   const start = position
   position += length
-  if (position > bytesLength(bytes)) throw malformed()
+  if (position > end) throw malformed()
   return start
 }
 

@@ -8,6 +8,7 @@ import {
   ArrayBufferPrototype,
   charCodeAt,
   create,
+  listOf,
   dataBuffer,
   dataOffset,
   dataSize,
@@ -31,8 +32,9 @@ import {
   concat,
 } from '../primordials.ts'
 import {
+  begin,
+  makeRoom,
   resume,
-  rewind,
   setAside,
   writeBigint,
   writeByte,
@@ -51,86 +53,130 @@ import * as format from './format.ts'
 const UNPAIRED = 'a string with a lone surrogate'
 
 type Key = string | number
+type Source = { readonly [key: Key]: unknown }
 
 /**
- * A container that is being written. The interpreter's own stack is small, so containers wait in a chain of these:
- * `source` is read by `keys` for objects and by index for everything else.
+ * The containers around the value that is being written, by depth. The interpreter's own stack is small, so they wait
+ * here.
  */
-type Frame = {
-  readonly container: object
-  readonly source: { readonly [key: Key]: unknown }
-  readonly keys: readonly string[] | undefined
+type Open = {
+  containers: (object | undefined)[]
+  /** What is read, by `keys` for objects and by index for everything else. */
+  sources: (Source | undefined)[]
+  keys: (readonly string[] | undefined)[]
   /** Values to write: for a Map, keys and values in turn. */
-  readonly count: number
-  readonly pairs: boolean
-  index: number
+  counts: number[]
+  isMap: boolean[]
+  indexes: number[]
   /** What leads to the value that is being written, for the path in messages. */
-  key: Key
-  readonly depth: number
-  readonly parent: Frame | undefined
+  names: Key[]
+}
+
+function list<T>(value: T): T[] {
+  return listOf(format.DEPTH_LIMIT + 1, value)
+}
+
+function makeOpen(): Open {
+  return {
+    containers: list<object | undefined>(undefined),
+    sources: list<Source | undefined>(undefined),
+    keys: list<readonly string[] | undefined>(undefined),
+    counts: list(0),
+    isMap: list(false),
+    indexes: list(0),
+    names: list<Key>(''),
+  }
 }
 
 let busy = false
-/** The innermost container. */
-let frame: Frame | undefined
+let depth = 0
+let { containers, sources, keys, counts, isMap, indexes, names } = makeOpen()
 
 /**
  * Encodes a value of the guest.
  * @throws ValueError with the path of what cannot cross; whatever a getter or a proxy of the value throws
  */
 export function encode(value: unknown): Uint8Array {
-  if (busy) return encodeAside(value)
+  const view = encodeView(value, undefined)
+  return new SafeUint8Array(view)
+}
+
+/**
+ * As `encode`, after the bytes of `prefix`, without a copy: the answer is good until the next value is encoded. For the
+ * argument of a host call, which the host takes at once.
+ */
+export function encodeView(value: unknown, prefix: Uint8Array | undefined): Uint8Array {
+  if (busy) return encodeAside(value, prefix)
   busy = true
   try {
-    writeTree(value)
+    begin(prefix)
+    write(value)
+    if (depth > 0) writeContainers()
     return written()
   } finally {
-    frame = undefined
+    // Nothing of the guest's stays reachable from here.
+    for (; depth > 0; depth--) close()
     busy = false
-    rewind()
   }
 }
 
-/** A getter of a value that is being encoded has come back here: it gets a buffer of its own. */
-function encodeAside(value: unknown): Uint8Array {
+/** A getter of a value that is being encoded has come back here: it gets a buffer and lists of its own. */
+function encodeAside(value: unknown, prefix: Uint8Array | undefined): Uint8Array {
   const before = setAside()
-  const outer = frame
-  frame = undefined
+  const outer = { depth, containers, sources, keys, counts, isMap, indexes, names }
+  ;({ containers, sources, keys, counts, isMap, indexes, names } = makeOpen())
+  depth = 0
   busy = false
   try {
-    return encode(value)
+    return encodeView(value, prefix)
   } finally {
     resume(before)
-    frame = outer
+    ;({ depth, containers, sources, keys, counts, isMap, indexes, names } = outer)
     busy = true
   }
 }
 
-function writeTree(root: unknown): void {
-  write(root)
-  while (frame !== undefined) {
-    if (frame.index === frame.count) frame = frame.parent
-    else write(nextOf(frame))
+/** Goes on with the innermost container until the last one is written. */
+function writeContainers(): void {
+  while (depth > 0) {
+    const level = depth
+    const end = counts[level] as number
+    let index = indexes[level] as number
+    // Stays with this container until one of its values is a container itself.
+    for (; index < end && depth === level; index++) write(valueAt(level, index))
+    if (depth === level) {
+      close()
+      depth--
+    } else indexes[level] = index
   }
 }
 
-/** The next value of a container; an object's key is written on the way. */
-function nextOf(current: Frame): unknown {
-  const index = current.index++
-  if (current.keys !== undefined) {
-    const key = current.keys[index] as string
-    current.key = key
+function close(): void {
+  containers[depth] = undefined
+  sources[depth] = undefined
+  keys[depth] = undefined
+}
+
+/** A value of a container; an object's key is written on the way. */
+function valueAt(level: number, index: number): unknown {
+  const source = sources[level] as Source
+  const named = keys[level]
+  if (named !== undefined) {
+    const key = named[index] as string
+    names[level] = key
+    makeRoom()
     if (!writeKey(key)) throw refuse(UNPAIRED)
-    return current.source[key]
+    return source[key]
   }
-  const value = current.source[index]
-  if (!current.pairs) current.key = index
-  else if (index % 2 === 0) current.key = typeof value === 'string' || typeof value === 'number' ? value : '(key)'
+  const value = source[index]
+  if (isMap[level] !== true) names[level] = index
+  else if (index % 2 === 0) names[level] = typeof value === 'string' || typeof value === 'number' ? value : '(key)'
   return value
 }
 
 /** Writes a value that is none of a container, or opens a frame for it. */
 function write(value: unknown): void {
+  makeRoom()
   switch (typeof value) {
     case 'string':
       if (!writeText(value)) throw refuse(UNPAIRED)
@@ -155,7 +201,8 @@ function writeObject(value: object): void {
   const prototype: unknown = getPrototypeOf(value)
   if (prototype === ObjectPrototype || prototype === null) return openRecord(value)
   if (isView(value)) return writeBytes(bytesOf(value))
-  if (prototype === ArrayBufferPrototype) return writeBytes(new SafeUint8Array(value as ArrayBuffer, 0, bufferSize(value as ArrayBuffer)))
+  if (prototype === ArrayBufferPrototype)
+    return writeBytes(new SafeUint8Array(value as ArrayBuffer, 0, bufferSize(value as ArrayBuffer)))
   if (prototype === DatePrototype) return writeDate(value as Date)
   if (prototype === MapPrototype) return openMap(value as Map<unknown, unknown>)
   if (prototype === SetPrototype) return openSet(value as Set<unknown>)
@@ -166,15 +213,15 @@ function writeObject(value: object): void {
 function openArray(value: readonly unknown[]): void {
   const length = value.length
   const count = isSafeInteger(length) && length > 0 ? length : 0 // a Proxy may answer anything
-  open(value, value as unknown as Frame['source'], undefined, count, false)
+  open(value, value as unknown as Source, undefined, count, false)
   writeHead(format.MAJOR_ARRAY, count)
 }
 
 function openRecord(value: object): void {
-  const keys = keysOf(value)
-  open(value, value as Record<string, unknown>, keys, keys.length, false)
-  if (getOwnPropertySymbols(value).length > 0) throw refuseWhole('an object with symbol keys')
-  writeHead(format.MAJOR_MAP, keys.length)
+  const own = keysOf(value)
+  if (getOwnPropertySymbols(value).length > 0) throw refuse('an object with symbol keys')
+  open(value, value as Source, own, own.length, false)
+  writeHead(format.MAJOR_MAP, own.length)
 }
 
 /** Entries are read before they are written: a getter in one of them may change the map. */
@@ -208,19 +255,31 @@ function openError(value: Error): void {
   fields.name = typeof name === 'string' ? name : 'Error'
   fields.message = typeof message === 'string' ? message : ''
   if (getOwnPropertyDescriptor(value, 'cause') !== undefined) fields.cause = value.cause
-  const keys = keysOf(fields)
-  open(value, fields, keys, keys.length, false)
+  const own = keysOf(fields)
+  open(value, fields, own, own.length, false)
   writeTag(format.TAG_ERROR)
-  writeHead(format.MAJOR_MAP, keys.length)
+  writeHead(format.MAJOR_MAP, own.length)
 }
 
-function open(container: object, source: Frame['source'], keys: Frame['keys'], count: number, pairs: boolean): void {
-  const depth = frame === undefined ? 1 : frame.depth + 1
-  if (depth > format.DEPTH_LIMIT) throw new ValueError(concat(place(frame), ' is deeper than ', format.DEPTH_LIMIT, ' levels'), 'TOKA_VALUE_SIZE')
-  for (let above = frame; above !== undefined; above = above.parent) {
-    if (above.container === container) throw refuse('a reference to something around it')
+function open(
+  container: object,
+  source: Source,
+  own: readonly string[] | undefined,
+  count: number,
+  pairs: boolean,
+): void {
+  if (depth === format.DEPTH_LIMIT)
+    throw new ValueError(concat(place(), ' is deeper than ', format.DEPTH_LIMIT, ' levels'), 'TOKA_VALUE_SIZE')
+  for (let above = depth; above > 0; above--) {
+    if (containers[above] === container) throw refuse('a reference to something around it')
   }
-  frame = { container, source, keys, count, pairs, index: 0, key: '', depth, parent: frame }
+  depth++
+  containers[depth] = container
+  sources[depth] = source
+  keys[depth] = own
+  counts[depth] = count
+  isMap[depth] = pairs
+  indexes[depth] = 0
 }
 
 function writeDate(value: Date): void {
@@ -240,23 +299,22 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
 }
 
 function refuse(what: string): ValueError {
-  return new ValueError(concat(place(frame), ' is ', what, ', which cannot cross the border'), 'TOKA_VALUE_UNSUPPORTED')
-}
-
-/** Of the container that was just opened. */
-function refuseWhole(what: string): ValueError {
-  frame = frame?.parent
-  return refuse(what)
+  return new ValueError(concat(place(), ' is ', what, ', which cannot cross the border'), 'TOKA_VALUE_UNSUPPORTED')
 }
 
 /** Where the encoder is, as `$.orders[3].buyer`. */
-function place(innermost: Frame | undefined): string {
-  let text = ''
-  for (let at = innermost; at !== undefined; at = at.parent) {
-    const { key } = at
-    text = (typeof key === 'number' ? concat('[', key, ']') : isName(key) ? concat('.', key) : concat('["', sliceText(key, 0, 100), '"]')) + text
+function place(): string {
+  let text = '$'
+  for (let level = 1; level <= depth && text.length < 500; level++) {
+    const name = names[level] as Key
+    text +=
+      typeof name === 'number'
+        ? concat('[', name, ']')
+        : isName(name)
+          ? concat('.', name)
+          : concat('["', sliceText(name, 0, 100), '"]')
   }
-  return concat('$', text.length > 500 ? concat(sliceText(text, 0, 500), '…') : text)
+  return text
 }
 
 function isName(key: string): boolean {
@@ -267,4 +325,3 @@ function isName(key: string): boolean {
   }
   return key.length > 0
 }
-

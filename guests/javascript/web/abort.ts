@@ -27,7 +27,8 @@ export class AbortSignal extends EventTarget {
 
   /** A signal that aborts with a TimeoutError. Its timer does not keep the run alive. */
   static timeout(ms: number): AbortSignal {
-    if (typeof ms !== 'number' || !(ms >= 0)) throw new RangeError('The "delay" argument must be a number of milliseconds')
+    if (typeof ms !== 'number' || !(ms >= 0))
+      throw new RangeError('The "delay" argument must be a number of milliseconds')
     const signal = new AbortSignal(key)
     const expire = () =>
       signalAbort(signal, new DOMException('The operation was aborted due to timeout', 'TimeoutError'))

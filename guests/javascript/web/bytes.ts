@@ -16,7 +16,8 @@ import {
 export function bytesIn(source: unknown): Uint8Array | undefined {
   if (isView(source)) {
     if (bytesTag(source) === 'Uint8Array') return source as Uint8Array
-    if (bytesTag(source) !== undefined) return new SafeUint8Array(bytesBuffer(source), bytesOffset(source), bytesSize(source))
+    if (bytesTag(source) !== undefined)
+      return new SafeUint8Array(bytesBuffer(source), bytesOffset(source), bytesSize(source))
     const data = source as DataView
     return new SafeUint8Array(dataBuffer(data), dataOffset(data), dataSize(data))
   }

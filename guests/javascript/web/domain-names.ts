@@ -7,6 +7,7 @@ import punycode from 'punycode/'
  * three dots are full stops, and some characters are ignored.
  */
 const IGNORED =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: each of them is dropped by itself
   /[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\u{1bca0}-\u{1bca3}\u{e0100}-\u{e01ef}]/gu
 const FULL_STOPS = /[\u3002\uff0e\uff61]/g
 /** Neither letters, marks, numbers nor symbols that UTS #46 lets through: controls, spaces, unassigned, private, format. */

@@ -149,7 +149,9 @@ export class EventTarget {
   }
 
   #find(type: string, listener: Listener, capture: boolean): Entry | undefined {
-    return this.#entries.find((entry) => entry.type === type && entry.listener === listener && entry.capture === capture)
+    return this.#entries.find(
+      (entry) => entry.type === type && entry.listener === listener && entry.capture === capture,
+    )
   }
 
   addEventListener(type: string, listener: Listener | null | undefined, options?: ListenerOptions): void {
@@ -157,7 +159,8 @@ export class EventTarget {
     if (typeof listener !== 'function' && typeof listener !== 'object') {
       throw new TypeError('The "listener" argument must be a function or an object with handleEvent')
     }
-    const { capture, once, signal } = typeof options === 'object' && options !== null ? options : { capture: options === true }
+    const { capture, once, signal } =
+      typeof options === 'object' && options !== null ? options : { capture: options === true }
     if (signal?.aborted || this.#find(`${type}`, listener, Boolean(capture))) return
     const entry: Entry = { type: `${type}`, listener, capture: Boolean(capture), once: Boolean(once), removed: false }
     this.#entries.push(entry)

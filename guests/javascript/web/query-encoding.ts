@@ -2,7 +2,12 @@
 import { toUtf8 } from './utf8.ts'
 
 /** https://url.spec.whatwg.org/#string-percent-encode-after-encoding */
-export function percentEncodeAfterEncoding(_encoding: string, input: string, percentEncodeSet: string, spaceAsPlus = false): string {
+export function percentEncodeAfterEncoding(
+  _encoding: string,
+  input: string,
+  percentEncodeSet: string,
+  spaceAsPlus = false,
+): string {
   let text = ''
   for (const byte of toUtf8(input)) {
     const char = String.fromCharCode(byte)

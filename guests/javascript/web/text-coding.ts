@@ -8,7 +8,17 @@ type EncodingName = 'utf-8' | 'utf-16le' | 'windows-1252'
 const LABELS: Record<EncodingName, string[]> = {
   'utf-8': ['utf-8', 'utf8', 'unicode-1-1-utf-8', 'unicode11utf8', 'unicode20utf8', 'x-unicode20utf8'],
   'utf-16le': ['utf-16le', 'utf-16', 'ucs-2', 'unicode', 'unicodefeff', 'csunicode', 'iso-10646-ucs-2'],
-  'windows-1252': ['windows-1252', 'latin1', 'iso-8859-1', 'iso8859-1', 'ascii', 'us-ascii', 'cp1252', 'l1', 'x-cp1252'],
+  'windows-1252': [
+    'windows-1252',
+    'latin1',
+    'iso-8859-1',
+    'iso8859-1',
+    'ascii',
+    'us-ascii',
+    'cp1252',
+    'l1',
+    'x-cp1252',
+  ],
 }
 
 /** 0x80 to 0x9f of windows-1252 (https://encoding.spec.whatwg.org/index-windows-1252.txt). */
@@ -87,7 +97,8 @@ export class TextDecoder {
       this.#started = false
       throw error
     }
-    const drop = !this.#ignoreBOM && !this.#started && this.#encoding !== 'windows-1252' && text.charCodeAt(0) === 0xfeff
+    const drop =
+      !this.#ignoreBOM && !this.#started && this.#encoding !== 'windows-1252' && text.charCodeAt(0) === 0xfeff
     this.#started = stream && (this.#started || text !== '')
     return drop ? text.slice(1) : text
   }

@@ -35,7 +35,8 @@ function decodeSlowly(bytes: Uint8Array, fatal: boolean): string {
       text += fromCharCode(lead)
       continue
     }
-    const needed = lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 0
+    const needed =
+      lead >= 0xc2 && lead < 0xe0 ? 1 : lead >= 0xe0 && lead < 0xf0 ? 2 : lead >= 0xf0 && lead < 0xf5 ? 3 : 0
     let point = lead & (0x3f >> needed)
     let lower = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
     let upper = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf

@@ -59,12 +59,10 @@ export const SafePromise = Promise
 export const SafeProxy = Proxy
 export const SafeRangeError = RangeError
 export const SafeSet = Set
-export const SafeString = String
 export const SafeSyntaxError = SyntaxError
 export const SafeTypeError = TypeError
 export const SafeUint8Array = Uint8Array
 
-export const functionToString = uncurry(Function.prototype.toString)
 export const charCodeAt = uncurry(String.prototype.charCodeAt)
 export const fromCharCode = String.fromCharCode
 export const isWellFormed = uncurry(String.prototype.isWellFormed)
@@ -73,7 +71,6 @@ export const sliceText = uncurry(String.prototype.slice)
 export const startsWith = uncurry(String.prototype.startsWith)
 export const indexOfText = uncurry(String.prototype.indexOf)
 export const lastIndexOfText = uncurry(String.prototype.lastIndexOf)
-export const lowerCase = uncurry(String.prototype.toLowerCase)
 export const bigintText = uncurry(BigInt.prototype.toString)
 export const getTime = uncurry(Date.prototype.getTime)
 export const mapForEach = uncurry(Map.prototype.forEach)
@@ -82,11 +79,6 @@ export const mapDelete = uncurry(Map.prototype.delete) as <K, V>(map: Map<K, V>,
 export const mapSet = uncurry(Map.prototype.set) as <K, V>(map: Map<K, V>, key: K, value: V) => Map<K, V>
 export const setForEach = uncurry(Set.prototype.forEach)
 export const setAdd = uncurry(Set.prototype.add) as <T>(set: Set<T>, value: T) => Set<T>
-export const thenOf = uncurry(Promise.prototype.then) as <T>(
-  promise: Promise<T>,
-  done?: (value: T) => unknown,
-  failed?: (reason: unknown) => unknown,
-) => Promise<unknown>
 
 const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype) as object
 type Bytes = Uint8Array
@@ -115,11 +107,6 @@ export const isError: (value: unknown) => value is Error = errorBrand as (value:
 /** A view over part of a byte array. Never `subarray`, which asks the array for its species. */
 export function viewOf(bytes: Bytes, start: number, length: number): Bytes {
   return new SafeUint8Array(bytesBuffer(bytes), bytesOffset(bytes) + start, length)
-}
-
-/** A copy of part of a byte array. */
-export function copyOf(bytes: Bytes, start: number, length: number): Bytes {
-  return new SafeUint8Array(viewOf(bytes, start, length))
 }
 
 /**

@@ -88,7 +88,7 @@ describe('callbacks', () => {
       const log = (text) => console.log(text)
       setTimeout(() => { log('t1'); process.nextTick(log, 'tick in t1'); Promise.resolve().then(() => log('micro in t1')) }, 1)
       setTimeout(log, 1, 't2')
-      setTimeout(log, 12, 't3')
+      setTimeout(log, 250, 't3')
       setTimeout(() => setImmediate(log, 'immediate in timer'), 8)
       Promise.resolve().then(() => { log('micro'); process.nextTick(log, 'tick in micro') }).then(() => log('micro 2'))
       process.nextTick(log, 'tick')

@@ -1,0 +1,34 @@
+/** The JavaScript rows: run, fork, and calls of host tools. */
+import { z } from 'zod'
+import { createToka, defineTool } from '../src/index.ts'
+import { type Measure, measure } from './measure.ts'
+
+const input = z.object({ id: z.string() })
+const lookup = defineTool({ name: 'lookup', description: '', input, run: () => ({ name: 'x' }) })
+const later = defineTool({ name: 'later', description: '', input, run: async () => ({ name: 'x' }) })
+const CALLS = 2_000
+
+export async function* measures(): AsyncGenerator<Measure> {
+  const toka = await createToka()
+  const sandbox = await toka.open({
+    language: 'javascript',
+    tools: [lookup, later],
+    grants: [{ resource: 'tool', actions: ['call'], names: ['lookup', 'later'] }],
+  })
+  const calls = (call: string) => async () => {
+    const result = await sandbox.run({ source: `for (let i = 0; i < ${CALLS}; i++) ${call}` })
+    if (result.status !== 'completed') throw new Error(`${result.status}: ${result.error?.message}`)
+  }
+  try {
+    yield await measure('1+1 in a sandbox of its own (fork, run, dispose)', 'ms', 60, () =>
+      toka.run({ language: 'javascript', source: '1+1' }),
+    )
+    yield await measure('1+1 in a sandbox that is open', 'us', 300, () => sandbox.run({ source: '1+1' }))
+    yield await measure('fork and dispose of a sandbox', 'ms', 60, async () => (await sandbox.fork()).dispose())
+    yield await measure('blocking call of a tool', 'us', 9, calls("tools.lookup.sync({ id: '7' })"), CALLS)
+    yield await measure('awaited call of a tool', 'us', 9, calls("await tools.lookup({ id: '7' })"), CALLS)
+    yield await measure('awaited call of an asynchronous tool', 'us', 9, calls("await tools.later({ id: '7' })"), CALLS)
+  } finally {
+    await toka.dispose()
+  }
+}

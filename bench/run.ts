@@ -1,5 +1,6 @@
 /** Runs the benchmark suites beside it and prints one table: `npm run bench -- [suite…]`. Results also go to bench/results. */
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import type { Measure } from './measure.ts'
 
 const here = new URL('.', import.meta.url)
@@ -21,6 +22,17 @@ for (const suite of wanted.length > 0 ? wanted : suites) {
     process.stdout.write(`  ${row.name.padEnd(52)} ${middle} ${row.unit}   (${low?.trim()} to ${high?.trim()})\n`)
   }
   await mkdir(new URL('results/', here), { recursive: true })
-  const record = { suite, node: process.versions.node, v8: process.versions.v8, platform: process.platform, rows }
+  const record = { suite, ...(await circumstances()), rows }
   await writeFile(new URL(`results/${suite}.json`, here), `${JSON.stringify(record, null, 2)}\n`)
+}
+
+/** What the figures depend on. */
+async function circumstances() {
+  const { version, dependencies } = JSON.parse(await readFile(new URL('../package.json', here), 'utf8')) as {
+    version: string
+    dependencies: Record<string, string>
+  }
+  const { node, v8 } = process.versions
+  const machine = `${process.platform} ${process.arch}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`
+  return { date: new Date().toISOString(), versions: { toka: version, node, v8, ...dependencies }, machine }
 }

@@ -45,7 +45,7 @@ const BEHAVIOURS: Record<string, (signal: AbortSignal, sandbox: Sandbox) => unkn
   answersCircle: circle,
   answersLongText: () => 'x'.repeat(2 ** 28),
   answersTwice: () => ({
-    // biome-ignore lint/suspicious/noThenProperty: a thenable that breaks its contract is the attack
+    // A thenable that breaks its contract is the attack.
     then(resolve: (value: number) => void, reject: (error: Error) => void) {
       resolve(1)
       reject(new Error('after all'))

@@ -1,6 +1,6 @@
 /** A list of imports in, the wasm module out that wraps each of them with the count and the check for death. */
 import { Death } from './guard.ts'
-import { Op, TYPE_CODES, type ValueType, isReference } from './opcodes.ts'
+import { EMPTY_BLOCK, Op, TYPE_CODES, type ValueType, isReference } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import { ExternKind, SectionId } from './sections.ts'
 import { PREAMBLE, Writer } from './writer.ts'
@@ -16,7 +16,6 @@ export type BorderImport = {
   suspends?: boolean
 }
 
-const EMPTY_BLOCK = 0x40
 const VERDICT_SUSPEND = 2
 
 /** Types of the border's own imports, by their index in its type section. */

@@ -1,32 +1,38 @@
-/** The code section in, the same with a check at every loop head out, and what the code does to tables and segments. */
+/** The code section in, the same with its changes out: checks at loop heads of pinned modules, everything metered in others. */
+import { BodyScan, type ScanContext } from './body-scan.ts'
+import { type CodeFacts, FactCollector } from './code-facts.ts'
+import { LEAF_BYTES } from './costs.ts'
+import { type Edit, writeEdited } from './edits.ts'
+import { ExactMetering } from './exact-metering.ts'
+import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
-import { MiscOp, Op, readValueType } from './opcodes.ts'
+import { Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
 import type { Section } from './sections.ts'
 import { Writer } from './writer.ts'
 
-/** What one pass over the code finds. */
-export type CodeFacts = {
-  loopHeads: number
-  /** Tables that an instruction can change (set, grow, fill, copy, init). */
-  writtenTables: ReadonlySet<number>
-  /** Whether `memory.init` or `data.drop` name data segments. */
-  usesDataSegments: boolean
-  /** Whether `data.drop` or `elem.drop` occur: a dropped segment is state that nobody can read. */
-  dropsSegments: boolean
+/** What is done to one body. */
+export interface BodyPass {
+  readonly facts: CodeFacts
+  /**
+   * @param index of the body in the code section
+   * @returns the changes in the order of their places
+   */
+  body(reader: Reader, index: number): readonly Edit[]
 }
 
-/** A pass over code bodies: facts are gathered, and places for checks of the body at hand. */
-class CodeScan {
-  readonly writtenTables = new Set<number>()
-  usesDataSegments = false
-  dropsSegments = false
-  loopHeads = 0
-  /** Offsets after the loop headers of the current body. */
-  readonly places: number[] = []
+/** Passes over the bodies of a pinned module: a check at each loop head, or none. */
+export class LoopHeadPass implements BodyPass {
+  readonly facts = new FactCollector()
+  readonly #check: Uint8Array | undefined
 
-  body(reader: Reader): void {
-    this.places.length = 0
+  /** @param check instructions that leave the operand stack as it was */
+  constructor(check: Uint8Array | undefined) {
+    this.#check = check
+  }
+
+  body(reader: Reader): readonly Edit[] {
+    const edits: Edit[] = []
     for (let left = reader.u32(); left > 0; left--) {
       reader.u32()
       readValueType(reader)
@@ -35,80 +41,69 @@ class CodeScan {
       const opcode = reader.byte()
       const start = reader.at
       const second = skipImmediates(reader, opcode)
-      if (opcode === Op.loop) this.places.push(reader.at)
-      else if (opcode === Op.tableSet) this.#writesTable(reader, start, 0)
-      else if (opcode === Op.prefixMisc && second >= MiscOp.memoryInit) this.#bulk(reader, start, second)
+      this.facts.note(reader, opcode, second, start)
+      if (opcode === Op.loop && this.#check) edits.push({ at: reader.at, until: reader.at, code: this.#check })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
-    this.loopHeads += this.places.length
+    return edits
+  }
+}
+
+/** Passes over bodies whose every path is paid for. */
+export class MeteredPass implements BodyPass {
+  readonly #context: ScanContext
+  readonly #exact: boolean
+
+  constructor(context: ScanContext, exact: boolean) {
+    this.#context = context
+    this.#exact = exact
   }
 
-  #bulk(reader: Reader, start: number, second: number): void {
-    switch (second) {
-      case MiscOp.memoryInit:
-        this.usesDataSegments = true
-        return
-      case MiscOp.dataDrop:
-        this.usesDataSegments = true
-        this.dropsSegments = true
-        return
-      case MiscOp.elementDrop:
-        this.dropsSegments = true
-        return
-      case MiscOp.tableInit:
-        return this.#writesTable(reader, start, 2)
-      case MiscOp.tableCopy:
-      case MiscOp.tableGrow:
-      case MiscOp.tableFill:
-        return this.#writesTable(reader, start, 1)
+  get facts(): CodeFacts {
+    return this.#context.facts
+  }
+
+  body(reader: Reader, index: number): readonly Edit[] {
+    const { caps, shape, leafPrices } = this.#context
+    const size = reader.end - reader.at
+    const place = shape.importedFunctions + index
+    if (caps && size > caps.bodyBytes) {
+      throw refuseModule(`function ${place} is ${size} bytes long, allowed are ${caps.bodyBytes}`, reader.at)
     }
-  }
-
-  /** Notes the table named by the immediate after `skipped` others. */
-  #writesTable(reader: Reader, start: number, skipped: number): void {
-    const immediates = new Reader(reader.bytes, start, reader.at)
-    for (let left = skipped; left > 0; left--) immediates.u32()
-    this.writtenTables.add(immediates.u32())
+    const paysItself = leafPrices[place] === 0 || size > LEAF_BYTES
+    const metering = this.#exact ? new ExactMetering(paysItself) : new FastMetering(paysItself)
+    return new BodyScan(this.#context, metering, reader, place).run()
   }
 }
 
-/** Copies a body with `check` put in at every place. */
-function writeBody(into: Writer, reader: Reader, places: readonly number[], check: Uint8Array): void {
-  const size = reader.end - reader.at + places.length * check.length
-  into.u32(size)
-  let from = reader.at
-  for (const place of places) {
-    into.copy(reader.bytes, from, place).raw(check)
-    from = place
-  }
-  into.copy(reader.bytes, from, reader.end)
-}
-
-/** What to put into the code: instructions for every loop head, and one more function after the last. */
-export type Meter = { check: Uint8Array; spent: Uint8Array }
+/** Bytes of code between two steps: about 5 ms. */
+const STEP_BYTES = 2 ** 18
 
 /**
- * Passes once over the code section, within the allowlist of instructions.
- * @param meter its check must have no effect on the operand stack; none leaves the code as it is
- * @returns the new section body (undefined without a meter) and the facts
+ * Passes once over the code section, within the allowlist of instructions. A generator, so that whoever runs it can do
+ * something else, or stop, between two steps.
+ * @returns the bodies with their changes, without the vector's count
  */
-export function rewriteCode(
-  bytes: Uint8Array,
-  section: Section,
-  meter: Meter | undefined,
-): { body: Writer | undefined; facts: CodeFacts } {
+export function* rewriteBodies(bytes: Uint8Array, section: Section, pass: BodyPass): Generator<void, Writer> {
   const reader = new Reader(bytes, section.start, section.end)
-  const scan = new CodeScan()
+  const bodies = new Writer((section.end - section.start) * 1.25 + 64)
   const count = reader.u32()
-  const body = meter && new Writer((section.end - section.start) * 1.25 + 64).u32(count + 1)
-  for (let left = count; left > 0; left--) {
+  let next = reader.at + STEP_BYTES
+  for (let index = 0; index < count; index++) {
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
-    scan.body(new Reader(bytes, start, reader.at))
-    if (body && meter) writeBody(body, new Reader(bytes, start, reader.at), scan.places, meter.check)
+    const edits = pass.body(new Reader(bytes, start, reader.at), index)
+    writeEdited(bodies, bytes, start, reader.at, edits)
+    if (reader.at < next) continue
+    next = reader.at + STEP_BYTES
+    yield
   }
   if (!reader.done) throw refuseModule('the code section is longer than its functions', reader.at)
-  if (body && meter) body.u32(meter.spent.length).raw(meter.spent)
-  return { body, facts: scan }
+  return bodies
+}
+
+/** Number of bodies in the code section. */
+export function countBodies(bytes: Uint8Array, section: Section): number {
+  return new Reader(bytes, section.start, section.end).u32()
 }

@@ -1,0 +1,108 @@
+/** A module's shape and what is asked for in, the pass over its code and what is added to it out. */
+import { Appendix } from './appendix.ts'
+import type { ScanContext } from './body-scan.ts'
+import { BulkFunctions } from './bulk.ts'
+import { checkShape, STRANGER_CAPS, type StrangerCaps } from './caps.ts'
+import { type BodyPass, LoopHeadPass, MeteredPass } from './code.ts'
+import { FactCollector } from './code-facts.ts'
+import { fuelCheck, fuelGlobal, fuelTable, spentBody, stackGlobal } from './fuel.ts'
+import { findLeaves } from './leaf-functions.ts'
+import { ChargeSequences } from './metering.ts'
+import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
+import { refuseModule } from './reader.ts'
+import { type FunctionType, type ModuleShape, SectionId } from './sections.ts'
+import { Writer } from './writer.ts'
+
+/** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
+export type Trust = 'pinned' | 'stranger'
+export type Metering = 'fast' | 'exact'
+
+export type MeterOptions = {
+  fuel: boolean
+  trust: Trust
+  metering: Metering
+  caps: StrangerCaps
+}
+
+/** What the rewriter adds, with the indices that it exports. */
+export type Meter = {
+  pass: BodyPass
+  appendix: Appendix
+  /** The globals of fuel and stack, and the callout's table. */
+  fuel: number | undefined
+  stack: number | undefined
+  callout: number | undefined
+}
+
+function makeContext(
+  bytes: Uint8Array,
+  shape: ModuleShape,
+  appendix: Appendix,
+  fuel: { global: number; spent: number },
+  options: MeterOptions,
+): ScanContext {
+  const { trust, caps } = options
+  const code = shape.sections.get(SectionId.code)
+  const leafPrices = code
+    ? findLeaves(bytes, code, shape.importedFunctions, shape.functions.length)
+    : new Uint8Array(shape.functions.length)
+  const stranger = trust === 'stranger'
+  const tables = shape.tables.map(({ element, maximum }) => ({ element, maximum: cappedTable(maximum, options) }))
+  return {
+    shape,
+    facts: new FactCollector(),
+    charges: new ChargeSequences(fuel),
+    bulk: new BulkFunctions(appendix, fuel, tables),
+    stack: stranger ? appendix.global(stackGlobal) : undefined,
+    resultBlock: (results) => resultBlock(appendix, results),
+    caps: stranger ? caps : undefined,
+    leafPrices,
+    highestLeafPrice: leafPrices.reduce((highest, price) => Math.max(highest, price), 0),
+  }
+}
+
+/** An index is a signed number of 33 bits, of which these are never above 31. */
+function resultBlock(appendix: Appendix, results: FunctionType['results']): Uint8Array {
+  const [only] = results
+  if (results.length > 1) return new Writer(8).s32(appendix.type([], results)).finish()
+  return Uint8Array.of(only ? TYPE_CODES[only] : EMPTY_BLOCK)
+}
+
+/** Slots that a table may grow to. */
+export function cappedTable(maximum: number | undefined, { trust, caps }: MeterOptions): number {
+  const cap = trust === 'stranger' ? caps.tableSlots : TABLE_LIMIT
+  return Math.min(maximum ?? cap, cap)
+}
+
+/** Slots that engines allow a table at most (JavaScript interface, "implementation-defined limits"). */
+const TABLE_LIMIT = 10_000_000
+
+/**
+ * Prepares the pass over a module's code.
+ * @throws TokaError TOKA_ENGINE_LOAD when a stranger's module declares more than it may
+ */
+export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterOptions): Meter {
+  const { fuel: metered, trust, metering, caps } = options
+  const appendix = new Appendix(shape)
+  if (trust === 'stranger') {
+    if (!metered) throw refuseModule('a stranger runs on fuel only')
+    if (bytes.length > caps.moduleBytes)
+      throw refuseModule(`it is ${bytes.length} bytes long, allowed are ${caps.moduleBytes}`)
+    checkShape(shape, caps)
+  }
+  if (!metered) {
+    return { pass: new LoopHeadPass(undefined), appendix, fuel: undefined, stack: undefined, callout: undefined }
+  }
+  const callout = appendix.table(fuelTable)
+  const type = appendix.type([], [])
+  const spent = appendix.function(type, spentBody({ table: callout, type }))
+  const fuel = { global: appendix.global(fuelGlobal), spent }
+  const added = { appendix, fuel: fuel.global, callout }
+  if (trust === 'pinned' && metering === 'fast') {
+    return { pass: new LoopHeadPass(fuelCheck(fuel)), stack: undefined, ...added }
+  }
+  const context = makeContext(bytes, shape, appendix, fuel, options)
+  return { pass: new MeteredPass(context, metering === 'exact'), stack: context.stack, ...added }
+}
+
+export { STRANGER_CAPS }

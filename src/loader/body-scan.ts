@@ -1,79 +1,44 @@
 /** One function body in, its checked and metered changes out: the pass over code that may be hostile. */
-import type { BulkFunctions } from './bulk.ts'
-import type { StrangerCaps } from './caps.ts'
-import type { FactCollector } from './code-facts.ts'
+import { BodyFrame } from './body-frame.ts'
+import { type Block, makeBlock, NO_TYPE, readBlockType } from './blocks.ts'
 import { MISC_PRICES, PRICES, Price, SIMD_PRICES } from './costs.ts'
 import { type Edit, mergeEdits } from './edits.ts'
 import { skipImmediates } from './instructions.ts'
-import type { ChargeSequences, MeteredBlock, Metering } from './metering.ts'
-import { EMPTY_BLOCK, isValueTypeCode, MiscOp, Op, readValueType } from './opcodes.ts'
+import type { Charge, Metering } from './metering.ts'
+import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { OperandCount } from './operands.ts'
 import { Reader, refuseModule } from './reader.ts'
-import { type FunctionType, functionType, type ModuleShape } from './sections.ts'
+import type { BodyTask, ScanContext, ScannedBody } from './scan-context.ts'
+import { type FunctionType, functionType } from './sections.ts'
 import { MISC_EFFECTS, SIMD_EFFECTS, STACK_EFFECTS } from './stack-effects.ts'
-import { StackGuard } from './stack-guard.ts'
 import { Writer } from './writer.ts'
-
-/** What the passes over all bodies of a module share. */
-export type ScanContext = {
-  shape: ModuleShape
-  facts: FactCollector
-  charges: ChargeSequences
-  bulk: BulkFunctions
-  /** Index of the stack's global; undefined leaves the depth of calls uncounted. */
-  stack: number | undefined
-  /** The bytes of the type of a block that gives these results. */
-  resultBlock: (results: FunctionType['results']) => Uint8Array
-  caps: StrangerCaps | undefined
-  /** What a function costs that leaves its price to its callers, by index; 0 for all others. */
-  leafPrices: Uint8Array
-  highestLeafPrice: number
-}
-
-type Block = MeteredBlock & {
-  opcode: number
-  /** Operands below its own. */
-  height: number
-  type: FunctionType
-  /** Whether its beginning can be reached. */
-  entered: boolean
-  /** Whether a handler leads to its label. */
-  caught: boolean
-  /** Where the depth of calls is put right then, at a loop's head. */
-  landing: Edit | undefined
-}
-
-const NO_TYPE: FunctionType = { params: [], results: [] }
 
 /** A pass over one body. */
 export class BodyScan {
   readonly #context: ScanContext
   readonly #metering: Metering
+  readonly #task: BodyTask
   readonly #reader: Reader
-  readonly #index: number
   /** Reads immediates that the reader has passed. */
   readonly #peek: Reader
   readonly #edits: Edit[] = []
   readonly #blocks: Block[] = []
   readonly #operands = new OperandCount()
-  #guard: StackGuard | undefined
+  #frame = new BodyFrame({ at: 0, items: 0, end: 0, groups: 0 })
   #live = true
-  #calls = false
   #vectors = false
 
-  /** @param index of the function, in the module's index space */
-  constructor(context: ScanContext, metering: Metering, reader: Reader, index: number) {
+  constructor(context: ScanContext, task: BodyTask, reader: Reader) {
     this.#context = context
-    this.#metering = metering
+    this.#metering = task.metering
+    this.#task = task
     this.#reader = reader
-    this.#index = index
     this.#peek = new Reader(reader.bytes, reader.at, reader.end)
   }
 
-  /** @returns the body's changes in the order of their places */
-  run(): readonly Edit[] {
+  run(): ScannedBody {
     const reader = this.#reader
-    const type = functionType(this.#context.shape, this.#index)
+    const type = functionType(this.#context.shape, this.#task.index)
     this.#readLocals(type)
     this.#metering.begin(reader.at)
     this.#open(Op.block, { params: [], results: type.results })
@@ -97,14 +62,13 @@ export class BodyScan {
       if (readValueType(reader) === 'v128') this.#vectors = true
     }
     this.#operands.locals = locals
-    const { caps, stack } = this.#context
-    this.#most('locals', locals, caps?.locals, at)
-    if (stack !== undefined) this.#guard = new StackGuard(stack, { at, items, end: reader.at, groups })
+    this.#most('locals', locals, this.#context.caps?.locals, at)
+    this.#frame = new BodyFrame({ at, items, end: reader.at, groups })
   }
 
   #most(what: string, found: number, allowed = Number.POSITIVE_INFINITY, at = this.#reader.at): void {
     if (found > allowed) {
-      throw refuseModule(`function ${this.#index} has ${found} ${what}, allowed are ${allowed}`, at)
+      throw refuseModule(`function ${this.#task.index} has ${found} ${what}, allowed are ${allowed}`, at)
     }
   }
 
@@ -142,7 +106,17 @@ export class BodyScan {
   #replace(at: number, callee: number | undefined): void {
     if (callee === undefined) return
     this.#settle()
+    this.#beforeCall(at)
     this.#edits.push({ at, until: this.#reader.at, code: new Writer(8).byte(Op.call).u32(callee).finish() })
+    this.#afterCall()
+  }
+
+  #beforeCall(at: number): void {
+    if (this.#task.keepsFuel) this.#edits.push(this.#frame.beforeCall(at))
+  }
+
+  #afterCall(): void {
+    if (this.#task.keepsFuel) this.#edits.push(this.#frame.afterCall(this.#reader.at))
   }
 
   #bulk(second: number, at: number): void {
@@ -157,23 +131,23 @@ export class BodyScan {
     switch (opcode) {
       case Op.block:
       case Op.try:
-        this.#open(opcode, this.#blockType())
+        this.#open(opcode, readBlockType(this.#peek, this.#context.shape))
         return
       case Op.tryTable: {
-        const type = this.#blockType()
+        const type = readBlockType(this.#peek, this.#context.shape)
         this.#readHandlers()
         this.#open(opcode, type)
         return
       }
       case Op.loop: {
-        const block = this.#open(opcode, this.#blockType())
+        const block = this.#open(opcode, readBlockType(this.#peek, this.#context.shape))
         this.#metering.enterLoop(block, at, after)
-        block.landing = this.#guard?.handler(after)
-        if (block.landing) this.#edits.push(block.landing)
+        block.landing = this.#frame.handler(after)
+        this.#edits.push(block.landing)
         return
       }
       case Op.if:
-        this.#metering.enterIf(this.#open(opcode, this.#blockType()), after)
+        this.#metering.enterIf(this.#open(opcode, readBlockType(this.#peek, this.#context.shape)), after)
         return
       case Op.else:
       case Op.catch:
@@ -199,14 +173,13 @@ export class BodyScan {
         for (let left = this.#peek.u32() + 1; left > 0; left--) this.#branch(this.#peek.u32())
         return this.#die()
       case Op.call:
-        return this.#call(this.#callee())
+        return this.#call(this.#callee(), at)
       case Op.callIndirect:
-        return this.#call(this.#indirectCallee())
+        return this.#call(this.#context.shape.types[this.#peek.u32()] ?? NO_TYPE, at)
       case Op.returnCall:
         this.#callee()
         return this.#leave(at)
       case Op.returnCallIndirect:
-        this.#indirectCallee()
         return this.#leave(at)
       case Op.return:
         return this.#leave(at)
@@ -222,30 +195,23 @@ export class BodyScan {
 
   /** Charges for a callee that does not charge for itself. */
   #callee(): FunctionType {
-    const { shape, leafPrices } = this.#context
+    const { shape, callersPay } = this.#context
     const index = this.#peek.u32()
-    const price = index < shape.importedFunctions ? Price.callImport : leafPrices[index]
+    const price = index < shape.importedFunctions ? Price.callImport : callersPay[index]
     this.#spend(price ?? 0, this.#reader.at)
     return functionType(shape, index)
   }
 
-  #indirectCallee(): FunctionType {
-    const { shape, highestLeafPrice } = this.#context
-    const index = this.#peek.u32()
-    this.#spend(highestLeafPrice, this.#reader.at)
-    return shape.types[index] ?? NO_TYPE
-  }
-
-  #call(type: FunctionType): void {
-    this.#calls = true
+  #call(type: FunctionType, at: number): void {
     this.#settle()
+    this.#beforeCall(at)
+    this.#afterCall()
     this.#operands.call(type)
   }
 
   #leave(at: number): void {
     this.#settle()
-    const exit = this.#guard?.exit(at)
-    if (exit) this.#edits.push(exit)
+    this.#edits.push(this.#frame.exit(at))
     this.#die()
   }
 
@@ -280,33 +246,8 @@ export class BodyScan {
     }
   }
 
-  #blockType(): FunctionType {
-    const first = this.#peek.bytes[this.#peek.at] as number
-    if (first === EMPTY_BLOCK) {
-      this.#peek.skip(1)
-      return NO_TYPE
-    }
-    if (isValueTypeCode(first)) return { params: [], results: [readValueType(this.#peek)] }
-    const index = this.#peek.u32()
-    const type = this.#context.shape.types[index]
-    if (!type) throw refuseModule(`block type ${index} is of no type`, this.#peek.at)
-    return type
-  }
-
   #open(opcode: number, type: FunctionType): Block {
-    const block: Block = {
-      opcode,
-      type,
-      height: this.#operands.open(type),
-      entered: this.#live,
-      reached: false,
-      caught: false,
-      landing: undefined,
-      pending: -1,
-      before: 0,
-      entry: undefined,
-      head: undefined,
-    }
+    const block = makeBlock(opcode, type, this.#operands.open(type), this.#live)
     this.#blocks.push(block)
     return block
   }
@@ -332,10 +273,9 @@ export class BodyScan {
 
   /** Frames below may have been left without their exits. */
   #land(at: number): void {
-    const place = this.#guard?.handler(at)
-    if (!place) return
+    const place = this.#frame.handler(at)
     this.#edits.push(place)
-    this.#guard?.useHandler(place)
+    this.#frame.useHandler(place)
   }
 
   #close(after: number): void {
@@ -350,7 +290,7 @@ export class BodyScan {
     this.#operands.restart(block, block.type.results.length)
     if (!block.caught) return
     if (!isLoop) this.#land(after)
-    else if (block.landing) this.#guard?.useHandler(block.landing)
+    else if (block.landing) this.#frame.useHandler(block.landing)
   }
 
   #checkHeight({ height, type }: Block): void {
@@ -359,17 +299,26 @@ export class BodyScan {
     }
   }
 
-  #finish(type: FunctionType): readonly Edit[] {
-    const { caps, charges, resultBlock } = this.#context
+  #finish({ results }: FunctionType): ScannedBody {
+    const { caps, callersPay } = this.#context
     const { locals, highest, merged } = this.#operands
     const slots = (locals + highest) * (this.#vectors ? 2 : 1)
     this.#most('slots in its frame', slots, caps?.frameSlots)
     this.#most('slots merged between its branches', merged, caps?.mergedSlots)
-    const taken = this.#metering.end()
-    for (const charge of taken) charge.write(charges)
-    const edits = mergeEdits(taken, this.#edits)
-    if (!this.#guard || !this.#calls) return edits
-    const closing = this.#guard.finish(locals, slots, resultBlock(type.results), this.#reader.end)
-    return [...this.#guard.opening, ...edits, closing]
+    const metered = this.#metering.end()
+    callersPay[this.#task.index] = metered.callersPay
+    return { slots, finish: (countsDepth) => this.#changes(metered.charges, results, countsDepth ? slots : undefined) }
+  }
+
+  #changes(charges: readonly Charge[], results: FunctionType['results'], slots: number | undefined): readonly Edit[] {
+    const { stack, charges: inGlobal, resultBlock } = this.#context
+    const edits = mergeEdits(charges, this.#edits)
+    const depth = stack !== undefined && slots !== undefined ? { global: stack, slots } : undefined
+    const fuel = this.#task.keepsFuel ? { indices: inGlobal.indices, charges } : undefined
+    if (!fuel) inGlobal.write(charges)
+    if (!fuel && !depth) return edits
+    const { locals } = this.#operands
+    const { first, last } = this.#frame.finish({ depth, fuel }, locals, resultBlock(results), this.#reader.end)
+    return [...first, ...edits, ...last]
   }
 }

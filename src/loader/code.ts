@@ -1,28 +1,32 @@
 /** The code section in, the same with its changes out: checks at loop heads of pinned modules, everything metered in others. */
-import { BodyScan, type ScanContext } from './body-scan.ts'
+import { BodyScan } from './body-scan.ts'
+import { type CallGraph, Trait } from './call-graph.ts'
 import { type CodeFacts, FactCollector } from './code-facts.ts'
-import { LEAF_BYTES } from './costs.ts'
-import { type Edit, writeEdited } from './edits.ts'
+import { FRAME_SLOTS, UNCOUNTED_SLOTS } from './costs.ts'
+import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
 import { Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
+import type { BodyTask, ScanContext } from './scan-context.ts'
 import type { Section } from './sections.ts'
-import { Writer } from './writer.ts'
 
-/** What is done to one body. */
-export interface BodyPass {
+/** A body's bytes. */
+export type Body = { start: number; end: number }
+
+/** What is done to all bodies: a generator, so that whoever runs it can do something else, or stop, between two steps. */
+export interface CodePass {
   readonly facts: CodeFacts
-  /**
-   * @param index of the body in the code section
-   * @returns the changes in the order of their places
-   */
-  body(reader: Reader, index: number): readonly Edit[]
+  /** @returns each body's changes in the order of their places */
+  run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]>
 }
 
+/** Bytes of code between two steps: about 5 ms. */
+const STEP_BYTES = 2 ** 18
+
 /** Passes over the bodies of a pinned module: a check at each loop head, or none. */
-export class LoopHeadPass implements BodyPass {
+export class LoopHeadPass implements CodePass {
   readonly facts = new FactCollector()
   readonly #check: Uint8Array | undefined
 
@@ -31,7 +35,20 @@ export class LoopHeadPass implements BodyPass {
     this.#check = check
   }
 
-  body(reader: Reader): readonly Edit[] {
+  *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
+    const changes: (readonly Edit[])[] = []
+    let passed = 0
+    for (const { start, end } of bodies) {
+      changes.push(this.#body(new Reader(bytes, start, end)))
+      passed += end - start
+      if (passed < STEP_BYTES) continue
+      passed = 0
+      yield
+    }
+    return changes
+  }
+
+  #body(reader: Reader): readonly Edit[] {
     const edits: Edit[] = []
     for (let left = reader.u32(); left > 0; left--) {
       reader.u32()
@@ -49,13 +66,18 @@ export class LoopHeadPass implements BodyPass {
   }
 }
 
-/** Passes over bodies whose every path is paid for. */
-export class MeteredPass implements BodyPass {
+/** Longest body without calls and loops that leaves it to its callers to look for the fuel's end, in bytes. */
+const LEAF_BYTES = 256
+
+/** Passes over bodies whose every path is paid for: callees first, since callers pay for the small ones. */
+export class MeteredPass implements CodePass {
   readonly #context: ScanContext
+  readonly #graph: CallGraph
   readonly #exact: boolean
 
-  constructor(context: ScanContext, exact: boolean) {
+  constructor(context: ScanContext, graph: CallGraph, exact: boolean) {
     this.#context = context
+    this.#graph = graph
     this.#exact = exact
   }
 
@@ -63,47 +85,75 @@ export class MeteredPass implements BodyPass {
     return this.#context.facts
   }
 
-  body(reader: Reader, index: number): readonly Edit[] {
-    const { caps, shape, leafPrices } = this.#context
-    const size = reader.end - reader.at
-    const place = shape.importedFunctions + index
-    if (caps && size > caps.bodyBytes) {
-      throw refuseModule(`function ${place} is ${size} bytes long, allowed are ${caps.bodyBytes}`, reader.at)
+  *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
+    const { order } = this.#graph
+    const changes = new Array<readonly Edit[]>(bodies.length).fill([])
+    const uncounted = new Uint32Array(bodies.length)
+    let passed = 0
+    for (const index of order) {
+      const { start, end } = bodies[index] as Body
+      this.#checkSize(index, end - start)
+      const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
+      changes[index] = scanned.finish(this.#countsDepth(index, scanned.slots, uncounted))
+      passed += end - start
+      if (passed < STEP_BYTES) continue
+      passed = 0
+      yield
     }
-    const paysItself = leafPrices[place] === 0 || size > LEAF_BYTES
-    const metering = this.#exact ? new ExactMetering(paysItself) : new FastMetering(paysItself)
-    return new BodyScan(this.#context, metering, reader, place).run()
+    return changes
+  }
+
+  #checkSize(index: number, size: number): void {
+    const { caps, shape } = this.#context
+    if (caps && size > caps.bodyBytes) {
+      const name = `function ${shape.importedFunctions + index}`
+      throw refuseModule(`${name} is ${size} bytes long, allowed are ${caps.bodyBytes}`)
+    }
+  }
+
+  #taskOf(index: number, size: number): BodyTask {
+    const traits = this.#graph.traits[index] as number
+    const callsNothing = (traits & (Trait.calls | Trait.bulk)) === 0
+    const loops = (traits & Trait.loops) !== 0
+    const cyclic = this.#graph.cyclic[index] === 1
+    return {
+      index: this.#context.shape.importedFunctions + index,
+      metering: this.#exact ? new ExactMetering(!callsNothing || loops || size > LEAF_BYTES) : new FastMetering(cyclic),
+      // A body without a loop passes few charges; giving the fuel back at each call costs more than it saves then.
+      keepsFuel: (traits & Trait.exceptions) === 0 && (this.#exact || (loops && callsNothing)),
+    }
+  }
+
+  /**
+   * Counted are the functions through which recursion must pass, and one in each long way down without them.
+   * @param uncounted by the body: slots of the longest way down from it that is not counted
+   */
+  #countsDepth(index: number, slots: number, uncounted: Uint32Array): boolean {
+    const { cyclic, traits, callees } = this.#graph
+    if (((traits[index] as number) & Trait.calls) === 0) {
+      uncounted[index] = FRAME_SLOTS + slots
+      return false
+    }
+    let below = 0
+    for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
+    const all = FRAME_SLOTS + slots + below
+    if (cyclic[index] === 1 || all > UNCOUNTED_SLOTS) return true
+    uncounted[index] = all
+    return false
   }
 }
 
-/** Bytes of code between two steps: about 5 ms. */
-const STEP_BYTES = 2 ** 18
-
-/**
- * Passes once over the code section, within the allowlist of instructions. A generator, so that whoever runs it can do
- * something else, or stop, between two steps.
- * @returns the bodies with their changes, without the vector's count
- */
-export function* rewriteBodies(bytes: Uint8Array, section: Section, pass: BodyPass): Generator<void, Writer> {
+/** Finds the bodies of a code section. */
+export function findBodies(bytes: Uint8Array, section: Section | undefined): Body[] {
+  if (!section) return []
   const reader = new Reader(bytes, section.start, section.end)
-  const bodies = new Writer((section.end - section.start) * 1.25 + 64)
-  const count = reader.u32()
-  let next = reader.at + STEP_BYTES
-  for (let index = 0; index < count; index++) {
+  const bodies: Body[] = []
+  for (let left = reader.u32(); left > 0; left--) {
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
-    const edits = pass.body(new Reader(bytes, start, reader.at), index)
-    writeEdited(bodies, bytes, start, reader.at, edits)
-    if (reader.at < next) continue
-    next = reader.at + STEP_BYTES
-    yield
+    bodies.push({ start, end: reader.at })
   }
   if (!reader.done) throw refuseModule('the code section is longer than its functions', reader.at)
   return bodies
-}
-
-/** Number of bodies in the code section. */
-export function countBodies(bytes: Uint8Array, section: Section): number {
-  return new Reader(bytes, section.start, section.end).u32()
 }

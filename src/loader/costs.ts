@@ -27,13 +27,17 @@ export const BYTES_PER_UNIT_LOG2 = 4
  */
 export const PIECE = { bytes: 2 ** 18, slots: 2 ** 10 } as const
 
-/** A function that calls nothing, loops nowhere and costs no more than this pays through its caller. */
-export const LEAF_PRICE = 48
-/** Longest body of such a function, in bytes. */
-export const LEAF_BYTES = 256
+/** An entry that would charge no more than this charges nothing, and the callers pay: most small functions. */
+export const FREE_ENTRY = 64
+
+/** Slots that a frame takes beside its locals and operands: return address, frame pointer, instance, marker, spills. */
+export const FRAME_SLOTS = 10
+
+/** Slots of frames that follow upon each other without being counted, before one of them is. */
+export const UNCOUNTED_SLOTS = 2_000
 
 /** Longest stretch of code that a guest runs before it pays for it, in units. */
-export const STRETCH = 1_024
+export const STRETCH = 256
 
 function pricesOf(entries: readonly (readonly [number, number, number])[]): Uint16Array {
   const table = new Uint16Array(256).fill(1)

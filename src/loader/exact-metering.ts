@@ -53,8 +53,8 @@ export class ExactMetering implements Metering {
 
   settle(): void {}
 
-  end(): readonly Charge[] {
-    return this.#charges
+  end(): { charges: readonly Charge[]; callersPay: number } {
+    return { charges: this.#charges, callersPay: 0 }
   }
 
   #start(at: number, tests: boolean): Charge {

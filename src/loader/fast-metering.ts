@@ -1,23 +1,23 @@
 /** Metering of modules that may be hostile: never less than what was spent is taken, at as few places as that allows. */
-import { Price, STRETCH } from './costs.ts'
+import { FREE_ENTRY, Price, STRETCH } from './costs.ts'
 import { Charge, type MeteredBlock, type Metering } from './metering.ts'
 
 /**
  * Fuel is taken at loop heads and function entries, and in stretches of code that are longer than `STRETCH`. A loop
  * head pays for the dearest way round, an entry in advance for the dearest way from the last charge to a call or to
  * the end. So at each call all that was spent is paid for, whatever way was taken, and nowhere is more than one stretch
- * unpaid.
+ * unpaid. Where the entry's charge would be small, callers pay it, unless a cycle of calls could pass there.
  */
 export class FastMetering implements Metering {
   readonly #charges: Charge[] = []
-  readonly #taxesEntry: boolean
+  readonly #cyclic: boolean
   #entry: Charge
   /** Cost since the last charge, on the dearest way here. */
   #unpaid = 0
 
-  /** @param taxesEntry whether its callers leave the price of the body to it */
-  constructor(taxesEntry: boolean) {
-    this.#taxesEntry = taxesEntry
+  /** @param cyclic whether a cycle of calls may pass the body, which then has a charge at its entry in any case */
+  constructor(cyclic: boolean) {
+    this.#cyclic = cyclic
     this.#entry = new Charge(0, true)
   }
 
@@ -78,10 +78,11 @@ export class FastMetering implements Metering {
     this.#entry.cost = Math.max(this.#entry.cost, this.#unpaid)
   }
 
-  end(): readonly Charge[] {
-    if (!this.#taxesEntry) return []
-    this.#entry.cost = Math.max(this.#entry.cost, Price.check)
-    return this.#charges
+  end(): { charges: readonly Charge[]; callersPay: number } {
+    const { cost } = this.#entry
+    const free = !this.#cyclic && cost <= FREE_ENTRY
+    this.#entry.cost = free ? 0 : Math.max(cost, Price.check)
+    return { charges: this.#charges, callersPay: free ? cost : 0 }
   }
 
   #add(at: number, tests: boolean): Charge {

@@ -124,12 +124,19 @@ const CONSTANT_OPS: ReadonlySet<number> = new Set([
 ])
 const V128_CONST = 12
 
-/** Passes over a constant expression and its `end`. */
-export function skipConstant(reader: Reader): void {
+/**
+ * Passes over a constant expression and its `end`.
+ * @param onFunction hears the index of a function that it takes a reference of
+ */
+export function skipConstant(reader: Reader, onFunction?: (index: number) => void): void {
   for (;;) {
     const opcode = reader.byte()
     if (opcode === Op.end) return
     const offset = reader.at - 1
+    if (opcode === Op.refFunc && onFunction) {
+      onFunction(reader.u32())
+      continue
+    }
     const second = skipImmediates(reader, opcode)
     if (!CONSTANT_OPS.has(opcode) && !(opcode === Op.prefixSimd && second === V128_CONST)) {
       throw refuseModule(`opcode 0x${opcode.toString(16)} in a constant expression`, offset)

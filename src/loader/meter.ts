@@ -1,16 +1,16 @@
 /** A module's shape and what is asked for in, the pass over its code and what is added to it out. */
 import { Appendix } from './appendix.ts'
-import type { ScanContext } from './body-scan.ts'
+import { GlobalCharges } from './body-frame.ts'
 import { BulkFunctions } from './bulk.ts'
 import { checkShape, STRANGER_CAPS, type StrangerCaps } from './caps.ts'
-import { type BodyPass, LoopHeadPass, MeteredPass } from './code.ts'
+import { readCallGraph } from './call-graph.ts'
+import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
 import { fuelCheck, fuelGlobal, fuelTable, spentBody, stackGlobal } from './fuel.ts'
-import { findLeaves } from './leaf-functions.ts'
-import { ChargeSequences } from './metering.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
-import { type FunctionType, type ModuleShape, SectionId } from './sections.ts'
+import type { ScanContext } from './scan-context.ts'
+import type { FunctionType, ModuleShape } from './sections.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -26,7 +26,7 @@ export type MeterOptions = {
 
 /** What the rewriter adds, with the indices that it exports. */
 export type Meter = {
-  pass: BodyPass
+  pass: CodePass
   appendix: Appendix
   /** The globals of fuel and stack, and the callout's table. */
   fuel: number | undefined
@@ -35,29 +35,23 @@ export type Meter = {
 }
 
 function makeContext(
-  bytes: Uint8Array,
   shape: ModuleShape,
   appendix: Appendix,
   fuel: { global: number; spent: number },
   options: MeterOptions,
 ): ScanContext {
   const { trust, caps } = options
-  const code = shape.sections.get(SectionId.code)
-  const leafPrices = code
-    ? findLeaves(bytes, code, shape.importedFunctions, shape.functions.length)
-    : new Uint8Array(shape.functions.length)
   const stranger = trust === 'stranger'
   const tables = shape.tables.map(({ element, maximum }) => ({ element, maximum: cappedTable(maximum, options) }))
   return {
     shape,
     facts: new FactCollector(),
-    charges: new ChargeSequences(fuel),
+    charges: new GlobalCharges(fuel),
     bulk: new BulkFunctions(appendix, fuel, tables),
     stack: stranger ? appendix.global(stackGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
     caps: stranger ? caps : undefined,
-    leafPrices,
-    highestLeafPrice: leafPrices.reduce((highest, price) => Math.max(highest, price), 0),
+    callersPay: new Uint8Array(shape.functions.length),
   }
 }
 
@@ -101,8 +95,12 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   if (trust === 'pinned' && metering === 'fast') {
     return { pass: new LoopHeadPass(fuelCheck(fuel)), stack: undefined, ...added }
   }
-  const context = makeContext(bytes, shape, appendix, fuel, options)
-  return { pass: new MeteredPass(context, metering === 'exact'), stack: context.stack, ...added }
+  const context = makeContext(shape, appendix, fuel, options)
+  return {
+    pass: new MeteredPass(context, readCallGraph(bytes, shape), metering === 'exact'),
+    stack: context.stack,
+    ...added,
+  }
 }
 
 export { STRANGER_CAPS }

@@ -1,6 +1,5 @@
 /** The events of a pass over a body in, the places where fuel is taken out: what both ways of metering share. */
 import type { Edit } from './edits.ts'
-import { type FuelIndices, fuelCheck, fuelTake } from './fuel.ts'
 
 /** A block of the body at hand, as metering sees it. */
 export type MeteredBlock = {
@@ -29,26 +28,6 @@ export class Charge implements Edit {
     this.until = at
     this.tests = tests
   }
-
-  write(sequences: ChargeSequences): void {
-    this.code = this.cost > 0 ? sequences.of(this.cost, this.tests) : undefined
-  }
-}
-
-/** Instructions by their cost, made once. */
-export class ChargeSequences {
-  readonly #fuel: FuelIndices
-  readonly #tests: Uint8Array[] = []
-  readonly #takes: Uint8Array[] = []
-
-  constructor(fuel: FuelIndices) {
-    this.#fuel = fuel
-  }
-
-  of(cost: number, tests: boolean): Uint8Array {
-    if (tests) return (this.#tests[cost] ??= fuelCheck(this.#fuel, cost))
-    return (this.#takes[cost] ??= fuelTake(this.#fuel, cost))
-  }
 }
 
 /**
@@ -73,6 +52,6 @@ export interface Metering {
   leave(block: MeteredBlock, live: boolean, isLoop: boolean, fromBefore: boolean, after: number): void
   /** Another function runs, or the function ends: what it has spent must have been paid for. */
   settle(): void
-  /** @returns the charges, in the order in which they were made */
-  end(): readonly Charge[]
+  /** @returns the charges, in the order in which they were made, and what each caller pays for the body beside them */
+  end(): { charges: readonly Charge[]; callersPay: number }
 }

@@ -1,5 +1,5 @@
 /** A module and its changes in, the bytes of the changed module out. */
-import { countBodies } from './code.ts'
+import { writeEdited } from './edits.ts'
 import { AddedExport } from './layout.ts'
 import { cappedTable } from './meter.ts'
 import { TYPE_CODES } from './opcodes.ts'
@@ -97,13 +97,13 @@ function withAppended({ bytes, shape }: Plan, id: number, items: readonly ArrayL
   return body
 }
 
-function writeCode({ bytes, shape, meter, bodies }: Plan): Writer | undefined {
+function writeCode({ bytes, shape, meter, bodies, changes }: Plan): Writer | undefined {
   const section = shape.sections.get(SectionId.code)
   const { functions } = meter.appendix
-  const own = section ? countBodies(bytes, section) : 0
-  if (own + functions.length === 0) return undefined
-  const body = new Writer((bodies?.length ?? 0) + 64).u32(own + functions.length)
-  if (bodies) body.raw(bodies.view())
+  if (!section && functions.length === 0) return undefined
+  const body = new Writer((section ? section.end - section.start : 0) * 1.25 + 1024)
+  body.u32(bodies.length + functions.length)
+  bodies.forEach(({ start, end }, index) => writeEdited(body, bytes, start, end, changes[index] ?? []))
   for (const added of functions) body.u32(added.body.length).raw(added.body)
   return body
 }
@@ -142,7 +142,7 @@ function newSection(plan: Plan, id: number): Writer | undefined | null {
 
 /** Writes the rewritten module. Custom sections are left out. */
 export function writeModule(plan: Plan): Uint8Array<ArrayBuffer> {
-  const out = new Writer(plan.bytes.length + (plan.bodies?.length ?? 0) + 4096).raw(PREAMBLE)
+  const out = new Writer(plan.bytes.length * 1.25 + 4096).raw(PREAMBLE)
   for (const id of SECTION_ORDER) {
     const section = newSection(plan, id)
     const old = plan.shape.sections.get(id)

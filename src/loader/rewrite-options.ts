@@ -1,9 +1,10 @@
 /** What rewriting can be asked for, and what is known of a module while it is rewritten. */
 import type { StrangerCaps } from './caps.ts'
+import type { Body } from './code.ts'
 import type { CodeFacts } from './code-facts.ts'
+import type { Edit } from './edits.ts'
 import type { Meter, MeterOptions, Metering, Trust } from './meter.ts'
 import type { ModuleShape } from './sections.ts'
-import type { Writer } from './writer.ts'
 
 export type RewriteOptions = {
   /**
@@ -46,6 +47,7 @@ export type Plan = {
   meterOptions: MeterOptions
   meter: Meter
   facts: CodeFacts
-  /** The bodies with their changes. */
-  bodies: Writer | undefined
+  bodies: readonly Body[]
+  /** Of each body. */
+  changes: readonly (readonly Edit[])[]
 }

@@ -1,5 +1,5 @@
 /** A guest's wasm binary in, the same with fuel, exported state and bounded memory out: one pass that only appends, no index is remapped. */
-import { rewriteBodies } from './code.ts'
+import { findBodies } from './code.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
 import { type StateLayout, readLayout } from './layout.ts'
 import { makeMeter, STRANGER_CAPS } from './meter.ts'
@@ -67,13 +67,13 @@ function* rewriteSteps(bytes: Uint8Array<ArrayBuffer>, options: RewriteOptions):
   const { fuel = false, trust = 'pinned', metering = 'fast', caps } = options
   const meterOptions = { fuel, trust, metering, caps: { ...STRANGER_CAPS, ...caps } }
   const meter = makeMeter(bytes, shape, meterOptions)
-  const section = shape.sections.get(SectionId.code)
-  const bodies = section && (yield* rewriteBodies(bytes, section, meter.pass))
+  const bodies = findBodies(bytes, shape.sections.get(SectionId.code))
+  const changes = yield* meter.pass.run(bytes, bodies)
   yield
   // After our own pass, which says what it refuses; engines only say no.
   if (!WebAssembly.validate(bytes)) throw refuseModule('it is not valid WebAssembly')
   yield
-  const plan: Plan = { bytes, shape, options, meterOptions, meter, bodies, facts: meter.pass.facts }
+  const plan: Plan = { bytes, shape, options, meterOptions, meter, bodies, changes, facts: meter.pass.facts }
   checkSegments(plan)
   const rewritten = writeModule(plan)
   yield

@@ -63,6 +63,8 @@ export type ModuleShape = {
   elementSegments: number
   /** Functions and expressions in all element segments. */
   elements: number
+  /** Functions that segments and globals hold references of. */
+  references: Set<number>
 }
 
 type Sections = { bytes: Uint8Array; found: Map<number, Section> }
@@ -177,7 +179,7 @@ function readExport(reader: Reader): ExportEntry {
  * Flags of an element segment: 1 passive or declarative, 2 explicit index (or declarative), 4 expressions.
  * @returns how many elements it has
  */
-function skipElement(reader: Reader): number {
+function skipElement(reader: Reader, onFunction: (index: number) => void): number {
   const flags = reader.u32()
   if (flags > 7) throw refuseModule(`element segment flags ${flags} are unknown`, reader.at - 1)
   const active = (flags & 1) === 0
@@ -190,8 +192,8 @@ function skipElement(reader: Reader): number {
   }
   const count = reader.u32()
   for (let left = count; left > 0; left--) {
-    if (expressions) skipConstant(reader)
-    else reader.u32()
+    if (expressions) skipConstant(reader, onFunction)
+    else onFunction(reader.u32())
   }
   return count
 }
@@ -226,6 +228,7 @@ function emptyShape(sections: ReadonlyMap<number, Section>): ModuleShape {
     passiveSegments: 0,
     elementSegments: 0,
     elements: 0,
+    references: new Set(),
   }
 }
 
@@ -241,6 +244,7 @@ function readStart(sections: Sections): number | undefined {
 export function readShape(bytes: Uint8Array): ModuleShape {
   const sections = findSections(bytes)
   const shape = emptyShape(sections.found)
+  const onFunction = (index: number) => shape.references.add(index)
   readVector(sections, SectionId.type, (reader) => shape.types.push(readFunctionType(reader)))
   readVector(sections, SectionId.import, (reader) => shape.imports.push(readImport(reader, shape)))
   shape.importedFunctions = shape.functions.length
@@ -253,13 +257,13 @@ export function readShape(bytes: Uint8Array): ModuleShape {
   readVector(sections, SectionId.tag, (reader) => shape.tags.push(readTag(reader)))
   readVector(sections, SectionId.global, (reader) => {
     shape.globals.push(readGlobal(reader))
-    skipConstant(reader)
+    skipConstant(reader, onFunction)
   })
   readVector(sections, SectionId.export, (reader) => shape.exports.push(readExport(reader)))
   shape.start = readStart(sections)
   readVector(sections, SectionId.element, (reader) => {
     shape.elementSegments++
-    shape.elements += skipElement(reader)
+    shape.elements += skipElement(reader, onFunction)
   })
   readVector(sections, SectionId.data, (reader) => {
     shape.dataSegments++

@@ -1,5 +1,4 @@
 /** A body's exits, calls and handlers in, the changes that keep depth and fuel for the time of one call out. */
-import { FRAME_SLOTS } from './costs.ts'
 import type { Edit } from './edits.ts'
 import { type FuelIndices, fuelCheck, fuelTake } from './fuel.ts'
 import type { Charge } from './metering.ts'
@@ -24,7 +23,7 @@ export type LocalsPlace = { at: number; items: number; end: number; groups: numb
 /**
  * What one body keeps in locals of ours.
  *
- * Depth of calls: on entry the frame's slots are taken off the global, and a guest below zero traps; at each exit and
+ * Depth of calls: on entry the call's slots are taken off the global, and a guest below zero traps; at each exit and
  * in each handler the global is set from what it was on entry, which a local keeps.
  *
  * Fuel: where a body passes many charges it keeps the fuel in a local, and gives it back before each call and exit.
@@ -74,7 +73,7 @@ export class BodyFrame {
 
   /**
    * Fills in all changes.
-   * @param kept what is kept: the depth with its global and the slots of this frame, the fuel with its charges
+   * @param kept what is kept: the depth with its global and the slots that a call takes, the fuel with its charges
    * @param firstLocal index of the first local that is free
    * @param resultBlock the bytes of the type of a block that gives the function's results
    * @returns the changes before all others of the body, and behind them
@@ -112,14 +111,7 @@ export class BodyFrame {
 
   #keepDepth({ global, slots }: { global: number; slots: number }, local: number, opening: Writer, exit: Writer): void {
     const own = (code: Writer) =>
-      code
-        .byte(Op.localGet)
-        .u32(local)
-        .byte(Op.i32Const)
-        .s32(FRAME_SLOTS + slots)
-        .byte(Op.i32Sub)
-        .byte(Op.globalSet)
-        .u32(global)
+      code.byte(Op.localGet).u32(local).byte(Op.i32Const).s32(slots).byte(Op.i32Sub).byte(Op.globalSet).u32(global)
     opening.byte(Op.globalGet).u32(global).byte(Op.localSet).u32(local)
     own(opening).byte(Op.globalGet).u32(global).byte(Op.i32Const).s32(0).byte(Op.i32LtSigned)
     opening.byte(Op.if).byte(EMPTY_BLOCK).byte(Op.unreachable).byte(Op.end)

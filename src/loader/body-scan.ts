@@ -307,7 +307,7 @@ export class BodyScan {
     this.#most('slots merged between its branches', merged, caps?.mergedSlots)
     const metered = this.#metering.end()
     callersPay[this.#task.index] = metered.callersPay
-    return { slots, finish: (countsDepth) => this.#changes(metered.charges, results, countsDepth ? slots : undefined) }
+    return { slots, finish: (counted) => this.#changes(metered.charges, results, counted) }
   }
 
   #changes(charges: readonly Charge[], results: FunctionType['results'], slots: number | undefined): readonly Edit[] {

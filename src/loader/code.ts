@@ -94,7 +94,7 @@ export class MeteredPass implements CodePass {
       const { start, end } = bodies[index] as Body
       this.#checkSize(index, end - start)
       const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
-      changes[index] = scanned.finish(this.#countsDepth(index, scanned.slots, uncounted))
+      changes[index] = scanned.finish(this.#countedSlots(index, scanned.slots, uncounted))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -125,21 +125,22 @@ export class MeteredPass implements CodePass {
   }
 
   /**
-   * Counted are the functions through which recursion must pass, and one in each long way down without them.
-   * @param uncounted by the body: slots of the longest way down from it that is not counted
+   * Depth is counted in the functions through which recursion must pass, in one on each long way down without them, and
+   * in those that may catch an exception, which must put it right.
+   * @param uncounted by the body: slots of the longest way down from it that nobody counts
+   * @returns the slots of its frame and of what nobody counts below it, when it is one that counts
    */
-  #countsDepth(index: number, slots: number, uncounted: Uint32Array): boolean {
+  #countedSlots(index: number, slots: number, uncounted: Uint32Array): number | undefined {
     const { cyclic, traits, callees } = this.#graph
-    if (((traits[index] as number) & Trait.calls) === 0) {
-      uncounted[index] = FRAME_SLOTS + slots
-      return false
-    }
     let below = 0
     for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
     const all = FRAME_SLOTS + slots + below
-    if (cyclic[index] === 1 || all > UNCOUNTED_SLOTS) return true
+    const own = traits[index] as number
+    const calls = (own & Trait.calls) !== 0
+    const catches = (own & Trait.exceptions) !== 0
+    if (calls && (catches || cyclic[index] === 1 || all > UNCOUNTED_SLOTS)) return all
     uncounted[index] = all
-    return false
+    return undefined
   }
 }
 

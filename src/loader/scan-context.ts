@@ -35,6 +35,9 @@ export type BodyTask = {
 export type ScannedBody = {
   /** Slots of its frame. */
   slots: number
-  /** @returns the changes in the order of their places */
-  finish(countsDepth: boolean): readonly Edit[]
+  /**
+   * @param counted slots that a call takes off the stack, when it is counted here
+   * @returns the changes in the order of their places
+   */
+  finish(counted: number | undefined): readonly Edit[]
 }

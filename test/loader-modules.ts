@@ -18,6 +18,8 @@ export type ModuleParts = {
   start?: number
   /** Function indices put into table 0 at slot 0. */
   elements?: readonly number[]
+  /** Function indices of a passive segment, which comes after those. */
+  passiveElements?: readonly number[]
   /** Active at `offset`, passive without one. */
   data?: { offset?: number; bytes: readonly number[] | Uint8Array }[]
   dataCount?: boolean
@@ -62,6 +64,14 @@ function exportsOf(parts: ModuleParts): Writer[] {
   ]
 }
 
+function elementsOf({ elements, passiveElements }: ModuleParts): Writer[] {
+  const indices = (list: readonly number[]) => vector(list.map((at) => new Writer().u32(at))).view()
+  return [
+    ...(elements ? [new Writer().raw([0, 0x41, 0, 0x0b]).raw(indices(elements))] : []),
+    ...(passiveElements ? [new Writer().raw([1, 0]).raw(indices(passiveElements))] : []),
+  ]
+}
+
 function dataOf({ offset, bytes }: { offset?: number; bytes: readonly number[] | Uint8Array }): Writer {
   const out = new Writer()
   if (offset === undefined) out.byte(1)
@@ -71,7 +81,7 @@ function dataOf({ offset, bytes }: { offset?: number; bytes: readonly number[] |
 
 /** The binary of a module; every function has a type of its own. */
 export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const { imports = [], functions = [], memory, tables = [], globals = [], tags, start, elements, data } = parts
+  const { imports = [], functions = [], memory, tables = [], globals = [], tags, start, data } = parts
   const out = new Writer().raw(PREAMBLE)
   out.section(1, vector([...imports, ...functions, ...(tags ?? [])].map(signature)))
   out.section(2, vector(imports.map(({ module, name }, at) => new Writer().name(module).name(name).byte(0).u32(at))))
@@ -86,11 +96,8 @@ export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   out.section(6, vector(globals.map(({ type, mutable, value }) => [TYPE_CODES[type], mutable ? 1 : 0, ...value, 0x0b])))
   out.section(7, vector(exportsOf(parts)))
   if (start !== undefined) out.section(8, new Writer().u32(start))
-  if (elements)
-    out.section(
-      9,
-      vector([new Writer().raw([0, 0x41, 0, 0x0b]).raw(vector(elements.map((at) => new Writer().u32(at))).view())]),
-    )
+  const segments = elementsOf(parts)
+  if (segments.length > 0) out.section(9, vector(segments))
   if (data && parts.dataCount) out.section(12, new Writer().u32(data.length))
   out.section(10, vector(functions.map(body)))
   if (data) out.section(11, vector(data.map(dataOf)))

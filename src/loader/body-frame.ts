@@ -65,6 +65,13 @@ export class BodyFrame {
     return this.#place(this.#reloads, at)
   }
 
+  /** Instructions at the body's beginning, where nothing is kept. */
+  begin(code: Uint8Array): readonly Edit[] {
+    const place = new Place(this.#locals.end)
+    place.code = code
+    return code.length > 0 ? [place] : []
+  }
+
   #place(list: Place[], at: number): Edit {
     const place = new Place(at)
     list.push(place)
@@ -73,7 +80,8 @@ export class BodyFrame {
 
   /**
    * Fills in all changes.
-   * @param kept what is kept: the depth with its global and the slots that a call takes, the fuel with its charges
+   * @param kept what is kept: the depth with its global and the slots that a call takes, the fuel with its
+   *   charges; and instructions to begin with
    * @param firstLocal index of the first local that is free
    * @param resultBlock the bytes of the type of a block that gives the function's results
    * @returns the changes before all others of the body, and behind them
@@ -82,6 +90,7 @@ export class BodyFrame {
     kept: {
       depth: { global: number; slots: number } | undefined
       fuel: { indices: FuelIndices; charges: readonly Charge[] } | undefined
+      prelude: Uint8Array
     },
     firstLocal: number,
     resultBlock: Uint8Array,
@@ -103,7 +112,7 @@ export class BodyFrame {
     const count = new Place(this.#locals.at, this.#locals.items)
     count.code = new Writer(8).u32(this.#locals.groups + (depth ? 1 : 0) + (fuel ? 1 : 0)).finish()
     const begin = new Place(this.#locals.end)
-    begin.code = declared.raw(opening.view()).byte(Op.block).raw(resultBlock).finish()
+    begin.code = declared.raw(kept.prelude).raw(opening.view()).byte(Op.block).raw(resultBlock).finish()
     const last = new Place(end)
     last.code = exit.byte(Op.end).finish()
     return { first: [count, begin], last: [last] }

@@ -1,7 +1,7 @@
 /** One function body in, its checked and metered changes out: the pass over code that may be hostile. */
 import { BodyFrame } from './body-frame.ts'
 import { type Block, makeBlock, NO_TYPE, readBlockType } from './blocks.ts'
-import { MISC_PRICES, PRICES, Price, SIMD_PRICES } from './costs.ts'
+import { FREE_COMPILE, MISC_PRICES, PRICES, Price, SIMD_PRICES } from './costs.ts'
 import { type Edit, mergeEdits } from './edits.ts'
 import { skipImmediates } from './instructions.ts'
 import type { Charge, Metering } from './metering.ts'
@@ -19,6 +19,7 @@ export class BodyScan {
   readonly #metering: Metering
   readonly #task: BodyTask
   readonly #reader: Reader
+  readonly #start: number
   /** Reads immediates that the reader has passed. */
   readonly #peek: Reader
   readonly #edits: Edit[] = []
@@ -33,6 +34,7 @@ export class BodyScan {
     this.#metering = task.metering
     this.#task = task
     this.#reader = reader
+    this.#start = reader.at
     this.#peek = new Reader(reader.bytes, reader.at, reader.end)
   }
 
@@ -96,7 +98,7 @@ export class BodyScan {
   }
 
   #spend(price: number, at: number): void {
-    if (this.#live) this.#metering.spend(price, at)
+    if (this.#live && this.#metering.spend(price, at)) this.#operands.merge()
   }
 
   #settle(): void {
@@ -310,15 +312,23 @@ export class BodyScan {
     return { slots, finish: (counted) => this.#changes(metered.charges, results, counted) }
   }
 
+  /** A function is compiled when it is first called: then that is paid for too. */
+  #compileCharge(): Uint8Array {
+    const units = this.#reader.end - this.#start + this.#operands.merged
+    return units > FREE_COMPILE ? this.#context.firstCall(units) : new Uint8Array(0)
+  }
+
   #changes(charges: readonly Charge[], results: FunctionType['results'], slots: number | undefined): readonly Edit[] {
     const { stack, charges: inGlobal, resultBlock } = this.#context
     const edits = mergeEdits(charges, this.#edits)
+    const { locals } = this.#operands
+    const prelude = this.#compileCharge()
     const depth = stack !== undefined && slots !== undefined ? { global: stack, slots } : undefined
     const fuel = this.#task.keepsFuel ? { indices: inGlobal.indices, charges } : undefined
     if (!fuel) inGlobal.write(charges)
-    if (!fuel && !depth) return edits
-    const { locals } = this.#operands
-    const { first, last } = this.#frame.finish({ depth, fuel }, locals, resultBlock(results), this.#reader.end)
+    if (!fuel && !depth) return [...this.#frame.begin(prelude), ...edits]
+    const kept = { depth, fuel, prelude }
+    const { first, last } = this.#frame.finish(kept, locals, resultBlock(results), this.#reader.end)
     return [...first, ...edits, ...last]
   }
 }

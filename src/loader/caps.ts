@@ -8,7 +8,8 @@ export const STRANGER_CAPS = {
   moduleBytes: 16 * 2 ** 20,
   /** Bytes of one function body: a function is compiled in one go when it is first called. */
   bodyBytes: 64 * 2 ** 10,
-  functions: 50_000,
+  /** Each takes some microseconds at its first call, however small it is. */
+  functions: 20_000,
   types: 10_000,
   /** Parameters and results of one type together. */
   typeArity: 128,
@@ -26,9 +27,9 @@ export const STRANGER_CAPS = {
   /** Locals and parameters of one function. */
   locals: 2_000,
   /** Slots of one frame, which is also what deep recursion overshoots by. */
-  frameSlots: 8_000,
+  frameSlots: 4_000,
   /** Locals and operands that are alive, summed up over all branches and blocks of a function: compilers merge them there. */
-  mergedSlots: 2_000_000,
+  mergedSlots: 1_000_000,
 } as const
 
 export type StrangerCaps = { readonly [cap in keyof typeof STRANGER_CAPS]: number }

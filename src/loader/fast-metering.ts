@@ -25,12 +25,14 @@ export class FastMetering implements Metering {
     this.#entry = this.#add(at, true)
   }
 
-  spend(price: number, at: number): void {
-    if (this.#unpaid >= STRETCH) {
+  spend(price: number, at: number): boolean {
+    const due = this.#unpaid >= STRETCH
+    if (due) {
       this.#add(at, true).cost = this.#unpaid
       this.#unpaid = 0
     }
     this.#unpaid += price
+    return due
   }
 
   enterIf(block: MeteredBlock): void {

@@ -5,8 +5,8 @@ import { Writer } from './writer.ts'
 /** The entry of the fuel's global: mutable i64, 0. */
 export const fuelGlobal: readonly number[] = [TYPE_CODES.i64, 1, Op.i64Const, 0, Op.end]
 
-/** The entry of the stack's global: mutable i32, 0. */
-export const stackGlobal: readonly number[] = [TYPE_CODES.i32, 1, Op.i32Const, 0, Op.end]
+/** The entry of the stack's global, and of those that say what was paid for: mutable i32, 0. */
+export const counterGlobal: readonly number[] = [TYPE_CODES.i32, 1, Op.i32Const, 0, Op.end]
 
 /** The entry of the callout's table: one slot of funcref, no more. */
 export const fuelTable: readonly number[] = [TYPE_CODES.funcref, 1, 1, 1]
@@ -37,6 +37,13 @@ export function fuelTest({ global, spent }: FuelIndices): Uint8Array {
  */
 export function fuelCheck(indices: FuelIndices, units = 1): Uint8Array {
   return new Writer(32).raw(fuelTake(indices, units)).raw(fuelTest(indices)).finish()
+}
+
+/** Charges once in an instance's life: `global` is 0 before. */
+export function fuelOnce(indices: FuelIndices, global: number, units: number): Uint8Array {
+  const once = new Writer(48).byte(Op.globalGet).u32(global).byte(Op.i32Eqz).byte(Op.if).byte(EMPTY_BLOCK)
+  once.byte(Op.i32Const).s32(1).byte(Op.globalSet).u32(global).raw(fuelCheck(indices, units))
+  return once.byte(Op.end).finish()
 }
 
 /** The body of `spent`, () -> (): calls the function in the table's slot, which may set the fuel anew. */

@@ -60,9 +60,9 @@ export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): Sta
   const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)
   const callout = exportedAs(shape, ExternKind.table, AddedExport.callout)
   const stack = exportedAs(shape, ExternKind.global, AddedExport.stack)
-  const globals = shape.globals.flatMap(({ type, mutable }, index) =>
-    mutable && index !== fuel && index !== stack ? [{ index, type }] : [],
-  )
+  // Behind the fuel lie the rewriter's own globals: what they count begins anew in each instance.
+  const own = fuel ?? shape.globals.length
+  const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable && index < own ? [{ index, type }] : []))
   const tables = shape.tables.flatMap((_, index) => (index === callout ? [] : [{ index, written: written.has(index) }]))
   const memory = shape.exports.find(({ kind }) => kind === ExternKind.memory)?.name
   const exportedGlobals = exportedIndices(shape, ExternKind.global, '__g')

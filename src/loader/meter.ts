@@ -6,7 +6,7 @@ import { checkShape, STRANGER_CAPS, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
 import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
-import { fuelCheck, fuelGlobal, fuelTable, spentBody, stackGlobal } from './fuel.ts'
+import { fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody, counterGlobal } from './fuel.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
@@ -48,8 +48,9 @@ function makeContext(
     facts: new FactCollector(),
     charges: new GlobalCharges(fuel),
     bulk: new BulkFunctions(appendix, fuel, tables),
-    stack: stranger ? appendix.global(stackGlobal) : undefined,
+    stack: stranger ? appendix.global(counterGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
+    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : new Uint8Array(0)),
     caps: stranger ? caps : undefined,
     callersPay: new Uint8Array(shape.functions.length),
   }

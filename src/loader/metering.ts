@@ -36,7 +36,8 @@ export class Charge implements Edit {
  */
 export interface Metering {
   begin(at: number): void
-  spend(price: number, at: number): void
+  /** @returns whether the fuel's end is looked for before the instruction */
+  spend(price: number, at: number): boolean
   enterIf(block: MeteredBlock, after: number): void
   enterLoop(block: MeteredBlock, at: number, after: number): void
   /** @param live whether the end of the first branch can be reached */

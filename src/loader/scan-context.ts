@@ -17,6 +17,8 @@ export type ScanContext = {
   stack: number | undefined
   /** The bytes of the type of a block that gives these results. */
   resultBlock: (results: FunctionType['results']) => Uint8Array
+  /** The instructions that charge so many units at the first call of a function. */
+  firstCall: (units: number) => Uint8Array
   caps: StrangerCaps | undefined
   /** By the index of the function: what each caller pays for it. */
   callersPay: Uint8Array

@@ -2,7 +2,7 @@
 import { Appendix } from './appendix.ts'
 import { GlobalCharges } from './body-frame.ts'
 import { BulkFunctions } from './bulk.ts'
-import { checkShape, STRANGER_CAPS, type StrangerCaps } from './caps.ts'
+import { checkShape, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
 import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
@@ -103,5 +103,3 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
     ...added,
   }
 }
-
-export { STRANGER_CAPS }

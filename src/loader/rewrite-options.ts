@@ -25,7 +25,7 @@ export type RewriteOptions = {
    * every machine. For both classes.
    */
   metering?: Metering
-  /** Other caps for a stranger's module than `STRANGER_CAPS`. */
+  /** Other caps for a stranger's module than `STRANGER_CAPS` (caps.ts). */
   caps?: Partial<StrangerCaps>
   /** Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. */
   exportState?: boolean

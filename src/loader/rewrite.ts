@@ -2,14 +2,14 @@
 import { findBodies } from './code.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
 import { type StateLayout, readLayout } from './layout.ts'
-import { makeMeter, STRANGER_CAPS } from './meter.ts'
+import { STRANGER_CAPS } from './caps.ts'
+import { makeMeter } from './meter.ts'
 import { writeModule } from './module-writer.ts'
 import { refuseModule } from './reader.ts'
 import type { Plan, RewriteOptions } from './rewrite-options.ts'
 import { SectionId, readShape } from './sections.ts'
 
 export type { StateLayout } from './layout.ts'
-export { STRANGER_CAPS } from './meter.ts'
 export type { RewriteOptions } from './rewrite-options.ts'
 
 export type RewriteMeta = {

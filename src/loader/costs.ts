@@ -27,8 +27,8 @@ export const BYTES_PER_UNIT_LOG2 = 4
  */
 export const PIECE = { bytes: 2 ** 18, slots: 2 ** 10 } as const
 
-/** An entry that would charge no more than this charges nothing, and the callers pay: most small functions. */
-export const FREE_ENTRY = 64
+/** An entry that would charge no more than this, at most 255, charges nothing and the callers pay: most small functions. */
+export const FREE_ENTRY = 128
 
 /**
  * Units of compiling that a first call does not pay for. A unit is a byte of the body or a slot merged between
@@ -43,7 +43,7 @@ export const FRAME_SLOTS = 10
 export const UNCOUNTED_SLOTS = 2_000
 
 /** Longest stretch of code that a guest runs before it pays for it, in units. */
-export const STRETCH = 128
+export const STRETCH = 256
 
 function pricesOf(entries: readonly (readonly [number, number, number])[]): Uint16Array {
   const table = new Uint16Array(256).fill(1)

@@ -60,6 +60,12 @@ export type ProcessContext = {
   limits: Readonly<Limits>
   /** The CVM's counter, a WebAssembly function (i32 operation) -> i32: non-zero kills. Linked wasm to wasm. */
   count: (operation: number) => number
+  /**
+   * Makes a host call whose answer the guest waits for, where the thread itself can wait: what is answered elsewhere
+   * is there at once. Absent where it cannot; needless where guests can be suspended.
+   * @param onWait told when the thread begins to wait, and when it goes on
+   */
+  blocking?: <T>(act: () => T, onWait: (waiting: boolean) => void) => T
 }
 
 /** A live guest. One run at a time; never entered again while a call of it is suspended. */

@@ -31,6 +31,7 @@ export class GuestCalls {
   memory!: WebAssembly.Memory
   /** Whether a blocking call may suspend the guest's stack. */
   readonly maySuspend: boolean
+  readonly #blocking: <T>(act: () => T) => T
   #dispatch: Dispatch
   #bytes = EMPTY
   #view = new DataView(EMPTY.buffer)
@@ -46,9 +47,16 @@ export class GuestCalls {
   /**
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
+   * @param blocking makes a call whose answer the guest waits for, where it cannot be suspended
    */
-  constructor(dispatch: Dispatch, fault: (error: unknown) => void, maySuspend: boolean) {
+  constructor(
+    dispatch: Dispatch,
+    fault: (error: unknown) => void,
+    maySuspend: boolean,
+    blocking: <T>(act: () => T) => T,
+  ) {
     this.maySuspend = maySuspend
+    this.#blocking = blocking
     this.#dispatch = dispatch
     this.#fault = fault
   }
@@ -80,7 +88,8 @@ export class GuestCalls {
   call(operation: number, argument: number, length: number, out: number, capacity: number): bigint {
     let outcome: MaybePromise<Outcome>
     try {
-      outcome = this.#answer(operation, this.#read(argument, length))
+      const copy = this.#read(argument, length)
+      outcome = this.maySuspend ? this.#answer(operation, copy) : this.#blocking(() => this.#answer(operation, copy))
     } catch (error) {
       outcome = failure(error)
     }
@@ -205,4 +214,4 @@ export class GuestCalls {
 }
 
 const BLOCKING =
-  'this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form'
+  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form, or isolation: 'worker'"

@@ -78,6 +78,7 @@ export class QuickJsInstance implements Instance {
         wallMs: () => clock.wallMs(),
         monotonicMs: () => clock.monotonicMs(),
         random: (length) => random.fill(length),
+        blocking: (act) => this.#blocking(act),
       },
       context.count,
       suspension,
@@ -212,6 +213,17 @@ export class QuickJsInstance implements Instance {
     }
     this.#wiring.arm(leash.slice)
     return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
+  }
+
+  #blocking<T>(act: () => T): T {
+    const { blocking } = this.#context
+    return blocking ? blocking(act, this.#onWait) : act()
+  }
+
+  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
+  readonly #onWait = (waiting: boolean): void => {
+    this.#leash?.onThread(!waiting)
+    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
   }
 
   async #pause(): Promise<void> {

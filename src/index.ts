@@ -14,6 +14,6 @@ export type {
   TraceEvent,
 } from './request.ts'
 export type { RunError, RunResult, RunStatus, Usage } from './result.ts'
-export type { Sandbox, WaitOptions } from './sandbox/sandbox.ts'
+export type { Sandbox, WaitOptions } from './sandbox/surface.ts'
 export { defineTool, type PendingCall, type Tool, type ToolContext, type ToolDescription } from './tool.ts'
 export { createToka, type Toka, type TokaOptions } from './toka.ts'

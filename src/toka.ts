@@ -1,19 +1,17 @@
-/** The composition root: makes sandboxes, and is the only place that constructs host drivers. */
+/** Where a program begins: makes sandboxes, on this thread or in workers, from images that are prepared once. */
 import { openCache } from '#cache'
-import { openMount } from '#mounts'
 import { readAsset } from '#source'
+import { composeSandbox } from './compose.ts'
 import type { EngineIo, ExecutionEngine } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
-import type { Drivers, Mount } from './gate/drivers.ts'
-import { createGate } from './gate/gate.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
-import { hostEnvironment } from './host/environment.ts'
+import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
-import { Sandbox } from './sandbox/sandbox.ts'
+import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
 export type TokaOptions = {
@@ -80,40 +78,25 @@ export class Toka {
     const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [])
     const { engine, image } = await this.#prepare(options.language)
-    const openDrivers = (tools: Toolbox) => openAll(options, tools)
-    const drivers = await openDrivers(toolbox)
-    let gate: ReturnType<typeof createGate>
+    const policy = openPolicy(options.grants ?? [], this.#ledger)
     try {
-      gate = createGate({
-        grants: options.grants ?? [],
-        drivers,
-        ledger: this.#ledger,
-        limits,
-        now: () => Date.now(),
-        ...(options.onTrace ? { trace: options.onTrace } : {}),
-      })
-    } catch (error) {
-      await closeMounts(drivers.mounts)
-      throw error
-    }
-    try {
-      const sandbox = await Sandbox.create({
+      const sandbox = await composeSandbox({
         options,
         limits,
         engine,
         image,
-        gate,
-        openDrivers,
-        toolbox,
+        policy,
+        ledger: this.#ledger,
+        tools: toolbox,
         onDispose: (gone) => this.#sandboxes.delete(gone),
         onFork: (twin) => this.#sandboxes.add(twin),
       })
       this.#sandboxes.add(sandbox)
       this.#mustBeOpen()
       return sandbox
-    } catch (error) {
-      gate.dispose()
-      throw error
+    } finally {
+      // The sandbox's gate holds the account itself.
+      this.#ledger.release(policy.account)
     }
   }
 
@@ -141,23 +124,6 @@ function limitsOf({ language, limits }: SandboxOptions): Limits {
     'TOKA_REQUEST_INVALID',
     `limits.memoryBytes: ${language} needs at least ${least} bytes, not ${all.memoryBytes}`,
   )
-}
-
-async function openAll(options: SandboxOptions, toolbox: Toolbox): Promise<Drivers> {
-  const mounts: Mount[] = []
-  try {
-    for (const { at, from, mode } of options.mounts ?? []) {
-      mounts.push({ at: at.length > 1 ? at.replace(/\/+$/, '') : at, mode, driver: await openMount(from, at, mode) })
-    }
-  } catch (error) {
-    await closeMounts(mounts)
-    throw error
-  }
-  return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => toolbox.call(name, input, signal) }
-}
-
-async function closeMounts(mounts: readonly Mount[]): Promise<void> {
-  await Promise.all(mounts.map(({ driver }) => driver.close()))
 }
 
 /** Images live in memory alone. */

@@ -89,8 +89,19 @@ export function describeTool(tool: Tool): ToolDescription {
 /** A call whose outcome is unknown because the run was stopped while it was under way. */
 export type PendingCall = { tool: string; idempotencyKey: string }
 
+/** What a sandbox needs of its tools, wherever they run. */
+export interface Tools {
+  /** The same tools for another sandbox, whose calls are its own. */
+  copy(): Tools
+  /** Calls that the host has not answered yet. */
+  readonly pending: PendingCall[]
+  describe(): ToolDescription[]
+  /** Calls a tool with an encoded argument. Throws or rejects with a GuestFacingError. */
+  call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+}
+
 /** Tools by name, with the calls of one sandbox's guests. */
-export class Toolbox {
+export class Toolbox implements Tools {
   readonly #tools = new Map<string, Tool>()
   readonly #underWay = new Set<PendingCall>()
 
@@ -105,14 +116,17 @@ export class Toolbox {
     }
   }
 
-  /** The same tools for another sandbox, whose calls are its own. */
   copy(): Toolbox {
     return new Toolbox([...this.#tools.values()])
   }
 
-  /** Calls that the host has not answered yet. */
   get pending(): PendingCall[] {
     return [...this.#underWay]
+  }
+
+  /** Whether a tool has this name. */
+  has(name: string): boolean {
+    return this.#tools.has(name)
   }
 
   describe(): ToolDescription[] {

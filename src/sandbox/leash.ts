@@ -25,7 +25,7 @@ function macrotask(): Promise<void> {
 /**
  * A leash for one run. `done` must be called at its end.
  * @param limits time in milliseconds, fuel in units
- * @param outer the caller's signal: aborting it cancels the run
+ * @param caller aborting its signal cancels the run; so does `isCancelled`, which is asked at each end of a slice
  */
 export class RunLeash implements Leash {
   readonly slice: number
@@ -34,6 +34,7 @@ export class RunLeash implements Leash {
   readonly #stop = new AbortController()
   readonly #timer: ReturnType<typeof setTimeout>
   readonly #outer: AbortSignal | undefined
+  readonly #isCancelled: (() => boolean) | undefined
   readonly #cancel = () => this.stop('cancelled')
   #stopped: StopReason | undefined
   #used = 0
@@ -41,7 +42,12 @@ export class RunLeash implements Leash {
   #since: number | undefined
   #cpuMs = 0
 
-  constructor(limits: { timeoutMs: number; fuel: number }, outer?: AbortSignal) {
+  constructor(
+    limits: { timeoutMs: number; fuel: number },
+    caller: { signal?: AbortSignal | undefined; isCancelled?: (() => boolean) | undefined } = {},
+  ) {
+    const outer = caller.signal
+    this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
     this.#fuel = limits.fuel
     this.slice = Math.max(1, Math.min(SLICE, limits.fuel))
@@ -88,6 +94,7 @@ export class RunLeash implements Leash {
     const now = performance.now()
     if (this.#used > this.#fuel) this.stop('fuel')
     if (now >= this.#deadline) this.stop('time')
+    if (this.#isCancelled?.()) this.stop('cancelled')
     if (this.#stopped) return Verdict.kill
     return now >= this.#turnEnds ? Verdict.suspend : Verdict.extend
   }

@@ -117,7 +117,8 @@ export class Toka {
 
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
-  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
+  const given = Object.fromEntries(Object.entries(limits ?? {}).filter(([, limit]) => limit !== undefined))
+  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...given }
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
   throw new TokaError(

@@ -93,8 +93,8 @@ export type PendingCall = { tool: string; idempotencyKey: string }
 export interface Tools {
   /** The same tools for another sandbox, whose calls are its own. */
   copy(): Tools
-  /** Calls that the host has not answered yet. */
-  readonly pending: PendingCall[]
+  /** A run is over: the calls that the host has not answered yet, which are nobody's from here on. */
+  takePending(): PendingCall[]
   describe(): ToolDescription[]
   /** Calls a tool with an encoded argument. Throws or rejects with a GuestFacingError. */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
@@ -120,8 +120,10 @@ export class Toolbox implements Tools {
     return new Toolbox([...this.#tools.values()])
   }
 
-  get pending(): PendingCall[] {
-    return [...this.#underWay]
+  takePending(): PendingCall[] {
+    const pending = [...this.#underWay]
+    this.#underWay.clear()
+    return pending
   }
 
   /** Whether a tool has this name. */

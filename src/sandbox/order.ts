@@ -31,9 +31,18 @@ export function orderOf(options: RunOptions): RunOrder {
     ...(file === undefined ? {} : { file }),
     ...(args === undefined ? {} : { args }),
     ...(collect === undefined ? {} : { collect }),
-    ...(limits === undefined ? {} : { limits }),
+    ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(stdin === undefined ? {} : { stdin }),
     ...('input' in options ? { input: encodeValue(options.input, RUN_VALUE_LIMITS) } : {}),
+  }
+}
+
+/** Of a run's limits only these count: the others are the sandbox's. */
+function limitsOf({ timeoutMs, fuel, outputBytes }: NonNullable<RunOptions['limits']>): RunOrder['limits'] & object {
+  return {
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(fuel === undefined ? {} : { fuel }),
+    ...(outputBytes === undefined ? {} : { outputBytes }),
   }
 }
 

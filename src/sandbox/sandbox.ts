@@ -158,7 +158,7 @@ export class LocalSandbox implements Sandbox {
       const command = await this.#command(order)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
-      this.#pending = toolbox.pending
+      this.#pending = toolbox.takePending()
       gate.end()
       process.end()
     }

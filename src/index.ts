@@ -5,6 +5,7 @@ export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'
 export type {
+  Isolation,
   Language,
   MountOptions,
   MountSource,

@@ -4,9 +4,10 @@ import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { Isolation } from './sandbox/isolation.ts'
 import type { Tool } from './tool.ts'
 
-export type { GrantInput, MountSource }
+export type { GrantInput, Isolation, MountSource }
 
 /** Languages that have an engine today. */
 export type Language = 'javascript' | 'typescript'
@@ -33,6 +34,11 @@ export type SandboxOptions = {
   limits?: Partial<Limits>
   /** Clock and randomness from a seed: same request, same bytes; sleeps jump. `start` is an ISO time. */
   deterministic?: { seed: string; start: string }
+  /**
+   * The thread that the sandbox lives on: the caller's (`inline`), or one of a pool (`worker`). The results are the
+   * same. Default: that of `createToka`.
+   */
+  isolation?: Isolation
   /** Sees every gated call with its verdict and time. */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
@@ -97,6 +103,7 @@ const sandboxShape = {
   env: z.record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string()).optional(),
   limits: limits.optional(),
   deterministic: z.strictObject({ seed: z.string(), start: z.iso.datetime({ offset: true }) }).optional(),
+  isolation: z.enum(['inline', 'worker']).optional(),
   onTrace: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }

@@ -1,41 +1,58 @@
 /** Where a program begins: makes sandboxes, on this thread or in workers, from images that are prepared once. */
 import { openCache } from '#cache'
 import { readAsset } from '#source'
+import { startThread } from '#worker'
 import { composeSandbox } from './compose.ts'
 import type { EngineIo, ExecutionEngine } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
-import { createLedger, type Ledger } from './gate/ledger.ts'
+import { createLedger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
 import type { Image } from './loader/image.ts'
+import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
+import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
+import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
 export type TokaOptions = {
   /** Where images are kept: a directory (Node) or the name of a cache (browsers). false keeps them in memory only. */
   cache?: string | false
+  /**
+   * Where sandboxes run that do not say: on the caller's thread (`inline`), or on one of a pool of worker threads
+   * (`worker`). Default: `inline` where guests can be suspended (JSPI), `worker` where they cannot but threads can share
+   * memory (Node 22).
+   */
+  isolation?: Isolation
+  /** Worker threads at most, started as they are needed; default one a processor, at most 8. From 1 to 64. */
+  workers?: number
   /** Aborts the preparation of images. */
   signal?: AbortSignal
   /** Told while an image is prepared. */
   onProgress?: (done: number, total: number, what: string) => void
 }
 
+/** More threads than any machine that this library was tried on has processors. */
+const MOST_WORKERS = 64
+
 type Prepared = { engine: ExecutionEngine; image: Image }
 
 /** Makes sandboxes. One per program is enough: images are prepared once and shared. */
 export class Toka {
   readonly #io: EngineIo
-  readonly #ledger: Ledger
+  readonly #options: Pick<TokaOptions, 'isolation' | 'workers'>
+  readonly #ledger = createLedger()
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
+  #pool: WorkerPool | undefined
   #closed = false
 
-  constructor(io: EngineIo, ledger: Ledger) {
+  constructor(io: EngineIo, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
-    this.#ledger = ledger
+    this.#options = options
   }
 
   /**
@@ -63,10 +80,11 @@ export class Toka {
     return this.#open(options)
   }
 
-  /** Disposes every sandbox. Safe to call twice. */
+  /** Disposes every sandbox and ends the workers. Safe to call twice. */
   async dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
+    await this.#pool?.dispose()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -77,27 +95,43 @@ export class Toka {
     this.#mustBeOpen()
     const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [])
+    const pool = await this.#poolFor(options)
+    pool?.wake()
     const { engine, image } = await this.#prepare(options.language)
-    const policy = openPolicy(options.grants ?? [], this.#ledger)
+    const parts: Parts = {
+      options,
+      limits,
+      image,
+      toolbox,
+      onDispose: (gone) => void this.#sandboxes.delete(gone),
+      onFork: (twin) => void this.#sandboxes.add(twin),
+    }
+    const facts = { name: engine.name, version: engine.version, image: image.name }
+    const sandbox = pool ? await pool.open({ ...parts, engine: facts }) : await this.#openHere(parts, engine)
+    this.#sandboxes.add(sandbox)
+    if (this.#closed) await sandbox.dispose()
+    this.#mustBeOpen()
+    return sandbox
+  }
+
+  async #openHere({ toolbox, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+    const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
     try {
-      const sandbox = await composeSandbox({
-        options,
-        limits,
-        engine,
-        image,
-        policy,
-        ledger: this.#ledger,
-        tools: toolbox,
-        onDispose: (gone) => this.#sandboxes.delete(gone),
-        onFork: (twin) => this.#sandboxes.add(twin),
-      })
-      this.#sandboxes.add(sandbox)
-      this.#mustBeOpen()
-      return sandbox
+      return await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)
     }
+  }
+
+  /** The pool, when a sandbox goes there. */
+  async #poolFor({ isolation = this.#options.isolation }: SandboxOptions): Promise<WorkerPool | undefined> {
+    const suspension = await canSuspend()
+    const share = this.#ledger.shared
+    if (chooseIsolation(isolation, { suspend: suspension, share }) === 'inline') return undefined
+    const size = this.#options.workers ?? defaultWorkers()
+    this.#pool ??= new WorkerPool({ start: startThread, ledger: this.#ledger, size, suspension })
+    return this.#pool
   }
 
   /** The start image of a language; one that failed is tried anew the next time. */
@@ -114,6 +148,9 @@ export class Toka {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
 }
+
+/** What a sandbox is made of, wherever it goes. */
+type Parts = Omit<PoolRequest, 'engine'>
 
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
@@ -132,19 +169,22 @@ const NO_CACHE: EngineIo['cache'] = { get: async () => undefined, put: async () 
 
 /**
  * Makes a Toka. Nothing is loaded until the first sandbox.
+ * @throws TokaError TOKA_REQUEST_INVALID naming the option
  * @example
  * const toka = await createToka()
  * try { console.log((await toka.run({ language: 'javascript', source: '1 + 1' })).value) } finally { await toka.dispose() }
  */
 export async function createToka(options: TokaOptions = {}): Promise<Toka> {
-  const cache = options.cache === false ? NO_CACHE : openCache(options.cache)
-  return new Toka(
-    {
-      asset: readAsset,
-      cache,
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onProgress ? { progress: options.onProgress } : {}),
-    },
-    createLedger(),
-  )
+  const { isolation, workers } = options
+  if (isolation !== undefined && isolation !== 'inline' && isolation !== 'worker')
+    throw new TokaError('TOKA_REQUEST_INVALID', `isolation: must be 'inline' or 'worker'`)
+  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS))
+    throw new TokaError('TOKA_REQUEST_INVALID', `workers: must be a whole number from 1 to ${MOST_WORKERS}`)
+  const io: EngineIo = {
+    asset: readAsset,
+    cache: options.cache === false ? NO_CACHE : openCache(options.cache),
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onProgress ? { progress: options.onProgress } : {}),
+  }
+  return new Toka(io, { ...(isolation ? { isolation } : {}), ...(workers ? { workers } : {}) })
 }

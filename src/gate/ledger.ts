@@ -38,7 +38,7 @@ export interface Ledger {
   hold(account: Account): void
   /** One gate less; the last one frees the cells. */
   release(account: Account): void
-  /** Frees the cells of gates that were lost without a release. Nobody may use the account any more. */
+  /** Frees the cells, whoever was said to hold them: gates of a worker that is gone hold them for ever. */
   abandon(account: Account): void
 }
 

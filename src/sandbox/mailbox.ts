@@ -18,6 +18,11 @@ export function makeMailbox(most: number): SharedArrayBuffer | undefined {
   return new SharedArrayBuffer(MAILBOX_HEADER, { maxByteLength: MAILBOX_HEADER + most })
 }
 
+/** Bytes of the largest answer. */
+export function roomOf(mailbox: SharedArrayBuffer): number {
+  return (mailbox.growable ? mailbox.maxByteLength : mailbox.byteLength) - MAILBOX_HEADER
+}
+
 /** Before the question is sent. */
 export function emptyMailbox(mailbox: SharedArrayBuffer): void {
   Atomics.store(new Int32Array(mailbox, 0, 2), 0, State.waiting)
@@ -31,10 +36,8 @@ export function putMail(mailbox: SharedArrayBuffer, mail: Mail): boolean {
   if (mail.state === 'done' || mail.state === 'failed') {
     const { payload } = mail
     const size = MAILBOX_HEADER + payload.length
-    if (size > mailbox.byteLength) {
-      if (!mailbox.growable || size > mailbox.maxByteLength) return false
-      mailbox.grow(size)
-    }
+    if (payload.length > roomOf(mailbox)) return false
+    if (size > mailbox.byteLength) mailbox.grow(size)
     new Uint8Array(mailbox, MAILBOX_HEADER, payload.length).set(payload)
   }
   const header = new Int32Array(mailbox, 0, 2)

@@ -51,7 +51,8 @@ export function resultOf<T>({ value: encoded, ...outcome }: RunOutcome, { output
   if (outcome.status !== 'completed') return outcome
   const ending = endingOf(encoded, outcome.exitCode, output)
   const exitCode = ending.status === 'completed' ? outcome.exitCode : outcome.exitCode || 1
-  return { ...outcome, ...ending, exitCode } as RunResult<T>
+  const { status: _, ...rest } = outcome
+  return { ...ending, ...rest, exitCode } as RunResult<T>
 }
 
 type Ending = { status: RunStatus; value?: unknown; error?: RunError }

@@ -109,12 +109,12 @@ export class LocalSandbox implements Sandbox {
     return this.forkWith(this.#parts.toolbox.copy())
   }
 
-  /** A fork whose tools are these. */
-  async forkWith(toolbox: Tools): Promise<LocalSandbox> {
+  /** A fork with tools of its own, and with its own eyes on the gate where they are given. */
+  async forkWith(toolbox: Tools, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox))
+      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox), trace && { trace })
       const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
       try {
         const twin = await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))

@@ -1,0 +1,19 @@
+/** `#worker` in Node: a worker thread that runs src/worker/entry.node.ts. */
+import { SHARE_ENV, Worker } from 'node:worker_threads'
+import type { StartThread } from './thread.ts'
+
+export const startThread: StartThread = ({ message, ended }) => {
+  const worker = new Worker(new URL('../worker/entry.node.ts', import.meta.url), { name: 'toka', env: SHARE_ENV })
+  let reason = 'it ended'
+  worker.on('message', message)
+  worker.on('messageerror', () => message(undefined))
+  worker.on('error', (error) => {
+    reason = error instanceof Error ? error.message : 'it failed'
+  })
+  worker.on('exit', () => ended(reason))
+  return {
+    post: (data) => worker.postMessage(data),
+    terminate: () => void worker.terminate(),
+    hold: (held) => (held ? worker.ref() : worker.unref()),
+  }
+}

@@ -75,7 +75,7 @@ export class WorkerPool {
       })
     } catch (error) {
       family.leave()
-      throw error
+      throw isUncloneable(error) ? notSent(error) : error
     }
   }
 
@@ -126,4 +126,13 @@ export class WorkerPool {
     if (!host.hasImage(number)) host.sendImage({ image: number, language, content: shareImage(image) })
     return number
   }
+}
+
+function isUncloneable(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'DataCloneError'
+}
+
+/** Mounts' sources are the only part of a request that is not looked into before. */
+function notSent(cause: unknown): TokaError {
+  return new TokaError('TOKA_MOUNT_UNSUPPORTED', 'a mount has a source that cannot be handed to a worker', { cause })
 }

@@ -178,7 +178,11 @@ export class WorkerHost {
     this.reason = reason
     this.#onOver(this)
     for (const run of [...this.#runs.values()]) run.lost()
-    for (const { reject } of [...this.#openings.values()]) reject(new WorkerLost(reason))
+    for (const [sandbox, { reject }] of [...this.#openings]) {
+      // It never was: whoever asked may ask elsewhere.
+      this.#residents.delete(sandbox)
+      reject(new WorkerLost(reason))
+    }
     for (const resolve of [...this.#disposals.values()]) resolve()
     this.#disposals.clear()
     this.#hold()

@@ -28,8 +28,13 @@ export class OutputBatch {
     }
     this.#pieces.push(bytes)
     this.#size += bytes.length
-    // A guest that leaves the thread to nobody lets no timer fire.
-    if (this.#size >= BATCH_BYTES || performance.now() - this.#since >= BATCH_MS) this.flush()
+    if (this.#size >= BATCH_BYTES) this.flush()
+    else this.tick()
+  }
+
+  /** Asked now and then: a guest that leaves the thread to nobody lets no timer fire. */
+  tick(): void {
+    if (this.#size > 0 && performance.now() - this.#since >= BATCH_MS) this.flush()
   }
 
   /** Sends what waits: before anything else that the embedding program sees of the run. */

@@ -59,7 +59,10 @@ export class ServedRun {
   hooks(output: boolean): RunHooks {
     return {
       signal: this.#stop.signal,
-      isCancelled: () => Atomics.load(this.#cell, 0) !== 0,
+      isCancelled: () => {
+        this.#output.tick()
+        return Atomics.load(this.#cell, 0) !== 0
+      },
       ...(output ? { onOutput: (stream, bytes) => this.#output.add(stream, bytes) } : {}),
     }
   }

@@ -22,8 +22,6 @@ export type Composition = {
   ledger: Ledger
   tools: Tools
   blocking?: ProcessContext['blocking']
-  onDispose(sandbox: LocalSandbox): void
-  onFork(sandbox: LocalSandbox): void
 }
 
 /**
@@ -31,7 +29,7 @@ export type Composition = {
  * @throws TokaError TOKA_MOUNT_MISSING, TOKA_MOUNT_UNSUPPORTED, TOKA_REQUEST_INVALID for a mount's place or a file's path
  */
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
-  const { options, limits, engine, image, policy, ledger, tools, blocking, onDispose, onFork } = composition
+  const { options, limits, engine, image, policy, ledger, tools, blocking } = composition
   const openDrivers = (toolbox: Tools) => openAll(options, toolbox)
   const drivers = await openDrivers(tools)
   let gate: Gate
@@ -52,8 +50,6 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
       openDrivers,
       toolbox: tools,
       ...(blocking ? { blocking } : {}),
-      onDispose,
-      onFork,
     })
   } catch (error) {
     gate.dispose()

@@ -14,6 +14,7 @@ import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
+import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
@@ -114,10 +115,11 @@ export class Toka {
     return sandbox
   }
 
-  async #openHere({ toolbox, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+  async #openHere({ toolbox, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
     const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
     try {
-      return await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
+      const sandbox = await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
+      return new InlineSandbox(sandbox, onFork, onDispose)
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)

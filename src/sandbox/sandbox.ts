@@ -8,15 +8,14 @@ import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { BORDER, type Limits } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
-import type { RunOptions, SandboxOptions } from '../request.ts'
-import type { RunResult } from '../result.ts'
+import type { SandboxOptions } from '../request.ts'
 import type { PendingCall, Tools } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
-import { orderOf, resultOf, type RunHooks, type RunOrder, type RunOutcome } from './order.ts'
+import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
 import { RunReport } from './report.ts'
-import type { Sandbox, WaitOptions } from './surface.ts'
+import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
 export type SandboxParts = {
@@ -30,16 +29,12 @@ export type SandboxParts = {
   toolbox: Tools
   /** Makes host calls that the thread waits for, where it may wait. */
   blocking?: ProcessContext['blocking']
-  /** Forgets a sandbox that is disposed. */
-  onDispose(sandbox: LocalSandbox): void
-  /** Knows a fork. */
-  onFork(sandbox: LocalSandbox): void
 }
 
 const ENDINGS = { javascript: 'js', typescript: 'ts' } as const
 const text = new TextDecoder('utf-8', { fatal: true })
 
-export class LocalSandbox implements Sandbox {
+export class LocalSandbox {
   readonly #parts: SandboxParts
   readonly #queue = new TurnQueue()
   readonly #kernel: Kernel
@@ -71,11 +66,10 @@ export class LocalSandbox implements Sandbox {
     return new LocalSandbox(parts, kernel, await parts.engine.fork(parts.image, contextOf(parts, kernel)))
   }
 
-  async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
-    return resultOf(await this.execute(orderOf(options), options), options)
-  }
-
-  /** Runs what was checked, in its turn. */
+  /**
+   * Runs an order in its turn.
+   * @throws TokaError TOKA_REQUEST_INVALID for `collect`, TOKA_SANDBOX_CLOSED
+   */
   async execute(order: RunOrder, hooks: RunHooks): Promise<RunOutcome> {
     const collect = compileCollector(order.collect)
     this.#mustBeOpen()
@@ -102,7 +96,8 @@ export class LocalSandbox implements Sandbox {
     })
   }
 
-  async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
+  /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
+  async fork({ wait = true }: WaitOptions = {}): Promise<LocalSandbox> {
     this.#mustBeOpen()
     if (!wait && this.#queue.busy)
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
@@ -117,9 +112,7 @@ export class LocalSandbox implements Sandbox {
       const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox), trace && { trace })
       const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
       try {
-        const twin = await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
-        this.#parts.onFork(twin)
-        return twin
+        return await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
       } catch (error) {
         gate.dispose()
         throw error
@@ -127,6 +120,7 @@ export class LocalSandbox implements Sandbox {
     })
   }
 
+  /** Kills what runs, and frees everything. Safe to call twice. */
   async dispose(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -135,11 +129,6 @@ export class LocalSandbox implements Sandbox {
     this.#instance.dispose()
     this.#kernel.dispose()
     this.#parts.gate.dispose()
-    this.#parts.onDispose(this)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
   }
 
   async #perform(order: RunOrder, { onOutput }: RunHooks, leash: RunLeash): Promise<Exit> {

@@ -110,8 +110,6 @@ export class WorkerServer {
         ledger,
         tools,
         blocking: this.#blocking.run,
-        onDispose: () => {},
-        onFork: () => {},
       }),
     )
     return true

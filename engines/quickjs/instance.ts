@@ -57,6 +57,7 @@ export class QuickJsInstance implements Instance {
   readonly #wiring: Wiring
   readonly #state: BoundState
   readonly #image: Image
+  readonly #parts: readonly Uint8Array[]
   readonly #context: ProcessContext
   #command: Uint8Array = EMPTY
   #outcome = new Outcome()
@@ -65,6 +66,7 @@ export class QuickJsInstance implements Instance {
   /** Forks a guest from its image. */
   constructor(modules: GuestModules, image: Image, context: ProcessContext, suspension: Suspension | undefined) {
     this.#image = image
+    this.#parts = modules.parts
     this.#context = context
     const { clock, random } = context.process.services
     this.#wiring = new Wiring(
@@ -171,6 +173,8 @@ export class QuickJsInstance implements Instance {
     switch (operation) {
       case EngineOperation.Command:
         return this.#command
+      case EngineOperation.Part:
+        return this.#part(argument)
       case EngineOperation.Finish:
         this.#outcome.value ??= argument
         return EMPTY
@@ -191,6 +195,16 @@ export class QuickJsInstance implements Instance {
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }
+  }
+
+  /** @throws GuestFacingError for a number that no part has: the prelude asks for none such */
+  #part(argument: Uint8Array): Uint8Array {
+    const part =
+      argument.length === 4
+        ? this.#parts[new DataView(argument.buffer, argument.byteOffset).getUint32(0, true)]
+        : undefined
+    if (!part) throw new GuestFacingError('EINVAL', 'no part of the prelude has this number')
+    return part
   }
 
   #resolveModule(argument: Uint8Array): MaybePromise<Uint8Array> {

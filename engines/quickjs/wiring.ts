@@ -33,6 +33,8 @@ export type GuestModules = {
   /** The interpreter's own imports, with their types. */
   imports: readonly FunctionImport[]
   layout: StateLayout
+  /** The bytecode of the prelude's parts, by their numbers. */
+  parts: readonly Uint8Array[]
 }
 
 export type InterpreterExports = {
@@ -58,7 +60,7 @@ export type BridgeExports = {
   turn(): number
 } & Record<(typeof TABLE_FUNCTIONS)[number], WebAssembly.ExportValue>
 
-/** The bridge's functions in the order of their table slots: eleven natives, then the interpreter's three callbacks. */
+/** The bridge's functions in the order of their table slots: twelve natives, then the interpreter's three callbacks. */
 const TABLE_FUNCTIONS = [
   'call',
   'callText',
@@ -71,6 +73,7 @@ const TABLE_FUNCTIONS = [
   'now',
   'random',
   'install',
+  'loadPart',
   'normalizeModule',
   'loadModule',
   'trackRejection',

@@ -18,7 +18,7 @@ const under = (path: string, ...places: readonly string[]) =>
   places.some((place) => path === place || (place.endsWith('/') && path.startsWith(place)))
 
 /** The build of a guest runs on a developer's machine and takes its constants from the sources. */
-const isGuestBuild = (path: string) => /^guests\/([^/]+\/build|build|compile)\.ts$/.test(path)
+const isGuestBuild = (path: string) => /^guests\/([^/]+\/(build|bundle)|build|compile)\.ts$/.test(path)
 const isGenerated = (path: string) => /\.generated(\.ts)?$/.test(path)
 const ships = (path: string) => under(path, 'src/', 'engines/', 'capabilities/')
 
@@ -83,7 +83,15 @@ const rules: Record<string, Rule> = {
   'guests import nothing of ours but generated constants and each other': {
     of: (path) => under(path, 'guests/') && !isGuestBuild(path),
     files: (target, from) => under(target, from.split('/').slice(0, 2).join('/').concat('/')) || isGenerated(target),
-    packages: ['core-js-pure', 'events', 'node-inspect-extracted', 'path-browserify', 'punycode', 'whatwg-url'],
+    packages: [
+      'core-js-pure',
+      'events',
+      'node-inspect-extracted',
+      'path-browserify',
+      'punycode',
+      'whatwg-url',
+      'toka:shared',
+    ],
   },
 }
 

@@ -225,7 +225,7 @@ tagClass(Process, 'process')
 const self = new Process()
 self.setMaxListeners(0)
 
-atStart(({ filename }) => {
+atStart((filename) => {
   program = filename
   info = undefined
   argv = undefined

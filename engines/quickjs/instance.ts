@@ -44,8 +44,11 @@ const EMPTY = new Uint8Array(0)
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-/** A source that may be a module: only then is it worth parsing twice. */
-const MODULE_SYNTAX = /^\s*(?:import|export)\b/m
+/**
+ * A source that may be a module: only then is it worth parsing twice. The blanks end at the line: `\s*` would read
+ * every run of empty lines once for each of its lines, on the host's thread.
+ */
+const MODULE_SYNTAX = /^[^\S\n\r\u2028\u2029]*(?:import|export)\b/m
 const MODULE_ENDING = /\.m[jt]s$/
 
 function kindOf(filename: string, source: string): 'script' | 'module' | 'auto' {

@@ -96,9 +96,9 @@ export class QuickJsInstance implements Instance {
     const outcome = new Outcome()
     this.#outcome = outcome
     try {
-      this.#command = prepareCommand(command)
+      this.#command = prepareCommand(command, () => isOver(leash))
     } catch (error) {
-      return refusedSource(error)
+      return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
     }
     this.#leash = leash
     this.#wiring.arm(leash.slice)
@@ -189,7 +189,7 @@ export class QuickJsInstance implements Instance {
       case EngineOperation.ModuleResolve:
         return this.#resolveModule(argument)
       case EngineOperation.ModuleLoad:
-        return loadModule(this.#context.process, text.decode(argument))
+        return loadModule(this.#context.process, text.decode(argument), () => isOver(this.#leash))
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }
@@ -241,9 +241,14 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-function prepareCommand(command: Command): Uint8Array {
+/** Whether a run must end, asked by work of the host that burns no fuel. */
+function isOver(leash: Leash | undefined): boolean {
+  return leash?.spent(0) === Verdict.kill
+}
+
+function prepareCommand(command: Command, mustEnd: () => boolean): Uint8Array {
   const typescript = command.language === 'typescript' || /\.m?ts$/.test(command.filename)
-  const source = typescript ? toJavaScript(command.source, command.filename) : command.source
+  const source = typescript ? toJavaScript(command.source, command.filename, mustEnd) : command.source
   return encodeValue(
     {
       source,

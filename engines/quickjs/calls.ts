@@ -8,6 +8,8 @@ const Status = { done: 0, failed: 1, large: 2, pending: 4, none: 8 } as const
 const TICKET_SHIFT = 8
 const TICKET_MASK = 0xff_ffff
 const EMPTY = new Uint8Array(0)
+/** Bytes of the host that an answer costs beside its payload, roughly. */
+const ANSWER_BYTES = 256
 
 type Outcome = { failed: boolean; payload: Uint8Array }
 type Finished = Outcome & { id: number }
@@ -39,6 +41,9 @@ export class GuestCalls {
   #tickets = new Map<number, Outcome>()
   #waiting = new Map<number, Promise<Outcome>>()
   #finished: Finished[] = []
+  /** Bytes of the host in `#finished`, and how many may be there when another call begins. */
+  #held = 0
+  readonly #mostHeld: number
   #underWay = new Set<number>()
   #arrived: (() => void) | undefined
   #fault: (error: unknown) => void
@@ -46,9 +51,11 @@ export class GuestCalls {
   /**
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
+   * @param mostHeld bytes of answers that may wait for a guest which begins calls and takes none
    */
-  constructor(dispatch: Dispatch, fault: (error: unknown) => void, maySuspend: boolean) {
+  constructor(dispatch: Dispatch, fault: (error: unknown) => void, maySuspend: boolean, mostHeld: number) {
     this.maySuspend = maySuspend
+    this.#mostHeld = mostHeld
     this.#dispatch = dispatch
     this.#fault = fault
   }
@@ -64,6 +71,7 @@ export class GuestCalls {
     this.#tickets.clear()
     this.#waiting.clear()
     this.#finished = []
+    this.#held = 0
     this.#underWay.clear()
     this.#arrived?.()
   }
@@ -120,10 +128,12 @@ export class GuestCalls {
       if (epoch !== this.#epoch) return
       this.#underWay.delete(id)
       this.#finished.push({ ...outcome, id })
+      this.#held += outcome.payload.length + ANSWER_BYTES
       this.#arrived?.()
     }
     let outcome: MaybePromise<Outcome>
     try {
+      if (this.#held >= this.#mostHeld) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
       outcome = this.#answer(operation, this.#read(argument, length))
     } catch (error) {
       return this.#reply(failure(error), out, capacity)
@@ -141,6 +151,7 @@ export class GuestCalls {
   next(idPointer: number, out: number, capacity: number): bigint {
     const finished = this.#finished.shift()
     if (!finished) return this.#status(Status.none, 0, 0)
+    this.#held -= finished.payload.length + ANSWER_BYTES
     this.#refresh()
     this.#check(idPointer >>> 0, 4)
     this.#view.setUint32(idPointer >>> 0, finished.id, true)
@@ -167,6 +178,8 @@ export class GuestCalls {
       return this.#status(status, 0, length)
     }
     const ticket = this.#ticket()
+    // The bridge takes a large answer at once, or never when the guest has no room: no two are kept.
+    this.#tickets.clear()
     this.#tickets.set(ticket, outcome)
     return this.#status(status | Status.large, ticket, length)
   }

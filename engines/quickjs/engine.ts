@@ -125,6 +125,7 @@ function startInterpreter(modules: GuestModules, prelude: Uint8Array): Booting {
     wallMs: () => 0,
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
+    mostHeld: 0,
   }
   const wiring = new Wiring(modules, host, () => 0, undefined)
   return Object.assign(booting, { wiring })

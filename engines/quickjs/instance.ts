@@ -81,6 +81,7 @@ export class QuickJsInstance implements Instance {
         wallMs: () => clock.wallMs(),
         monotonicMs: () => clock.monotonicMs(),
         random: (length) => random.fill(length),
+        mostHeld: context.limits.memoryBytes,
       },
       context.count,
       suspension,

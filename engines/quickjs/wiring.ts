@@ -22,6 +22,8 @@ export type WiringHost = {
   wallMs(): number
   monotonicMs(): number
   random(length: number): Uint8Array
+  /** Bytes of answers that may wait for a guest which takes none. */
+  mostHeld: number
 }
 
 /** What is compiled once a process and shared by every guest. */
@@ -117,7 +119,7 @@ export class Wiring {
     count: (operation: number) => number,
     suspension: Suspension | undefined,
   ) {
-    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined)
+    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined, host.mostHeld)
     this.#border = this.#linkBorder(modules, host, count, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
     this.interpreter = interpreter.exports as unknown as InterpreterExports

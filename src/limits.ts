@@ -53,6 +53,12 @@ export const LANGUAGE_LIMITS: Readonly<Record<string, Partial<Limits>>> = {
   typescript: { memoryBytes: 64 * MiB },
 }
 
+/** Limits with others put over them; one that is present and undefined changes nothing. */
+export function narrowed<L extends object>(limits: L, by: { readonly [K in keyof L]?: L[K] | undefined } = {}): L {
+  const given = Object.entries(by).filter(([, limit]) => limit !== undefined)
+  return { ...limits, ...Object.fromEntries(given) }
+}
+
 /** The smallest memory that a language's image leaves room in. */
 export const MINIMUM_MEMORY: Readonly<Record<string, number>> = { javascript: 8 * MiB, typescript: 8 * MiB }
 

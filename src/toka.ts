@@ -9,7 +9,7 @@ import type { Drivers, Mount } from './gate/drivers.ts'
 import { createGate } from './gate/gate.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
 import { hostEnvironment } from './host/environment.ts'
-import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
+import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, narrowed } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
@@ -134,7 +134,7 @@ export class Toka {
 
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
-  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
+  const all: Limits = narrowed({ ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language] }, limits)
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
   throw new TokaError(

@@ -26,12 +26,15 @@ const COMMAND_LIMITS = { structuredBytes: 2 ** 26, nodes: 16, depth: 2 }
 /** Of the linear memory, in bytes: the interpreter's stack and data lie beside the heap. */
 const BESIDE_HEAP = 2 * 2 ** 20
 
+/** The interpreter takes its limit as 32 bits: more would come round to less. */
+const MOST_HEAP = 2 ** 31 - 1
+
 /**
  * The heap's limit that keeps the whole linear memory within `memoryBytes`: the allocator loses up to an eighth to
  * fragments (measured with growing strings and arrays, test/limits).
  */
 function heapLimit(memoryBytes: number): number {
-  return Math.floor((memoryBytes - BESIDE_HEAP) * 0.875)
+  return Math.min(Math.floor((memoryBytes - BESIDE_HEAP) * 0.875), MOST_HEAP)
 }
 
 /** Memory beyond this is dearer to zero than a fork: about 0.1 ms a MiB. */

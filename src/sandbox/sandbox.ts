@@ -7,7 +7,7 @@ import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
-import { BORDER, type Limits } from '../limits.ts'
+import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
@@ -88,7 +88,7 @@ export class Sandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const leash = new RunLeash({ ...this.#parts.limits, ...options.limits }, options.signal)
+      const leash = new RunLeash(narrowed(this.#parts.limits, options.limits), options.signal)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {

@@ -1,0 +1,22 @@
+/** Requests that a careless or hostile caller makes: each is served or refused by name, nothing else happens. */
+import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
+
+describe('limits', () => {
+  test('that are present and undefined change nothing', async () => {
+    for (const name of ['timeoutMs', 'fuel', 'memoryBytes', 'outputBytes', 'hostCalls', 'fileBytes'] as const) {
+      const result = await run('console.log(1); 1', { limits: { [name]: undefined } })
+      expect(result).toMatchObject({ status: 'completed', stdout: '1\n', value: 1 })
+    }
+  })
+
+  test('of a fraction of fuel stop a guest like whole ones', async () => {
+    for (const fuel of [0.5, 1.5, 1_000.25])
+      expect(await run('for (;;) {}', { limits: { fuel } })).toMatchObject({ error: { code: 'TOKA_LIMIT_FUEL' } })
+  })
+
+  test('of more memory than there is are no less than the most', async () => {
+    for (const memoryBytes of [Math.ceil(2 ** 32 / 0.875) + 2 ** 22, Number.MAX_SAFE_INTEGER])
+      expect(await run('"x".repeat(2 ** 23).length', { limits: { memoryBytes } })).toMatchObject({ value: 2 ** 23 })
+  })
+})

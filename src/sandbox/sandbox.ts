@@ -1,5 +1,5 @@
 /** What a user holds: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
-import type { Drivers } from '../gate/drivers.ts'
+import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance } from '../engine.ts'
 import { TokaError } from '../errors.ts'
@@ -24,6 +24,8 @@ export type SandboxParts = {
   engine: ExecutionEngine
   image: Image
   gate: Gate
+  /** Of this sandbox alone: closed with it. */
+  drivers: Drivers
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
   openDrivers(toolbox: Toolbox): Promise<Drivers>
   toolbox: Toolbox
@@ -121,14 +123,19 @@ export class Sandbox {
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const toolbox = this.#parts.toolbox.copy()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox))
-      const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
+      const drivers = await this.#parts.openDrivers(toolbox)
+      let gate: Gate | undefined
       try {
+        gate = this.#parts.gate.fork(drivers)
+        const parts = { ...this.#parts, gate, drivers, toolbox, image: this.#instance.snapshot() }
         const twin = await Sandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
         this.#parts.onFork(twin)
+        if (this.#closed) await twin.dispose()
+        this.#mustBeOpen()
         return twin
       } catch (error) {
-        gate.dispose()
+        gate?.dispose()
+        await closeMounts(drivers.mounts)
         throw error
       }
     })
@@ -143,6 +150,7 @@ export class Sandbox {
     this.#instance.dispose()
     this.#kernel.dispose()
     this.#parts.gate.dispose()
+    await closeMounts(this.#parts.drivers.mounts)
     this.#parts.onDispose(this)
   }
 

@@ -106,7 +106,11 @@ const runShape = {
   file: guestPath.optional(),
   input: z.unknown().optional(),
   args: z.array(z.string()).optional(),
-  stdin: z.union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream)]).optional(),
+  stdin: z
+    .union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream).refine((stream) => !stream.locked)], {
+      message: 'must be a string, a Uint8Array or a ReadableStream that nobody else reads',
+    })
+    .optional(),
   output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
   collect: z.array(z.string()).optional(),
   limits: limits.optional(),

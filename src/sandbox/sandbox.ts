@@ -12,10 +12,10 @@ import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { PendingCall, Toolbox } from '../tool.ts'
-import { compileCollector, makeCollected } from './collect.ts'
+import { type Collector, compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import { TurnQueue } from './queue.ts'
-import { RunReport } from './report.ts'
+import { type RunFacts, RunReport } from './report.ts'
 
 /** What a sandbox is made of, from `toka.ts`. */
 export type SandboxParts = {
@@ -95,15 +95,12 @@ export class Sandbox {
       const report = new RunReport(this.#parts.gate, leash)
       try {
         const exit = await this.#execute(options, input, leash)
-        const result = report.finish(exit, options, {
-          process: this.#kernel.process,
-          pending: this.#pending,
-          memoryBytes: this.#instance.memoryBytes(),
-          files: collect(this.#kernel.files),
-          engine: { name: this.#parts.engine.name, version: this.#parts.engine.version, image: this.#parts.image.name },
-        })
-        if (exit.lost && !this.#closed) await this.#renew()
-        return result as RunResult<T>
+        try {
+          return report.finish(exit, options, this.#facts(collect)) as RunResult<T>
+        } finally {
+          // Also when the caller's own schema throws.
+          if (exit.lost && !this.#closed) await this.#renew()
+        }
       } finally {
         leash.done()
         this.#running = undefined
@@ -178,6 +175,17 @@ export class Sandbox {
       this.#pending = toolbox.pending
       gate.end()
       process.end()
+    }
+  }
+
+  #facts(collect: Collector): RunFacts {
+    const { engine, image } = this.#parts
+    return {
+      process: this.#kernel.process,
+      pending: this.#pending,
+      memoryBytes: this.#instance.memoryBytes(),
+      files: collect(this.#kernel.files),
+      engine: { name: engine.name, version: engine.version, image: image.name },
     }
   }
 

@@ -1,6 +1,7 @@
 /** Requests that a careless or hostile caller makes: each is served or refused by name, nothing else happens. */
 import { describe, expect, test } from 'vitest'
-import { run } from '../run.ts'
+import { z } from 'zod'
+import { run, toka } from '../run.ts'
 
 describe('limits', () => {
   test('that are present and undefined change nothing', async () => {
@@ -18,5 +19,26 @@ describe('limits', () => {
   test('of more memory than there is are no less than the most', async () => {
     for (const memoryBytes of [Math.ceil(2 ** 32 / 0.875) + 2 ** 22, Number.MAX_SAFE_INTEGER])
       expect(await run('"x".repeat(2 ** 23).length', { limits: { memoryBytes } })).toMatchObject({ value: 2 ** 23 })
+  })
+})
+
+describe('what a caller hands over', () => {
+  test('a stream that somebody else reads is refused by name', async () => {
+    const stdin = new ReadableStream<Uint8Array>()
+    stdin.getReader()
+    await expect(run('1', { stdin })).rejects.toMatchObject({
+      code: 'TOKA_REQUEST_INVALID',
+      message: expect.stringContaining('stdin'),
+    })
+  })
+
+  test('a schema that throws at the end of a guest that exited throws once: the next run is unharmed', async () => {
+    const sandbox = await (await toka()).open({ language: 'javascript' })
+    const output = z.unknown().transform(() => {
+      throw new Error('mine')
+    })
+    await expect(sandbox.run({ source: 'process.exit(0)', output })).rejects.toThrow('mine')
+    expect(await sandbox.run({ source: '1 + 1' })).toMatchObject({ status: 'completed', value: 2 })
+    await sandbox.dispose()
   })
 })

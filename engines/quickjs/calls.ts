@@ -46,6 +46,7 @@ export class GuestCalls {
   readonly #mostHeld: number
   #underWay = new Set<number>()
   #arrived: (() => void) | undefined
+  #interrupt: (() => void) | undefined
   #fault: (error: unknown) => void
 
   /**
@@ -73,10 +74,16 @@ export class GuestCalls {
     this.#finished = []
     this.#held = 0
     this.#underWay.clear()
-    this.#arrived?.()
+    this.wake()
   }
 
-  /** Resolves once a finished call is there to deliver, or after `close`. */
+  /** Ends every wait: the run is over. */
+  wake(): void {
+    this.#arrived?.()
+    this.#interrupt?.()
+  }
+
+  /** Resolves once a finished call is there to deliver, or by `wake`. */
   arrival(): Promise<void> {
     if (this.#finished.length > 0) return Promise.resolve()
     return new Promise((resolve) => {
@@ -102,12 +109,16 @@ export class GuestCalls {
     return this.#status(Status.pending, ticket, 0)
   }
 
-  /** import host.wait: suspends the guest until a pending call is answered or `stop` resolves. */
-  async wait(ticket: number, out: number, capacity: number, stop: Promise<void>): Promise<bigint> {
+  /** import host.wait: suspends the guest until a pending call is answered, or `wake` is called. */
+  async wait(ticket: number, out: number, capacity: number): Promise<bigint> {
     const waiting = this.#waiting.get(ticket)
     this.#waiting.delete(ticket)
     if (!waiting) return this.#reply({ failed: false, payload: EMPTY }, out, capacity)
-    const outcome = await Promise.race([waiting, stop])
+    // No Promise.race with one promise for the whole run: that would keep what each wait leaves there.
+    const outcome = await new Promise<Outcome | undefined>((resolve, reject) => {
+      this.#interrupt = () => resolve(undefined)
+      waiting.then(resolve, reject)
+    })
     return outcome ? this.#reply(outcome, out, capacity) : 0n
   }
 

@@ -118,7 +118,7 @@ function startInterpreter(modules: GuestModules, prelude: Uint8Array): Booting {
     dispatch,
     callout: () => Verdict.extend,
     pause: async () => {},
-    stopped: async () => {},
+    stopped: () => false,
     fault: (error) => {
       booting.fault = String(error)
     },

@@ -79,7 +79,7 @@ export class QuickJsInstance implements Instance {
         dispatch: (operation, argument) => this.#dispatch(operation, argument),
         callout: () => this.#callout(),
         pause: () => this.#pause(),
-        stopped: () => this.#stopped(),
+        stopped: () => this.#leash?.stopped !== undefined,
         fault: (error) => this.#fault(error),
         wallMs: () => clock.wallMs(),
         monotonicMs: () => clock.monotonicMs(),
@@ -105,6 +105,7 @@ export class QuickJsInstance implements Instance {
       return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
     }
     this.#leash = leash
+    leash.signal.addEventListener('abort', () => this.#wiring.calls.wake(), { once: true })
     this.#wiring.arm(leash.slice)
     let trap: unknown
     try {
@@ -158,7 +159,7 @@ export class QuickJsInstance implements Instance {
     while (turn !== Turn.done && !leash.stopped) {
       if (turn === Turn.idle) {
         leash.onThread(false)
-        await Promise.race([this.#wiring.calls.arrival(), aborted(leash.signal)])
+        await this.#wiring.calls.arrival()
         leash.onThread(true)
       } else if (leash.spent(0) === Verdict.suspend) await leash.pause()
       if (!leash.stopped) turn = await this.#wiring.turn()
@@ -226,23 +227,10 @@ export class QuickJsInstance implements Instance {
     if (this.#leash?.stopped) this.#wiring.kill()
   }
 
-  /** Ends a blocking wait when the run must stop: the guest then traps in the border. */
-  async #stopped(): Promise<void> {
-    const leash = this.#leash
-    if (!leash) return
-    await aborted(leash.signal)
-    if (this.#leash === leash) this.#wiring.kill()
-  }
-
   #fault(error: unknown): void {
     this.#outcome.internal ??= error
     this.#wiring.kill()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** Whether a run must end, asked by work of the host that burns no fuel. */

@@ -15,8 +15,8 @@ export type WiringHost = {
   callout(): number
   /** The guest waits in it after a callout that suspends. */
   pause(): Promise<void>
-  /** Resolves when a blocking wait must end. */
-  stopped(): Promise<void>
+  /** Whether a blocking wait must end: asked before it, and after it was woken. */
+  stopped(): boolean
   fault(error: unknown): void
   /** Milliseconds since 1970, and of the monotonic clock. */
   wallMs(): number
@@ -196,7 +196,11 @@ export class Wiring {
         host: {
           call: calls.call.bind(calls),
           begin: calls.begin.bind(calls),
-          wait: (ticket: number, out: number, capacity: number) => calls.wait(ticket, out, capacity, host.stopped()),
+          wait: async (ticket: number, out: number, capacity: number) => {
+            const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
+            if (host.stopped()) this.kill()
+            return reply
+          },
           take: calls.take.bind(calls),
           next: calls.next.bind(calls),
           now: (clock: number) => (clock === 0 ? host.wallMs() : host.monotonicMs()),

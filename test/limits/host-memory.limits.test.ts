@@ -1,6 +1,12 @@
 /** Guests that would make the host keep what they do not take. */
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { defineTool } from '../../src/index.ts'
 import { run } from '../run.ts'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 const MANY_READS = `
 const fs = require('fs')
@@ -24,5 +30,33 @@ describe('answers that a guest does not take', () => {
     expect(done).toBeGreaterThan(50)
     expect(refused).toBe(400 - done)
     expect([code, more]).toEqual(['EAGAIN', 2 ** 18])
+  })
+})
+
+describe('a guest that waits again and again', () => {
+  test.each([
+    ['for timers', 'for (let i = 0; i < 100; i++) await new Promise((r) => setTimeout(r, 0)); 1'],
+    ['for awaited tools', 'for (let i = 0; i < 100; i++) await tools.later({}); 1'],
+    ['for blocking tools', 'for (let i = 0; i < 100; i++) try { tools.later.sync({}) } catch {}; 1'],
+  ])('%s: leaves nothing behind for each wait', async (_name, source) => {
+    const later = defineTool({
+      name: 'later',
+      description: 'Answers later',
+      input: z.object({}),
+      run: () => new Promise((resolve) => setTimeout(resolve)),
+    })
+    let listening = 0
+    const { addEventListener, removeEventListener } = EventTarget.prototype
+    vi.spyOn(EventTarget.prototype, 'addEventListener').mockImplementation(function (this: EventTarget, ...args) {
+      if (args[0] === 'abort') listening++
+      return addEventListener.apply(this, args)
+    })
+    vi.spyOn(EventTarget.prototype, 'removeEventListener').mockImplementation(function (this: EventTarget, ...args) {
+      if (args[0] === 'abort') listening--
+      return removeEventListener.apply(this, args)
+    })
+    const grants = [{ resource: 'tool' as const, actions: ['call' as const], names: ['later'] }]
+    expect(await run(source, { tools: [later], grants })).toMatchObject({ value: 1 })
+    expect(listening).toBeLessThan(10)
   })
 })

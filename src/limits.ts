@@ -4,7 +4,7 @@
 export type Limits = {
   /** Wall-clock time of a run, host calls included, in milliseconds. */
   timeoutMs: number
-  /** Units of fuel (loop heads passed, see `usage.metering`). `Infinity` leaves only the time limit. */
+  /** Units of fuel (loop heads passed, and 64 bytes moved at once each, see `usage.metering`). `Infinity` leaves only the time limit. */
   fuel: number
   /** Bytes of the guest's heap. */
   memoryBytes: number

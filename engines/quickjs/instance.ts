@@ -173,7 +173,16 @@ export class QuickJsInstance implements Instance {
     return outcome.spoken && trap === undefined && this.#wiring.calls.underWay.size === 0 ? undefined : leash.stopped
   }
 
+  /** What the host does for a guest burns no fuel: the deadline is looked at after each call. */
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
+    try {
+      return this.#answer(operation, argument)
+    } finally {
+      if (!this.#outcome.spoken && isOver(this.#leash)) this.#wiring.kill()
+    }
+  }
+
+  #answer(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
     if (operation < Operation.EngineFirst) return this.#context.process.call(operation, argument)
     switch (operation) {
       case EngineOperation.Command:
@@ -213,7 +222,7 @@ export class QuickJsInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(leash.slice)
+    const verdict = leash.spent(this.#wiring.burned(leash.slice))
     if (verdict === Verdict.kill) {
       this.#wiring.kill()
       return Verdict.kill

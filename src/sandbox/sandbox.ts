@@ -168,6 +168,7 @@ export class Sandbox {
     makeCollected(files, options.collect)
     files.markUnchanged()
     gate.begin()
+    toolbox.begin()
     try {
       const command = await this.#command(options, input)
       return 'source' in command ? await this.#instance.run(command, leash) : command

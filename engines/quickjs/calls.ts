@@ -204,7 +204,10 @@ export class GuestCalls {
     if (length === 0) return EMPTY
     this.#refresh()
     if (length >>> 0 > BORDER.resultBytes)
-      throw new GuestFacingError('TOKA_VALUE_SIZE', `an argument of ${length >>> 0} bytes is too large`)
+      throw new GuestFacingError(
+        'TOKA_VALUE_SIZE',
+        `${length >>> 0} bytes are too many to cross at once: at most ${BORDER.resultBytes}`,
+      )
     this.#check(pointer >>> 0, length >>> 0)
     return this.#bytes.slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0))
   }

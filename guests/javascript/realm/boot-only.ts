@@ -1,4 +1,4 @@
-/** Names that bundled libraries look for while they load, and that a guest must not find: QuickJS has no Atomics. */
+/** Names that bundled libraries look for or leave while they load, and that a guest must not find: QuickJS has no Atomics. */
 import { TextDecoder, TextEncoder } from '../web/text-coding.ts'
 
 const realm = globalThis as unknown as Record<string, unknown>
@@ -13,4 +13,6 @@ realm.TextDecoder = TextDecoder
 /** Once everything is loaded. */
 export function leaveBoot(): void {
   if (!hadAtomics) delete realm.Atomics
+  // core-js has taken its table of shared things: what a guest puts there would be taken for its own.
+  delete realm['__core-js_shared__']
 }

@@ -12,7 +12,7 @@ import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { PendingCall, Toolbox } from '../tool.ts'
-import { type Collector, compileCollector, makeCollected } from './collect.ts'
+import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import { TurnQueue } from './queue.ts'
 import { type RunFacts, RunReport } from './report.ts'
@@ -96,7 +96,7 @@ export class Sandbox {
       try {
         const exit = await this.#execute(options, input, leash)
         try {
-          return report.finish(exit, options, this.#facts(collect)) as RunResult<T>
+          return report.finish(exit, options, this.#facts(), () => collect(this.#kernel.files)) as RunResult<T>
         } finally {
           // Also when the caller's own schema throws.
           if (exit.lost && !this.#closed) await this.#renew()
@@ -179,13 +179,12 @@ export class Sandbox {
     }
   }
 
-  #facts(collect: Collector): RunFacts {
+  #facts(): RunFacts {
     const { engine, image } = this.#parts
     return {
       process: this.#kernel.process,
       pending: this.#pending,
       memoryBytes: this.#instance.memoryBytes(),
-      files: collect(this.#kernel.files),
       engine: { name: engine.name, version: engine.version, image: image.name },
     }
   }

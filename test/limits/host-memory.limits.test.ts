@@ -33,6 +33,19 @@ describe('answers that a guest does not take', () => {
   })
 })
 
+describe('files to collect', () => {
+  const linked = (links: number): string =>
+    `const fs = require('fs'); fs.writeFileSync('/out/0', new Uint8Array(2 ** 20)); for (let i = 1; i < ${links}; i++) fs.linkSync('/out/0', '/out/' + i); 1`
+  const request = { collect: ['/out/**'], limits: { fileBytes: 4 * 2 ** 20 } }
+
+  test('with many names are no more than the files of a sandbox may be', async () => {
+    const most = await run(linked(4), request)
+    expect([most.status, Object.keys(most.files).length]).toEqual(['completed', 4])
+    const result = await run(linked(5_000), request)
+    expect(result).toMatchObject({ status: 'failed', exitCode: 1, files: {}, error: { code: 'TOKA_LIMIT_FILES' } })
+  })
+})
+
 describe('a guest that waits again and again', () => {
   test.each([
     ['for timers', 'for (let i = 0; i < 100; i++) await new Promise((r) => setTimeout(r, 0)); 1'],

@@ -5,11 +5,11 @@ import { readAsset } from '#source'
 import type { EngineIo, ExecutionEngine } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
-import type { Drivers, Mount } from './gate/drivers.ts'
+import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
 import { createGate } from './gate/gate.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
 import { hostEnvironment } from './host/environment.ts'
-import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
+import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, narrowed } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
@@ -103,16 +103,19 @@ export class Toka {
         engine,
         image,
         gate,
+        drivers,
         openDrivers,
         toolbox,
         onDispose: (gone) => this.#sandboxes.delete(gone),
         onFork: (twin) => this.#sandboxes.add(twin),
       })
       this.#sandboxes.add(sandbox)
+      if (this.#closed) await sandbox.dispose()
       this.#mustBeOpen()
       return sandbox
     } catch (error) {
       gate.dispose()
+      await closeMounts(drivers.mounts)
       throw error
     }
   }
@@ -134,7 +137,7 @@ export class Toka {
 
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
-  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
+  const all: Limits = narrowed({ ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language] }, limits)
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
   throw new TokaError(
@@ -154,10 +157,6 @@ async function openAll(options: SandboxOptions, toolbox: Toolbox): Promise<Drive
     throw error
   }
   return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => toolbox.call(name, input, signal) }
-}
-
-async function closeMounts(mounts: readonly Mount[]): Promise<void> {
-  await Promise.all(mounts.map(({ driver }) => driver.close()))
 }
 
 /** Images live in memory alone. */

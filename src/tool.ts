@@ -92,7 +92,7 @@ export type PendingCall = { tool: string; idempotencyKey: string }
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox {
   readonly #tools = new Map<string, Tool>()
-  readonly #underWay = new Set<PendingCall>()
+  #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
   constructor(tools: readonly Tool[]) {
@@ -110,7 +110,12 @@ export class Toolbox {
     return new Toolbox([...this.#tools.values()])
   }
 
-  /** Calls that the host has not answered yet. */
+  /** A run begins: calls of earlier ones that the host never answered are none of its own. */
+  begin(): void {
+    this.#underWay = new Set()
+  }
+
+  /** Calls of this run that the host has not answered yet. */
   get pending(): PendingCall[] {
     return [...this.#underWay]
   }
@@ -141,14 +146,14 @@ export class Toolbox {
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
-    this.#underWay.add(call)
+    const underWay = this.#underWay.add(call)
     let value: unknown
     try {
       value = await output
     } catch (error) {
       throw toolFailure(tool.name, error)
     } finally {
-      this.#underWay.delete(call)
+      underWay.delete(call)
     }
     return encodeOutput(tool, value)
   }

@@ -124,13 +124,14 @@ function startInterpreter(modules: GuestModules): Booting {
     dispatch,
     callout: () => Verdict.extend,
     pause: async () => {},
-    stopped: async () => {},
+    stopped: () => false,
     fault: (error) => {
       booting.fault = String(error)
     },
     wallMs: () => 0,
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
+    mostHeld: 0,
   }
   const wiring = new Wiring(modules, host, () => 0, undefined)
   return Object.assign(booting, { wiring })

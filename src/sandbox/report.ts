@@ -29,7 +29,6 @@ export type RunFacts = {
   process: Process
   pending: PendingCall[]
   memoryBytes: number
-  files: Record<string, Uint8Array>
   engine: RunResult['engine']
 }
 
@@ -44,9 +43,11 @@ export class RunReport {
     this.#leash = leash
   }
 
-  finish(exit: Exit, options: RunOptions, facts: RunFacts): RunResult {
+  /** @param collect gathers the files; a TokaError of it is how the run failed */
+  finish(exit: Exit, options: RunOptions, facts: RunFacts, collect: () => Record<string, Uint8Array>): RunResult {
     const { stdout, stderr } = facts.process
-    const ending = this.#ending(exit, options)
+    const [files, problem] = gathered(collect)
+    const ending = this.#ending(problem && !exit.stopped ? { ...exit, error: problem } : exit, options)
     const usage = this.#gate.usage()
     return {
       ...ending,
@@ -54,7 +55,7 @@ export class RunReport {
       stdout: stdout.text(),
       stderr: stderr.text(),
       truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
-      files: facts.files,
+      files,
       usage: {
         wallMs: performance.now() - this.#started,
         cpuMs: this.#leash.cpuMs,
@@ -88,6 +89,15 @@ export class RunReport {
       if (!(error instanceof TokaError)) throw error
       return { status: 'failed', error: { code: error.code, message: error.message } }
     }
+  }
+}
+
+function gathered(collect: () => Record<string, Uint8Array>): [Record<string, Uint8Array>, RunError?] {
+  try {
+    return [collect()]
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    return [{}, { code: error.code, message: error.message }]
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a user holds: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
-import type { Drivers } from '../gate/drivers.ts'
+import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance } from '../engine.ts'
 import { TokaError } from '../errors.ts'
@@ -7,7 +7,7 @@ import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
-import { BORDER, type Limits } from '../limits.ts'
+import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
@@ -15,7 +15,7 @@ import type { PendingCall, Toolbox } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import { TurnQueue } from './queue.ts'
-import { RunReport } from './report.ts'
+import { type RunFacts, RunReport } from './report.ts'
 
 /** What a sandbox is made of, from `toka.ts`. */
 export type SandboxParts = {
@@ -24,6 +24,8 @@ export type SandboxParts = {
   engine: ExecutionEngine
   image: Image
   gate: Gate
+  /** Of this sandbox alone: closed with it. */
+  drivers: Drivers
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
   openDrivers(toolbox: Toolbox): Promise<Drivers>
   toolbox: Toolbox
@@ -88,20 +90,17 @@ export class Sandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const leash = new RunLeash({ ...this.#parts.limits, ...options.limits }, options.signal)
+      const leash = new RunLeash(narrowed(this.#parts.limits, options.limits), options.signal)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {
         const exit = await this.#execute(options, input, leash)
-        const result = report.finish(exit, options, {
-          process: this.#kernel.process,
-          pending: this.#pending,
-          memoryBytes: this.#instance.memoryBytes(),
-          files: collect(this.#kernel.files),
-          engine: { name: this.#parts.engine.name, version: this.#parts.engine.version, image: this.#parts.image.name },
-        })
-        if (exit.lost && !this.#closed) await this.#renew()
-        return result as RunResult<T>
+        try {
+          return report.finish(exit, options, this.#facts(), () => collect(this.#kernel.files)) as RunResult<T>
+        } finally {
+          // Also when the caller's own schema throws.
+          if (exit.lost && !this.#closed) await this.#renew()
+        }
       } finally {
         leash.done()
         this.#running = undefined
@@ -121,14 +120,19 @@ export class Sandbox {
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const toolbox = this.#parts.toolbox.copy()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox))
-      const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
+      const drivers = await this.#parts.openDrivers(toolbox)
+      let gate: Gate | undefined
       try {
+        gate = this.#parts.gate.fork(drivers)
+        const parts = { ...this.#parts, gate, drivers, toolbox, image: this.#instance.snapshot() }
         const twin = await Sandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
         this.#parts.onFork(twin)
+        if (this.#closed) await twin.dispose()
+        this.#mustBeOpen()
         return twin
       } catch (error) {
-        gate.dispose()
+        gate?.dispose()
+        await closeMounts(drivers.mounts)
         throw error
       }
     })
@@ -143,6 +147,7 @@ export class Sandbox {
     this.#instance.dispose()
     this.#kernel.dispose()
     this.#parts.gate.dispose()
+    await closeMounts(this.#parts.drivers.mounts)
     this.#parts.onDispose(this)
   }
 
@@ -163,6 +168,7 @@ export class Sandbox {
     makeCollected(files, options.collect)
     files.markUnchanged()
     gate.begin()
+    toolbox.begin()
     try {
       const command = await this.#command(options, input)
       return 'source' in command ? await this.#instance.run(command, leash) : command
@@ -170,6 +176,16 @@ export class Sandbox {
       this.#pending = toolbox.pending
       gate.end()
       process.end()
+    }
+  }
+
+  #facts(): RunFacts {
+    const { engine, image } = this.#parts
+    return {
+      process: this.#kernel.process,
+      pending: this.#pending,
+      memoryBytes: this.#instance.memoryBytes(),
+      engine: { name: engine.name, version: engine.version, image: image.name },
     }
   }
 

@@ -1,7 +1,7 @@
 /** The composition root of one sandbox: alone constructs host drivers, on the thread that the sandbox lives on. */
 import { openMount } from '#mounts'
 import type { ExecutionEngine, ProcessContext } from './engine.ts'
-import type { Drivers, Mount } from './gate/drivers.ts'
+import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
 import { createGate, type Gate } from './gate/gate.ts'
 import type { Ledger } from './gate/ledger.ts'
 import type { Policy } from './gate/policy.ts'
@@ -47,12 +47,14 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
       engine,
       image,
       gate,
+      drivers,
       openDrivers,
       toolbox: tools,
       ...(blocking ? { blocking } : {}),
     })
   } catch (error) {
     gate.dispose()
+    await closeMounts(drivers.mounts)
     throw error
   }
 }
@@ -68,8 +70,4 @@ async function openAll(options: Composition['options'], tools: Tools): Promise<D
     throw error
   }
   return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => tools.call(name, input, signal) }
-}
-
-async function closeMounts(mounts: readonly Mount[]): Promise<void> {
-  await Promise.all(mounts.map(({ driver }) => driver.close()))
 }

@@ -103,7 +103,7 @@ export interface Tools {
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox implements Tools {
   readonly #tools = new Map<string, Tool>()
-  readonly #underWay = new Set<PendingCall>()
+  #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
   constructor(tools: readonly Tool[]) {
@@ -122,7 +122,7 @@ export class Toolbox implements Tools {
 
   takePending(): PendingCall[] {
     const pending = [...this.#underWay]
-    this.#underWay.clear()
+    this.#underWay = new Set()
     return pending
   }
 
@@ -157,14 +157,14 @@ export class Toolbox implements Tools {
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
-    this.#underWay.add(call)
+    const underWay = this.#underWay.add(call)
     let value: unknown
     try {
       value = await output
     } catch (error) {
       throw toolFailure(tool.name, error)
     } finally {
-      this.#underWay.delete(call)
+      underWay.delete(call)
     }
     return encodeOutput(tool, value)
   }

@@ -124,7 +124,7 @@ function startInterpreter(modules: GuestModules): Booting {
     dispatch,
     callout: () => Verdict.extend,
     pause: async () => {},
-    stopped: async () => {},
+    stopped: () => false,
     fault: (error) => {
       booting.fault = String(error)
     },
@@ -132,6 +132,7 @@ function startInterpreter(modules: GuestModules): Booting {
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
     blocking: (act) => act(),
+    mostHeld: 0,
   }
   const wiring = new Wiring(modules, host, () => 0, undefined)
   return Object.assign(booting, { wiring })

@@ -15,8 +15,8 @@ export type WiringHost = {
   callout(): number
   /** The guest waits in it after a callout that suspends. */
   pause(): Promise<void>
-  /** Resolves when a blocking wait must end. */
-  stopped(): Promise<void>
+  /** Whether a blocking wait must end: asked before it, and after it was woken. */
+  stopped(): boolean
   fault(error: unknown): void
   /** Milliseconds since 1970, and of the monotonic clock. */
   wallMs(): number
@@ -24,6 +24,8 @@ export type WiringHost = {
   random(length: number): Uint8Array
   /** Makes a call whose answer the guest waits for, where it cannot be suspended. */
   blocking<T>(act: () => T): T
+  /** Bytes of answers that may wait for a guest which takes none. */
+  mostHeld: number
 }
 
 /** What is compiled once a process and shared by every guest. */
@@ -122,7 +124,7 @@ export class Wiring {
     count: (operation: number) => number,
     suspension: Suspension | undefined,
   ) {
-    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined, host.blocking)
+    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined, host)
     this.#border = this.#linkBorder(modules, host, count, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
     this.interpreter = interpreter.exports as unknown as InterpreterExports
@@ -199,7 +201,11 @@ export class Wiring {
         host: {
           call: calls.call.bind(calls),
           begin: calls.begin.bind(calls),
-          wait: (ticket: number, out: number, capacity: number) => calls.wait(ticket, out, capacity, host.stopped()),
+          wait: async (ticket: number, out: number, capacity: number) => {
+            const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
+            if (host.stopped()) this.kill()
+            return reply
+          },
           take: calls.take.bind(calls),
           next: calls.next.bind(calls),
           now: (clock: number) => (clock === 0 ? host.wallMs() : host.monotonicMs()),

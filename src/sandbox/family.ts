@@ -18,12 +18,11 @@ export class Family {
     this.#ledger = ledger
   }
 
-  join(): this {
+  join(): void {
     this.#members++
-    return this
   }
 
-  /** A member is disposed, or was never made. */
+  /** A member is disposed, or was never made. Who made the family is a member until it has others. */
   leave(): void {
     if (--this.#members === 0) this.end()
   }

@@ -50,7 +50,7 @@ export class RunLeash implements Leash {
     this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
     this.#fuel = limits.fuel
-    this.slice = Math.max(1, Math.min(SLICE, limits.fuel))
+    this.slice = Math.max(1, Math.floor(Math.min(SLICE, limits.fuel)))
     this.#timer = setTimeout(() => this.stop('time'), Math.min(limits.timeoutMs, 2 ** 31 - 1))
     this.#outer = outer
     if (outer?.aborted) this.#cancel()

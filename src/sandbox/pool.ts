@@ -74,8 +74,9 @@ export class WorkerPool {
         return WorkerSandbox.create(parts, (resident) => host.open(opening, resident))
       })
     } catch (error) {
-      family.leave()
       throw isUncloneable(error) ? notSent(error) : error
+    } finally {
+      family.leave()
     }
   }
 
@@ -96,7 +97,7 @@ export class WorkerPool {
         if (!(error instanceof WorkerLost)) throw error
         // What it held is free only then.
         await host.gone
-        if (left > 1 && !this.#closed) continue
+        if (left > 1) continue
         const what = host.ready ? 'every worker that was asked ended' : 'a worker could not be started'
         throw new TokaError('TOKA_RUNTIME_UNSUPPORTED', `${what}: ${error.message}`)
       }

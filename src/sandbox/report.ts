@@ -1,6 +1,6 @@
 /** How a run ended, made into its result: the exit, what the gate saw, and what was used. */
 import type { Exit, StopReason } from '../engine.ts'
-import type { TokaErrorCode } from '../errors.ts'
+import { TokaError, type TokaErrorCode } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Process } from '../kernel/process.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
@@ -27,7 +27,6 @@ export type RunFacts = {
   process: Process
   pending: PendingCall[]
   memoryBytes: number
-  files: Record<string, Uint8Array>
   engine: RunResult['engine']
 }
 
@@ -42,9 +41,11 @@ export class RunReport {
     this.#leash = leash
   }
 
-  finish(exit: Exit, facts: RunFacts): RunOutcome {
+  /** @param collect gathers the files; a TokaError of it is how the run failed */
+  finish(exit: Exit, facts: RunFacts, collect: () => Record<string, Uint8Array>): RunOutcome {
     const { stdout, stderr } = facts.process
-    const ending = endingOf(exit)
+    const [files, problem] = gathered(collect)
+    const ending = endingOf(problem && !exit.stopped ? { ...exit, error: problem } : exit)
     const usage = this.#gate.usage()
     return {
       ...ending,
@@ -52,7 +53,7 @@ export class RunReport {
       stdout: stdout.text(),
       stderr: stderr.text(),
       truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
-      files: facts.files,
+      files,
       usage: {
         wallMs: performance.now() - this.#started,
         cpuMs: this.#leash.cpuMs,
@@ -69,6 +70,15 @@ export class RunReport {
       audit: this.#gate.audit(),
       engine: facts.engine,
     }
+  }
+}
+
+function gathered(collect: () => Record<string, Uint8Array>): [Record<string, Uint8Array>, RunError?] {
+  try {
+    return [collect()]
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    return [{}, { code: error.code, message: error.message }]
   }
 }
 

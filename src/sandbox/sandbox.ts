@@ -1,12 +1,12 @@
 /** A sandbox on this thread: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
-import type { Drivers } from '../gate/drivers.ts'
+import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance, ProcessContext } from '../engine.ts'
 import { TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
-import { BORDER, type Limits } from '../limits.ts'
+import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import type { SandboxOptions } from '../request.ts'
 import type { PendingCall, Tools } from '../tool.ts'
@@ -14,7 +14,7 @@ import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
-import { RunReport } from './report.ts'
+import { type RunFacts, RunReport } from './report.ts'
 import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
@@ -24,6 +24,8 @@ export type SandboxParts = {
   engine: ExecutionEngine
   image: Image
   gate: Gate
+  /** Of this sandbox alone: closed with it. */
+  drivers: Drivers
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
   openDrivers(toolbox: Tools): Promise<Drivers>
   toolbox: Tools
@@ -75,18 +77,12 @@ export class LocalSandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const leash = new RunLeash({ ...this.#parts.limits, ...order.limits }, hooks)
+      const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {
         const exit = await this.#perform(order, hooks, leash)
-        const outcome = report.finish(exit, {
-          process: this.#kernel.process,
-          pending: this.#pending,
-          memoryBytes: this.#instance.memoryBytes(),
-          files: collect(this.#kernel.files),
-          engine: { name: this.#parts.engine.name, version: this.#parts.engine.version, image: this.#parts.image.name },
-        })
+        const outcome = report.finish(exit, this.#facts(), () => collect(this.#kernel.files))
         if (exit.lost && !this.#closed) await this.#renew()
         return outcome
       } finally {
@@ -109,12 +105,18 @@ export class LocalSandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox), trace && { trace })
-      const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
+      const drivers = await this.#parts.openDrivers(toolbox)
+      let gate: Gate | undefined
       try {
-        return await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
+        gate = this.#parts.gate.fork(drivers, trace && { trace })
+        const parts = { ...this.#parts, gate, drivers, toolbox, image: this.#instance.snapshot() }
+        const twin = await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
+        if (this.#closed) await twin.dispose()
+        this.#mustBeOpen()
+        return twin
       } catch (error) {
-        gate.dispose()
+        gate?.dispose()
+        await closeMounts(drivers.mounts)
         throw error
       }
     })
@@ -129,6 +131,7 @@ export class LocalSandbox {
     this.#instance.dispose()
     this.#kernel.dispose()
     this.#parts.gate.dispose()
+    await closeMounts(this.#parts.drivers.mounts)
   }
 
   async #perform(order: RunOrder, { onOutput }: RunHooks, leash: RunLeash): Promise<Exit> {
@@ -150,6 +153,16 @@ export class LocalSandbox {
       this.#pending = toolbox.takePending()
       gate.end()
       process.end()
+    }
+  }
+
+  #facts(): RunFacts {
+    const { engine, image } = this.#parts
+    return {
+      process: this.#kernel.process,
+      pending: this.#pending,
+      memoryBytes: this.#instance.memoryBytes(),
+      engine: { name: engine.name, version: engine.version, image: image.name },
     }
   }
 

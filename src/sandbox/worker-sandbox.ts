@@ -46,7 +46,13 @@ export class WorkerSandbox implements Sandbox {
     enter: (resident: { onTrace: WorkerSandboxParts['onTrace']; onLost(): void }) => Promise<number>,
   ): Promise<WorkerSandbox> {
     const sandbox = new WorkerSandbox(parts)
-    sandbox.#number = await enter({ onTrace: parts.onTrace, onLost: () => sandbox.#lose() })
+    parts.family.join()
+    try {
+      sandbox.#number = await enter({ onTrace: parts.onTrace, onLost: () => sandbox.#lose() })
+    } catch (error) {
+      parts.family.leave()
+      throw error
+    }
     return sandbox
   }
 
@@ -71,17 +77,23 @@ export class WorkerSandbox implements Sandbox {
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const { host, toolbox, family } = this.#parts
-      const parts = { ...this.#parts, toolbox: toolbox.copy(), family: family.join() }
+      const { host, toolbox } = this.#parts
+      const parts = { ...this.#parts, toolbox: toolbox.copy() }
       try {
         const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
-        this.#parts.onFork(twin)
-        return twin
+        return await this.#keep(twin)
       } catch (error) {
-        family.leave()
         throw error instanceof WorkerLost ? closed(host) : error
       }
     })
+  }
+
+  /** A fork that was made while this sandbox was disposed is nobody's. */
+  async #keep(twin: Sandbox): Promise<Sandbox> {
+    if (this.#closing) await twin.dispose()
+    this.#mustBeOpen()
+    this.#parts.onFork(twin)
+    return twin
   }
 
   dispose(): Promise<void> {

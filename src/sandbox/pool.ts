@@ -115,8 +115,15 @@ export class WorkerPool {
 
   #start(): WorkerHost {
     const { start, ledger, suspension } = this.#options
-    const host = new WorkerHost(start, { ledger: ledger.memory, suspension }, (over) => this.#hosts.delete(over))
-    this.#hosts.add(host)
+    let host: WorkerHost
+    try {
+      host = new WorkerHost(start, { ledger: ledger.memory, suspension }, (over) => this.#hosts.delete(over))
+    } catch (cause) {
+      // A page's policy may forbid workers, a process may have no room for one.
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new TokaError('TOKA_RUNTIME_UNSUPPORTED', `a worker could not be started: ${reason}`, { cause })
+    }
+    if (!host.over) this.#hosts.add(host)
     return host
   }
 

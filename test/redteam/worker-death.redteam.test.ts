@@ -72,7 +72,9 @@ const MOMENTS: Moment[] = [
 ].flatMap((moment) => (['before', 'after'] as const).map((when) => ({ ...moment, when })))
 
 describe.each(['is terminated', 'ends itself'] as Death[])('a worker that %s', (death) => {
-  test.each(MOMENTS)('$when "$kind" $direction', async (moment) => {
+  // One that ends by itself does so when it reads what comes next: before a message or after it is the same.
+  const moments = MOMENTS.filter(({ when }) => death === 'is terminated' || when === 'after')
+  test.each(moments)('$when "$kind" $direction', async (moment) => {
     const start = mortalThread(moment, death)
     const ledger = createLedger()
     const before = freeCells(ledger)
@@ -168,6 +170,17 @@ describe('a worker that does not answer any more', () => {
     deaf = true
     stop.abort()
     expect((await cancelled).status).toBe('cancelled')
+    await pool.dispose()
+  })
+
+  test('may not even be made: the request says so', async () => {
+    const pool = await makePool(() => {
+      throw new Error('forbidden by a policy')
+    })
+    await expect(pool.open(await poolRequest())).rejects.toMatchObject({
+      code: 'TOKA_RUNTIME_UNSUPPORTED',
+      message: 'a worker could not be started: forbidden by a policy',
+    })
     await pool.dispose()
   })
 

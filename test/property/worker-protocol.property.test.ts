@@ -224,7 +224,7 @@ describe('the embedding thread', () => {
             const run = sandbox.run({ source: 'console.log(1); await tools.echo({})', limits: { timeoutMs: 300 } })
             const fork = sandbox.fork().catch((error: Error) => error)
             for (const end of await Promise.all([run.catch((error: Error) => error), fork])) {
-            if (end instanceof Error) expect(end).toBeInstanceOf(TokaError)
+              if (end instanceof Error) expect(end).toBeInstanceOf(TokaError)
               else if ('status' in end) expect(() => JSON.stringify(checkResult(end))).not.toThrow()
             }
             await sandbox.dispose()

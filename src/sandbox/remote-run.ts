@@ -25,6 +25,8 @@ export type RemoteRunParts = {
   toolbox: Toolbox
   limits: Readonly<Limits>
   engine: RunResult['engine']
+  /** Of the sandbox, whose runs follow one another: not zero once this one is cancelled. */
+  cell: Int32Array<SharedArrayBuffer>
   post(message: ToWorker): void
   /** The worker does not answer: it must be ended. */
   overdue(): void
@@ -35,7 +37,6 @@ export class RemoteRun {
   /** Rejects only when the run could not be made. */
   readonly outcome: Promise<RunOutcome>
   readonly #parts: RemoteRunParts
-  readonly #cell = new Int32Array(new SharedArrayBuffer(4))
   readonly #calls: ToolCalls
   readonly #input: InputFeed
   readonly #cancel = (): void => this.cancel()
@@ -71,14 +72,15 @@ export class RemoteRun {
   /** Sends the run on its way, unless it was cancelled before. */
   begin(): void {
     if (this.#over) return
-    const { run, sandbox, order, hooks, limits, post } = this.#parts
+    const { run, sandbox, order, hooks, limits, cell, post } = this.#parts
     const { stdin, ...rest } = order
     this.#started = performance.now()
+    Atomics.store(cell, 0, 0)
     post({
       kind: 'run',
       sandbox,
       run,
-      cell: this.#cell.buffer as SharedArrayBuffer,
+      cell: cell.buffer,
       order: plainOrder(rest, stdin),
       output: hooks.onOutput !== undefined,
       streams: stdin instanceof ReadableStream,
@@ -127,7 +129,7 @@ export class RemoteRun {
 
   /** Tells the worker in both ways: the cell is read by a guest that computes, the message by a thread that waits. */
   #demand(): void {
-    Atomics.store(this.#cell, 0, 1)
+    Atomics.store(this.#parts.cell, 0, 1)
     this.#parts.post({ kind: 'cancel', run: this.number })
     this.#calls.stop()
     this.#input.stop()

@@ -28,6 +28,7 @@ export type WorkerSandboxParts = {
 export class WorkerSandbox implements Sandbox {
   readonly #parts: WorkerSandboxParts
   readonly #queue = new TurnQueue()
+  readonly #cell = new Int32Array(new SharedArrayBuffer(4))
   /** Its number in the worker. */
   #number = 0
   #running: RemoteRun | undefined
@@ -62,7 +63,8 @@ export class WorkerSandbox implements Sandbox {
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const { host, toolbox, limits, engine } = this.#parts
-      this.#running = host.run({ sandbox: this.#number, order, hooks: options, toolbox, limits, engine })
+      const sandbox = this.#number
+      this.#running = host.run({ sandbox, order, hooks: options, toolbox, limits, engine, cell: this.#cell })
       try {
         return resultOf(await this.#running.outcome, options)
       } finally {

@@ -41,7 +41,7 @@ export const Verdict = { extend: 0, kill: 1, suspend: 2 } as const
  * One object a run; the engine never keeps it beyond.
  */
 export interface Leash {
-  /** Units for the next slice. */
+  /** Units for the next slice: never more than what is left of the run's fuel, so it is read anew for each. */
   readonly slice: number
   /** A slice of `used` units is spent. */
   spent(used: number): (typeof Verdict)[keyof typeof Verdict]
@@ -51,7 +51,8 @@ export interface Leash {
   onThread(running: boolean): void
   /** Why the guest must die, once it must. */
   readonly stopped: StopReason | undefined
-  readonly signal: AbortSignal
+  /** The guest waits, now or later in this run: `stop` is called once when it must die. Not called for a second one. */
+  watch(stop: () => void): void
 }
 
 /** What binds an instance to its sandbox. */

@@ -125,6 +125,7 @@ function startInterpreter(modules: GuestModules): Booting {
     callout: () => Verdict.extend,
     pause: async () => {},
     stopped: () => false,
+    waits: () => {},
     fault: (error) => {
       booting.fault = String(error)
     },

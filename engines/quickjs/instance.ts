@@ -82,6 +82,7 @@ export class QuickJsInstance implements Instance {
         callout: () => this.#callout(),
         pause: () => this.#pause(),
         stopped: () => this.#leash?.stopped !== undefined,
+        waits: () => this.#waits(),
         fault: (error) => this.#fault(error),
         wallMs: () => clock.wallMs(),
         monotonicMs: () => clock.monotonicMs(),
@@ -108,7 +109,6 @@ export class QuickJsInstance implements Instance {
       return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
     }
     this.#leash = leash
-    leash.signal.addEventListener('abort', () => this.#wiring.calls.wake(), { once: true })
     this.#wiring.arm(leash.slice)
     let trap: unknown
     try {
@@ -117,7 +117,7 @@ export class QuickJsInstance implements Instance {
       trap = error ?? new Error('unknown')
     }
     leash.onThread(false)
-    leash.spent(this.#wiring.burned(leash.slice))
+    leash.spent(this.#wiring.burned())
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.calls.close()
     this.#leash = undefined
@@ -162,6 +162,7 @@ export class QuickJsInstance implements Instance {
     while (turn !== Turn.done && !leash.stopped) {
       if (turn === Turn.idle) {
         leash.onThread(false)
+        this.#waits()
         await this.#wiring.calls.arrival()
         leash.onThread(true)
       } else if (leash.spent(0) === Verdict.suspend) await leash.pause()
@@ -237,7 +238,7 @@ export class QuickJsInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(this.#wiring.burned(leash.slice))
+    const verdict = leash.spent(this.#wiring.burned())
     if (verdict === Verdict.kill) {
       this.#wiring.kill()
       return Verdict.kill
@@ -255,6 +256,11 @@ export class QuickJsInstance implements Instance {
   readonly #onWait = (waiting: boolean): void => {
     this.#leash?.onThread(!waiting)
     if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
+  }
+
+  /** The guest is going to wait for the host. */
+  #waits(): void {
+    this.#leash?.watch(() => this.#wiring.calls.wake())
   }
 
   async #pause(): Promise<void> {

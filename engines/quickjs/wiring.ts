@@ -17,6 +17,8 @@ export type WiringHost = {
   pause(): Promise<void>
   /** Whether a blocking wait must end: asked before it, and after it was woken. */
   stopped(): boolean
+  /** The guest is going to wait: `calls.wake` must be called when it must die. */
+  waits(): void
   fault(error: unknown): void
   /** Milliseconds since 1970, and of the monotonic clock. */
   wallMs(): number
@@ -111,6 +113,7 @@ export class Wiring {
   /** First table slot of the bridge's functions. */
   readonly tableBase: number
   readonly #border: Border
+  #slice = 0
   readonly #enter: () => MaybePromise<number>
   readonly #turn: () => MaybePromise<number>
 
@@ -154,6 +157,7 @@ export class Wiring {
 
   /** Units until the next callout. */
   arm(slice: number): void {
+    this.#slice = slice
     this.interpreter.__fuel.value = BigInt(slice)
   }
 
@@ -161,9 +165,9 @@ export class Wiring {
     this.interpreter.__fuel.value = UNLIMITED
   }
 
-  /** Units burned of a slice. */
-  burned(slice: number): number {
-    return slice - Number(this.interpreter.__fuel.value)
+  /** Units burned of the slice that was armed. */
+  burned(): number {
+    return this.#slice - Number(this.interpreter.__fuel.value)
   }
 
   /** The guest traps at its next step across the border. */
@@ -202,6 +206,7 @@ export class Wiring {
           call: calls.call.bind(calls),
           begin: calls.begin.bind(calls),
           wait: async (ticket: number, out: number, capacity: number) => {
+            host.waits()
             const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
             if (host.stopped()) this.kill()
             return reply

@@ -28,11 +28,11 @@ function macrotask(): Promise<void> {
  * @param caller aborting its signal cancels the run; so does `isCancelled`, which is asked at each end of a slice
  */
 export class RunLeash implements Leash {
-  readonly slice: number
   readonly #deadline: number
   readonly #fuel: number
-  readonly #stop = new AbortController()
-  readonly #timer: ReturnType<typeof setTimeout>
+  /** A guest that never waits asks for the time itself: only one that waits needs a timer. */
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #watcher: (() => void) | undefined
   readonly #outer: AbortSignal | undefined
   readonly #isCancelled: (() => boolean) | undefined
   readonly #cancel = () => this.stop('cancelled')
@@ -50,19 +50,25 @@ export class RunLeash implements Leash {
     this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
     this.#fuel = limits.fuel
-    this.slice = Math.max(1, Math.floor(Math.min(SLICE, limits.fuel)))
-    this.#timer = setTimeout(() => this.stop('time'), Math.min(limits.timeoutMs, 2 ** 31 - 1))
     this.#outer = outer
     if (outer?.aborted) this.#cancel()
     else outer?.addEventListener('abort', this.#cancel, { once: true })
+  }
+
+  get slice(): number {
+    return Math.max(1, Math.floor(Math.min(SLICE, this.#fuel - this.#used)))
   }
 
   get stopped(): StopReason | undefined {
     return this.#stopped
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal
+  watch(stop: () => void): void {
+    if (this.#watcher) return
+    this.#watcher = stop
+    const left = this.#deadline - performance.now()
+    if (this.#stopped) stop()
+    else this.#timer = setTimeout(() => this.stop('time'), Math.max(0, Math.min(left, 2 ** 31 - 1)))
   }
 
   /** Units burned so far. */
@@ -74,7 +80,7 @@ export class RunLeash implements Leash {
   stop(reason: StopReason): void {
     if (this.#stopped) return
     this.#stopped = reason
-    this.#stop.abort()
+    this.#watcher?.()
   }
 
   /** Time that the guest had the thread, in milliseconds. */

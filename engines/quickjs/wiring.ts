@@ -165,9 +165,12 @@ export class Wiring {
     this.interpreter.__fuel.value = UNLIMITED
   }
 
-  /** Units burned of the slice that was armed. */
+  /** Units burned since the slice was armed, or since the last answer: each is told once. */
   burned(): number {
-    return this.#slice - Number(this.interpreter.__fuel.value)
+    const left = Number(this.interpreter.__fuel.value)
+    const burned = this.#slice - left
+    this.#slice = left
+    return burned
   }
 
   /** The guest traps at its next step across the border. */

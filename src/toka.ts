@@ -78,7 +78,7 @@ export class Toka {
   async #open(options: SandboxOptions): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
-    const toolbox = new Toolbox(options.tools ?? [])
+    const toolbox = new Toolbox(options.tools ?? [], limits)
     const { engine, image } = await this.#prepare(options.language)
     const openDrivers = (tools: Toolbox) => openAll(options, tools)
     const drivers = await openDrivers(toolbox)

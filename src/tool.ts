@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
 /** What a tool's function gets beside its input. */
 export type ToolContext = {
@@ -89,13 +90,18 @@ export function describeTool(tool: Tool): ToolDescription {
 /** A call whose outcome is unknown because the run was stopped while it was under way. */
 export type PendingCall = { tool: string; idempotencyKey: string }
 
+/** Bytes that one argument or one result may have, encoded. */
+type CallLimits = Pick<Limits, 'structuredBytes' | 'flatBytes'>
+
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox {
+  readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
   readonly #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
-  constructor(tools: readonly Tool[]) {
+  constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
+    this.#limits = { structuredBytes, flatBytes }
     for (const tool of tools) {
       if (typeof tool?.run !== 'function' || !(tool.input instanceof z.ZodType)) {
         throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
@@ -107,7 +113,7 @@ export class Toolbox {
 
   /** The same tools for another sandbox, whose calls are its own. */
   copy(): Toolbox {
-    return new Toolbox([...this.#tools.values()])
+    return new Toolbox([...this.#tools.values()], this.#limits)
   }
 
   /** Calls that the host has not answered yet. */
@@ -121,12 +127,13 @@ export class Toolbox {
 
   /**
    * Calls a tool with an encoded argument.
-   * @throws GuestFacingError TOKA_TOOL_UNKNOWN, TOKA_TOOL_INPUT, TOKA_TOOL_OUTPUT or TOKA_TOOL_FAILED (also as rejection)
+   * @throws GuestFacingError TOKA_TOOL_UNKNOWN, TOKA_TOOL_INPUT, TOKA_TOOL_OUTPUT, TOKA_TOOL_FAILED or TOKA_VALUE_SIZE
+   *   (also as rejection)
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
     const tool = this.#tools.get(name)
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
-    const parsed = tool.input.safeParse(decodeValue(input))
+    const parsed = tool.input.safeParse(decodeInput(name, input, this.#limits))
     if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
     const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
     let output: unknown
@@ -137,7 +144,7 @@ export class Toolbox {
     } catch (error) {
       throw toolFailure(name, error)
     }
-    return encodeOutput(tool, output)
+    return encodeOutput(tool, output, this.#limits)
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
@@ -150,7 +157,7 @@ export class Toolbox {
     } finally {
       this.#underWay.delete(call)
     }
-    return encodeOutput(tool, value)
+    return encodeOutput(tool, value, this.#limits)
   }
 }
 
@@ -169,7 +176,27 @@ function issues(error: z.ZodError): string {
     .join('; ')
 }
 
-function encodeOutput(tool: Tool, value: unknown): Uint8Array {
+/** Which of the two limits an encoded value must keep, as `limits.structuredBytes is 131,072`. */
+function limitText(isFlat: boolean, limits: CallLimits): string {
+  const name = isFlat ? 'flatBytes' : 'structuredBytes'
+  return `limits.${name} is ${limits[name].toLocaleString('en')}`
+}
+
+/** A guest's argument. What cannot be taken is the guest's mistake, and is told so. */
+function decodeInput(name: string, input: Uint8Array, limits: CallLimits): unknown {
+  try {
+    return decodeValue(input, limits)
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    const major = (input[0] ?? 0) >>> 5
+    const isFlat = major === 2 || major === 3
+    const isLarge = input.length > limits[isFlat ? 'flatBytes' : 'structuredBytes']
+    const fact = isLarge ? `it is ${input.length.toLocaleString('en')} bytes; ${limitText(isFlat, limits)}` : error.message
+    throw new GuestFacingError(error.code, `the argument of ${name} cannot cross the border: ${fact}`)
+  }
+}
+
+function encodeOutput(tool: Tool, value: unknown, limits: CallLimits): Uint8Array {
   let output = value
   if (tool.output) {
     const parsed = tool.output.safeParse(value)
@@ -181,8 +208,12 @@ function encodeOutput(tool: Tool, value: unknown): Uint8Array {
     output = parsed.data
   }
   try {
-    return encodeValue(output)
+    return encodeValue(output, limits)
   } catch (error) {
+    if (error instanceof TokaError && error.code === 'TOKA_VALUE_SIZE') {
+      const isFlat = typeof output === 'string' || ArrayBuffer.isView(output) || output instanceof ArrayBuffer
+      throw new GuestFacingError(error.code, `the result of ${tool.name}: ${error.message}; ${limitText(isFlat, limits)}`)
+    }
     const reason = error instanceof TokaError ? error.message : 'its result cannot be read'
     throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name}: ${reason}`)
   }

@@ -59,7 +59,8 @@ export class Argument {
     try {
       value = decodeValue(this.rest(), PATH_VALUE)
     } catch (error) {
-      if (error instanceof TokaError) throw errno('EINVAL')
+      // Of two paths and two numbers only a path can be long.
+      if (error instanceof TokaError) throw errno(error.code === 'TOKA_VALUE_SIZE' ? 'ENAMETOOLONG' : 'EINVAL')
       throw error
     }
     if (!Array.isArray(value) || value.length !== count) throw errno('EINVAL')

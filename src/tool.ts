@@ -93,11 +93,22 @@ export type PendingCall = { tool: string; idempotencyKey: string }
 /** Bytes that one argument or one result may have, encoded. */
 type CallLimits = Pick<Limits, 'structuredBytes' | 'flatBytes'>
 
+/** What a sandbox needs of its tools, wherever they run. */
+export interface Tools {
+  /** The same tools for another sandbox, whose calls are its own. */
+  copy(): Tools
+  /** A run is over: the calls that the host has not answered yet, which are nobody's from here on. */
+  takePending(): PendingCall[]
+  describe(): ToolDescription[]
+  /** Calls a tool with an encoded argument. Throws or rejects with a GuestFacingError. */
+  call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+}
+
 /** Tools by name, with the calls of one sandbox's guests. */
-export class Toolbox {
+export class Toolbox implements Tools {
   readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
-  readonly #underWay = new Set<PendingCall>()
+  #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
   constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
@@ -111,14 +122,19 @@ export class Toolbox {
     }
   }
 
-  /** The same tools for another sandbox, whose calls are its own. */
   copy(): Toolbox {
     return new Toolbox([...this.#tools.values()], this.#limits)
   }
 
-  /** Calls that the host has not answered yet. */
-  get pending(): PendingCall[] {
-    return [...this.#underWay]
+  takePending(): PendingCall[] {
+    const pending = [...this.#underWay]
+    this.#underWay = new Set()
+    return pending
+  }
+
+  /** Whether a tool has this name. */
+  has(name: string): boolean {
+    return this.#tools.has(name)
   }
 
   describe(): ToolDescription[] {
@@ -148,14 +164,14 @@ export class Toolbox {
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
-    this.#underWay.add(call)
+    const underWay = this.#underWay.add(call)
     let value: unknown
     try {
       value = await output
     } catch (error) {
       throw toolFailure(tool.name, error)
     } finally {
-      this.#underWay.delete(call)
+      underWay.delete(call)
     }
     return encodeOutput(tool, value, this.#limits)
   }

@@ -124,13 +124,16 @@ function startInterpreter(modules: GuestModules): Booting {
     dispatch,
     callout: () => Verdict.extend,
     pause: async () => {},
-    stopped: async () => {},
+    stopped: () => false,
+    waits: () => {},
     fault: (error) => {
       booting.fault = String(error)
     },
     wallMs: () => 0,
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
+    blocking: (act) => act(),
+    mostHeld: 0,
   }
   const wiring = new Wiring(modules, host, () => 0, undefined)
   return Object.assign(booting, { wiring })

@@ -89,12 +89,12 @@ export function resolveModule(process: Process, importer: string, specifier: str
   })
 }
 
-/** The JavaScript source of a module file. */
-export function loadModule(process: Process, path: string): MaybePromise<Uint8Array> {
-  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path))
+/** The JavaScript source of a module file. `isOver` tells whether the run must end. */
+export function loadModule(process: Process, path: string, isOver: () => boolean): MaybePromise<Uint8Array> {
+  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path, isOver))
 }
 
-function translate(bytes: Uint8Array, path: string): Uint8Array {
+function translate(bytes: Uint8Array, path: string, isOver: () => boolean): Uint8Array {
   let source: string
   try {
     source = text.decode(bytes)
@@ -103,6 +103,6 @@ function translate(bytes: Uint8Array, path: string): Uint8Array {
   }
   const ending = endingOf(path)
   if (ending === '.json') return utf8.encode(`export default JSON.parse(${JSON.stringify(source)})`)
-  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path))
+  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path, isOver))
   return bytes
 }

@@ -1,4 +1,4 @@
-/** The code section in, the same with a check at every loop head out, and what the code does to tables and segments. */
+/** The code section in, the same with a check at every loop head and a charge before every bulk instruction out, and what the code does to tables and segments. */
 import { skipImmediates } from './instructions.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
@@ -16,14 +16,28 @@ export type CodeFacts = {
   dropsSegments: boolean
 }
 
+/** Where something is put into a body: a check, or the charge of a bulk instruction. */
+type Place = { at: number; bulk: boolean }
+
+/** Instructions that take as long as the number on top of the stack says. */
+const MOVING: ReadonlySet<number> = new Set([
+  MiscOp.memoryInit,
+  MiscOp.memoryCopy,
+  MiscOp.memoryFill,
+  MiscOp.tableInit,
+  MiscOp.tableCopy,
+  MiscOp.tableGrow,
+  MiscOp.tableFill,
+])
+
 /** A pass over code bodies: facts are gathered, and places for checks of the body at hand. */
 class CodeScan {
   readonly writtenTables = new Set<number>()
   usesDataSegments = false
   dropsSegments = false
   loopHeads = 0
-  /** Offsets after the loop headers of the current body. */
-  readonly places: number[] = []
+  /** Offsets after the loop headers of the current body, and before its bulk instructions. */
+  readonly places: Place[] = []
 
   body(reader: Reader): void {
     this.places.length = 0
@@ -32,15 +46,20 @@ class CodeScan {
       readValueType(reader)
     }
     while (!reader.done) {
+      const at = reader.at
       const opcode = reader.byte()
       const start = reader.at
       const second = skipImmediates(reader, opcode)
-      if (opcode === Op.loop) this.places.push(reader.at)
-      else if (opcode === Op.tableSet) this.#writesTable(reader, start, 0)
-      else if (opcode === Op.prefixMisc && second >= MiscOp.memoryInit) this.#bulk(reader, start, second)
+      if (opcode === Op.loop) {
+        this.places.push({ at: reader.at, bulk: false })
+        this.loopHeads++
+      } else if (opcode === Op.tableSet) this.#writesTable(reader, start, 0)
+      else if (opcode === Op.prefixMisc && second >= MiscOp.memoryInit) {
+        if (MOVING.has(second)) this.places.push({ at, bulk: true })
+        this.#bulk(reader, start, second)
+      }
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
-    this.loopHeads += this.places.length
   }
 
   #bulk(reader: Reader, start: number, second: number): void {
@@ -72,24 +91,25 @@ class CodeScan {
   }
 }
 
-/** Copies a body with `check` put in at every place. */
-function writeBody(into: Writer, reader: Reader, places: readonly number[], check: Uint8Array): void {
-  const size = reader.end - reader.at + places.length * check.length
+/** Copies a body with a check or a charge put in at every place. */
+function writeBody(into: Writer, reader: Reader, places: readonly Place[], { check, charge }: Meter): void {
+  let size = reader.end - reader.at
+  for (const { bulk } of places) size += bulk ? charge.length : check.length
   into.u32(size)
   let from = reader.at
-  for (const place of places) {
-    into.copy(reader.bytes, from, place).raw(check)
-    from = place
+  for (const { at, bulk } of places) {
+    into.copy(reader.bytes, from, at).raw(bulk ? charge : check)
+    from = at
   }
   into.copy(reader.bytes, from, reader.end)
 }
 
-/** What to put into the code: instructions for every loop head, and one more function after the last. */
-export type Meter = { check: Uint8Array; spent: Uint8Array }
+/** What to put into the code: instructions for loop heads and before bulk instructions, and functions after the last. */
+export type Meter = { check: Uint8Array; charge: Uint8Array; functions: readonly Uint8Array[] }
 
 /**
  * Passes once over the code section, within the allowlist of instructions.
- * @param meter its check must have no effect on the operand stack; none leaves the code as it is
+ * @param meter what it puts in must have no effect on the operand stack; none leaves the code as it is
  * @returns the new section body (undefined without a meter) and the facts
  */
 export function rewriteCode(
@@ -100,15 +120,15 @@ export function rewriteCode(
   const reader = new Reader(bytes, section.start, section.end)
   const scan = new CodeScan()
   const count = reader.u32()
-  const body = meter && new Writer((section.end - section.start) * 1.25 + 64).u32(count + 1)
+  const body = meter && new Writer((section.end - section.start) * 1.25 + 64).u32(count + meter.functions.length)
   for (let left = count; left > 0; left--) {
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
     scan.body(new Reader(bytes, start, reader.at))
-    if (body && meter) writeBody(body, new Reader(bytes, start, reader.at), scan.places, meter.check)
+    if (body && meter) writeBody(body, new Reader(bytes, start, reader.at), scan.places, meter)
   }
   if (!reader.done) throw refuseModule('the code section is longer than its functions', reader.at)
-  if (body && meter) body.u32(meter.spent.length).raw(meter.spent)
+  if (body && meter) for (const added of meter.functions) body.u32(added.length).raw(added)
   return { body, facts: scan }
 }

@@ -8,6 +8,12 @@ export const fuelGlobal: readonly number[] = [TYPE_CODES.i64, 1, Op.i64Const, 0,
 /** The entry of the callout's table: one slot of funcref, no more. */
 export const fuelTable: readonly number[] = [TYPE_CODES.funcref, 1, 1, 1]
 
+/** The type of `charge`: (i32) -> i32. */
+export const chargeType: readonly number[] = [0x60, 1, TYPE_CODES.i32, 1, TYPE_CODES.i32]
+
+/** Bytes that an instruction moves for one unit, as a shift: 64 bytes take about as long as a loop of the interpreter. */
+const BULK_SHIFT = 6
+
 const EMPTY_BLOCK = 0x40
 
 /**
@@ -32,4 +38,22 @@ export function spentBody({ table, type }: { table: number; type: number }): Uin
   body.byte(Op.i32Const).s32(0)
   body.byte(Op.callIndirect).u32(type).u32(table)
   return body.byte(Op.end).finish()
+}
+
+/**
+ * The body of `charge`, (length) -> length: takes off what an instruction of that length burns. It stands right before
+ * instructions that move any length at once, and leaves it to the next loop head to notice that the fuel is spent.
+ */
+export function chargeBody({ global }: { global: number }): Uint8Array {
+  const body = new Writer(32).u32(0)
+  body.byte(Op.globalGet).u32(global)
+  body.byte(Op.localGet).u32(0).byte(Op.i64ExtendUnsigned)
+  body.byte(Op.i64Const).s32(BULK_SHIFT).byte(Op.i64ShrUnsigned).byte(Op.i64Sub)
+  body.byte(Op.globalSet).u32(global)
+  return body.byte(Op.localGet).u32(0).byte(Op.end).finish()
+}
+
+/** A call of `charge`. */
+export function bulkCharge({ charge }: { charge: number }): Uint8Array {
+  return new Writer(8).byte(Op.call).u32(charge).finish()
 }

@@ -56,6 +56,8 @@ export const Op = {
   i32Eq: 0x46,
   i64LtSigned: 0x53,
   i64Sub: 0x7d,
+  i64ShrUnsigned: 0x88,
+  i64ExtendUnsigned: 0xad,
   prefixMisc: 0xfc,
 } as const
 
@@ -63,6 +65,8 @@ export const Op = {
 export const MiscOp = {
   memoryInit: 8,
   dataDrop: 9,
+  memoryCopy: 10,
+  memoryFill: 11,
   tableInit: 12,
   elementDrop: 13,
   tableCopy: 14,

@@ -1,7 +1,7 @@
 /** A guest's wasm binary in, the same with fuel, exported state and bounded memory out: one pass that only appends, no index is remapped. */
 import { type CodeFacts, rewriteCode } from './code.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
-import { fuelCheck, fuelGlobal, fuelTable, spentBody } from './fuel.ts'
+import { bulkCharge, chargeBody, chargeType, fuelCheck, fuelGlobal, fuelTable, spentBody } from './fuel.ts'
 import { AddedExport, type StateLayout, readLayout } from './layout.ts'
 import { Reader, refuseModule } from './reader.ts'
 import { ExternKind, type ModuleShape, SECTION_ORDER, SectionId, readShape } from './sections.ts'
@@ -16,7 +16,7 @@ const PAGE_LIMIT = 65_536
 
 export type RewriteOptions = {
   /**
-   * Meter the code: one unit at each loop head. Adds the export `__fuel` (mutable i64, 0 at first) and `__callout`
+   * Meter the code: one unit at each loop head, and one for each 64 bytes that an instruction moves at once. Adds the export `__fuel` (mutable i64, 0 at first) and `__callout`
    * (a table of one slot, empty at first): below zero the function in the slot, () -> (), is called at each loop head.
    * A guest that runs unarmed traps.
    */
@@ -85,9 +85,12 @@ const NO_CODE: CodeFacts = { loopHeads: 0, writtenTables: new Set(), usesDataSeg
 function rewriteBodies(bytes: Uint8Array, shape: ModuleShape, options: RewriteOptions): Pick<Plan, 'facts' | 'code'> {
   const section = shape.sections.get(SectionId.code)
   if (!section) return { facts: NO_CODE, code: undefined }
+  const global = shape.globals.length
+  const spent = shape.functions.length
   const meter = {
-    check: fuelCheck({ global: shape.globals.length, spent: shape.functions.length }),
-    spent: spentBody({ table: shape.tables.length, type: shape.types.length }),
+    check: fuelCheck({ global, spent }),
+    charge: bulkCharge({ charge: spent + 1 }),
+    functions: [spentBody({ table: shape.tables.length, type: shape.types.length }), chargeBody({ global })],
   }
   const { body, facts } = rewriteCode(bytes, section, options.fuel ? meter : undefined)
   return { facts, code: body }
@@ -154,16 +157,20 @@ function writeMemory({ shape, options }: Plan): Writer | undefined {
   return new Writer().u32(1).byte(1).u32(minimum).u32(maximum)
 }
 
-/** A vector section with one more item at its end. */
-function withAppended({ bytes, shape }: Plan, id: number, item: ArrayLike<number>): Writer {
+/** A vector section with more items at its end. */
+function withAppended({ bytes, shape }: Plan, id: number, ...items: ArrayLike<number>[]): Writer {
   const section = shape.sections.get(id)
-  if (!section) return new Writer().u32(1).raw(item)
-  const reader = new Reader(bytes, section.start, section.end)
-  const count = reader.u32()
-  return new Writer(section.end - section.start + item.length + 8)
-    .u32(count + 1)
-    .copy(bytes, reader.at, section.end)
-    .raw(item)
+  const reader = section && new Reader(bytes, section.start, section.end)
+  const count = reader ? reader.u32() : 0
+  const body = new Writer().u32(count + items.length)
+  if (reader) body.copy(bytes, reader.at, reader.end)
+  for (const item of items) body.raw(item)
+  return body
+}
+
+/** The types of the functions that are added, as entries of the function section. */
+function addedFunctions({ shape }: Plan): Uint8Array[] {
+  return [shape.types.length, shape.types.length + 1].map((type) => new Writer().u32(type).finish())
 }
 
 /** The new body of a section; `undefined` leaves it as it is, `null` drops it. */
@@ -171,9 +178,9 @@ function newSection(plan: Plan, id: number): Writer | undefined | null {
   const { fuel, stripData } = plan.options
   switch (id) {
     case SectionId.type:
-      return fuel ? withAppended(plan, id, [0x60, 0, 0]) : undefined
+      return fuel ? withAppended(plan, id, [0x60, 0, 0], chargeType) : undefined
     case SectionId.function:
-      return plan.code ? withAppended(plan, id, new Writer().u32(plan.shape.types.length).view()) : undefined
+      return plan.code ? withAppended(plan, id, ...addedFunctions(plan)) : undefined
     case SectionId.table:
       return fuel ? withAppended(plan, id, fuelTable) : undefined
     case SectionId.global:

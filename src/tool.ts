@@ -192,12 +192,6 @@ function issues(error: z.ZodError): string {
     .join('; ')
 }
 
-/** Which of the two limits an encoded value must keep, as `limits.structuredBytes is 131,072`. */
-function limitText(isFlat: boolean, limits: CallLimits): string {
-  const name = isFlat ? 'flatBytes' : 'structuredBytes'
-  return `limits.${name} is ${limits[name].toLocaleString('en')}`
-}
-
 /** A guest's argument. What cannot be taken is the guest's mistake, and is told so. */
 function decodeInput(name: string, input: Uint8Array, limits: CallLimits): unknown {
   try {
@@ -205,9 +199,11 @@ function decodeInput(name: string, input: Uint8Array, limits: CallLimits): unkno
   } catch (error) {
     if (!(error instanceof TokaError)) throw error
     const major = (input[0] ?? 0) >>> 5
-    const isFlat = major === 2 || major === 3
-    const isLarge = input.length > limits[isFlat ? 'flatBytes' : 'structuredBytes']
-    const fact = isLarge ? `it is ${input.length.toLocaleString('en')} bytes; ${limitText(isFlat, limits)}` : error.message
+    const limit = major === 2 || major === 3 ? 'flatBytes' : 'structuredBytes'
+    const fact =
+      input.length > limits[limit]
+        ? `it is ${input.length.toLocaleString('en')} bytes; limits.${limit} is ${limits[limit].toLocaleString('en')}`
+        : error.message
     throw new GuestFacingError(error.code, `the argument of ${name} cannot cross the border: ${fact}`)
   }
 }
@@ -228,7 +224,11 @@ function encodeOutput(tool: Tool, value: unknown, limits: CallLimits): Uint8Arra
   } catch (error) {
     if (error instanceof TokaError && error.code === 'TOKA_VALUE_SIZE') {
       const isFlat = typeof output === 'string' || ArrayBuffer.isView(output) || output instanceof ArrayBuffer
-      throw new GuestFacingError(error.code, `the result of ${tool.name}: ${error.message}; ${limitText(isFlat, limits)}`)
+      const limit = / bytes/.test(error.message) ? ` (limits.${isFlat ? 'flatBytes' : 'structuredBytes'})` : ''
+      throw new GuestFacingError(
+        error.code,
+        `the result of ${tool.name} cannot cross the border: ${error.message}${limit}`,
+      )
     }
     const reason = error instanceof TokaError ? error.message : 'its result cannot be read'
     throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name}: ${reason}`)

@@ -96,7 +96,6 @@ function described(payload: Uint8Array): Exit {
           ? 'TOKA_VALUE_SIZE'
           : 'TOKA_VALUE_UNSUPPORTED'
         : 'TOKA_GUEST_ERROR'
-  const full =
-    report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+  const full = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
 }

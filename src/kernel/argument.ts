@@ -55,12 +55,14 @@ export class Argument {
 
   /** What is left, as an encoded array of `count` members whose first two are paths, or one path and numbers. */
   list(count: number): unknown[] {
+    const bytes = this.rest()
+    // Of two paths and two numbers only a path can be long.
+    if (bytes.length > PATH_VALUE.structuredBytes) throw errno('ENAMETOOLONG')
     let value: unknown
     try {
-      value = decodeValue(this.rest(), PATH_VALUE)
+      value = decodeValue(bytes, PATH_VALUE)
     } catch (error) {
-      // Of two paths and two numbers only a path can be long.
-      if (error instanceof TokaError) throw errno(error.code === 'TOKA_VALUE_SIZE' ? 'ENAMETOOLONG' : 'EINVAL')
+      if (error instanceof TokaError) throw errno('EINVAL')
       throw error
     }
     if (!Array.isArray(value) || value.length !== count) throw errno('EINVAL')

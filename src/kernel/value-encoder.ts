@@ -125,7 +125,8 @@ class ValueEncoder {
     this.#enter(value)
     const length = value.length
     if (!Number.isSafeInteger(length) || length < 0) throw this.#unsupported('an array of no length') // a Proxy's trap
-    if (length > this.#maxNodes - this.#nodes) throw this.#size('has too many values')
+    if (length > this.#maxNodes - this.#nodes)
+      throw this.#size(`has more than ${this.#maxNodes.toLocaleString('en')} values`)
     this.#head(Major.array, length)
     const level = this.#depth - 1
     for (let index = 0; index < length; index++) {
@@ -287,7 +288,7 @@ class ValueEncoder {
 
   #count(nodes: number): void {
     this.#nodes += nodes
-    if (this.#nodes > this.#maxNodes) throw this.#size(`has more than ${this.#maxNodes} values`)
+    if (this.#nodes > this.#maxNodes) throw this.#size(`has more than ${this.#maxNodes.toLocaleString('en')} values`)
   }
 
   #byte(value: number): void {
@@ -345,7 +346,9 @@ class ValueEncoder {
 
   /** A text or bytes that do not fit: how long they are is the help. Of a text, at least so many bytes. */
   #long(bytes: number): TokaError {
-    return this.#size(`is ${bytes.toLocaleString('en')} bytes long; at most ${this.#bytes.toLocaleString('en')} bytes can cross`)
+    return this.#size(
+      `is ${bytes.toLocaleString('en')} bytes long; at most ${this.#bytes.toLocaleString('en')} bytes can cross`,
+    )
   }
 
   #path(): string {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
-import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { Isolation } from './sandbox/isolation.ts'
 import type { Tool } from './tool.ts'
 
@@ -58,7 +58,10 @@ export type TraceEvent = {
 export type RunOptions<T = unknown> = {
   /** Source text; or `file`. */
   source?: string
-  /** An absolute guest path of a file in the sandbox; with `source`, the name it goes by. */
+  /**
+   * An absolute guest path of a file in the sandbox; with `source`, the name it goes by. One that is not there, or that
+   * no grant lets the run read, is a failure of the run (TOKA_GUEST_ERROR): runs before it may have made or removed it.
+   */
   file?: string
   /** The argument of a module's default-exported function; a script's global `input`. */
   input?: unknown
@@ -78,7 +81,11 @@ export type RunOptions<T = unknown> = {
 export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> &
   Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
 
-const guestPath = z.string().startsWith('/', 'must be an absolute guest path')
+const guestPath = z
+  .string()
+  .startsWith('/', 'must be an absolute guest path')
+  .refine((path) => path.isWellFormed(), 'must be well-formed Unicode')
+  .refine((path) => path.length <= BORDER.pathBytes, `must be a path of at most ${BORDER.pathBytes} bytes`)
 const content = z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array')
 const amount = z.number().positive()
 

@@ -95,7 +95,7 @@ export class Toka {
   async #open(options: SandboxOptions): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
-    const toolbox = new Toolbox(options.tools ?? [])
+    const toolbox = new Toolbox(options.tools ?? [], limits)
     const pool = await this.#poolFor(options)
     pool?.wake()
     const { engine, image } = await this.#prepare(options.language)

@@ -9,13 +9,13 @@ import {
   Verdict,
 } from '../../src/engine.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
-import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
+import { encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import type { Image } from '../../src/loader/image.ts'
 import { type BoundState, bindState } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { type GuestModules, Wiring } from './wiring.ts'
-import { loadModule, resolveModule } from './modules.ts'
+import { loadModule, readSpecifier, resolveModule } from './modules.ts'
 import { EngineOperation } from './operations.ts'
 import { Outcome } from './outcome.ts'
 import { toJavaScript } from './typescript.ts'
@@ -226,11 +226,7 @@ export class QuickJsInstance implements Instance {
   }
 
   #resolveModule(argument: Uint8Array): MaybePromise<Uint8Array> {
-    const pair = decodeValue(argument)
-    if (!Array.isArray(pair) || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') {
-      throw new GuestFacingError('EINVAL', 'an importer and a specifier are expected')
-    }
-    const path = resolveModule(this.#context.process, pair[0], pair[1])
+    const path = resolveModule(this.#context.process, ...readSpecifier(argument))
     return path instanceof Promise ? path.then((found) => utf8.encode(found)) : utf8.encode(path)
   }
 

@@ -15,6 +15,7 @@ function constants(): string {
     ...Operation,
     TRANSFER_BYTES: BORDER.transferBytes,
     RANDOM_BYTES: BORDER.randomBytes,
+    RESULT_BYTES: BORDER.resultBytes,
   }
   for (const [name, number] of Object.entries(EngineOperation)) numbers[`Engine${name}`] = number
   for (const [name, bit] of Object.entries(OpenBit)) numbers[`OPEN_${name.toUpperCase()}`] = bit

@@ -1,8 +1,17 @@
 /** One command: source text in, the value of the program (or its failure) out. */
 import { fail, finishMain, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
-import { EngineCommand } from './operations.generated.ts'
-import { apply, isError, isPrototypeOf, PromisePrototype, SafePromise, SafeSyntaxError } from './primordials.ts'
+import { EngineCommand, RESULT_BYTES } from './operations.generated.ts'
+import {
+  apply,
+  bytesLength,
+  concat,
+  isError,
+  isPrototypeOf,
+  PromisePrototype,
+  SafePromise,
+  SafeSyntaxError,
+} from './primordials.ts'
 import { isLoaded, part } from './parts.ts'
 import { defineHidden, defineOpen } from './realm/define.ts'
 import { isTimerHandle } from './timers.ts'
@@ -42,12 +51,21 @@ async function main(command: Command): Promise<void> {
     const isModule =
       command.kind === 'module' || (command.kind === 'auto' && detectModule(command.source, command.filename) === 1)
     const { value } = isModule ? await pinned(runModule(command, input)) : await pinned(runScript(command, input))
-    if (isRunning()) finishMain(encode(value))
+    if (isRunning()) finishMain(encodeResult(value))
   } catch (error) {
     if (error instanceof Unparsed) fail(error.error, 'syntax')
     else if (error instanceof ValueError) fail(error, 'value')
     else uncaught(error)
   }
+}
+
+/** @throws ValueError for a result that the host would not take */
+function encodeResult(value: unknown): Uint8Array {
+  const payload = encode(value)
+  const length = bytesLength(payload)
+  if (length <= RESULT_BYTES) return payload
+  const fact = concat('the result is ', length, ' bytes; at most ', RESULT_BYTES, ' bytes can cross the border')
+  throw new ValueError(fact, 'TOKA_VALUE_SIZE')
 }
 
 /** Marks an error as the parser's, not the program's own. */

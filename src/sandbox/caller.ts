@@ -17,7 +17,17 @@ export function orderOf(options: RunOptions): RunOrder {
     ...(collect === undefined ? {} : { collect }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),
     ...(stdin === undefined ? {} : { stdin }),
-    ...('input' in options ? { input: encodeValue(options.input, RUN_VALUE_LIMITS) } : {}),
+    ...('input' in options ? { input: encodeInput(options.input) } : {}),
+  }
+}
+
+/** @throws TokaError as `encodeValue`, naming the field */
+function encodeInput(input: unknown): Uint8Array {
+  try {
+    return encodeValue(input, RUN_VALUE_LIMITS)
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    throw new TokaError(error.code, `input: ${error.message}`, { cause: error })
   }
 }
 

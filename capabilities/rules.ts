@@ -1,5 +1,4 @@
-/** The one-line form of grants: `fs.read=/data/**` in, a grant out; a refused request in, the rule that would allow it out. */
-import type { ActionName } from './isa.ts'
+/** The one-line form of grants: `fs.read=/data/**` in, a grant out. */
 import { GrantError } from './grant-error.ts'
 import { type Grant, parseGrant } from './schema.ts'
 
@@ -28,27 +27,4 @@ export function parseRule(text: string): Grant {
   if (!value)
     throw new GrantError(`${where}: a value must follow "=", as in ${FORMS.find((form) => form.startsWith(subject))}`)
   return parseGrant({ resource, actions: [action], [resource === 'fs' ? 'paths' : 'names']: [value] }, where)
-}
-
-/** The text as a pattern that means only itself. Characters that a pattern cannot hold become `?`. */
-function escapeGlob(text: string): string {
-  return text.replace(/[*?[{}]/g, '[$&]').replace(/[\u0000-\u001f\u007f\\]/g, '?')
-}
-
-/** What is beneath the directory that a path lies in; at the root only the path itself. */
-function pathPattern(path: string): string {
-  const parent = path.slice(0, path.lastIndexOf('/'))
-  return parent === '' ? escapeGlob(path) : `${escapeGlob(parent)}/**`
-}
-
-/** The rule that would allow a request, such as `fs.read=/data/**`. */
-export function formatRule(action: ActionName, resource: string): string {
-  if (action === 'clock.precise') return 'clock'
-  if (action === 'fs.read' || action === 'fs.write') return `${action}=${pathPattern(resource)}`
-  return `${action}=${resource}`
-}
-
-/** Quotes a text for a POSIX shell. */
-export function quoteShell(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
 }

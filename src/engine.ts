@@ -41,7 +41,7 @@ export const Verdict = { extend: 0, kill: 1, suspend: 2 } as const
  * One object a run; the engine never keeps it beyond.
  */
 export interface Leash {
-  /** Units for the next slice. */
+  /** Units for the next slice: never more than what is left of the run's fuel, so it is read anew for each. */
   readonly slice: number
   /** A slice of `used` units is spent. */
   spent(used: number): (typeof Verdict)[keyof typeof Verdict]
@@ -51,7 +51,8 @@ export interface Leash {
   onThread(running: boolean): void
   /** Why the guest must die, once it must. */
   readonly stopped: StopReason | undefined
-  readonly signal: AbortSignal
+  /** The guest waits, now or later in this run: `stop` is called once when it must die. Not called for a second one. */
+  watch(stop: () => void): void
 }
 
 /** What binds an instance to its sandbox. */
@@ -60,6 +61,12 @@ export type ProcessContext = {
   limits: Readonly<Limits>
   /** The CVM's counter, a WebAssembly function (i32 operation) -> i32: non-zero kills. Linked wasm to wasm. */
   count: (operation: number) => number
+  /**
+   * Makes a host call whose answer the guest waits for, where the thread itself can wait: what is answered elsewhere
+   * is there at once. Absent where it cannot; needless where guests can be suspended.
+   * @param onWait told when the thread begins to wait, and when it goes on
+   */
+  blocking?: <T>(act: () => T, onWait: (waiting: boolean) => void) => T
 }
 
 /** A live guest. One run at a time; never entered again while a call of it is suspended. */

@@ -5,6 +5,7 @@ export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'
 export type {
+  Isolation,
   Language,
   MountOptions,
   MountSource,
@@ -14,6 +15,6 @@ export type {
   TraceEvent,
 } from './request.ts'
 export type { RunError, RunResult, RunStatus, Usage } from './result.ts'
-export type { Sandbox, WaitOptions } from './sandbox/sandbox.ts'
+export type { Sandbox, WaitOptions } from './sandbox/surface.ts'
 export { defineTool, type PendingCall, type Tool, type ToolContext, type ToolDescription } from './tool.ts'
 export { createToka, type Toka, type TokaOptions } from './toka.ts'

@@ -4,7 +4,7 @@
 export type Limits = {
   /** Wall-clock time of a run, host calls included, in milliseconds. */
   timeoutMs: number
-  /** Units of fuel (loop heads passed, see `usage.metering`). `Infinity` leaves only the time limit. */
+  /** Units of fuel (loop heads passed, and 64 bytes moved at once each, see `usage.metering`). `Infinity` leaves only the time limit. */
   fuel: number
   /** Bytes of the guest's heap. */
   memoryBytes: number
@@ -51,6 +51,12 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
 export const LANGUAGE_LIMITS: Readonly<Record<string, Partial<Limits>>> = {
   javascript: { memoryBytes: 64 * MiB },
   typescript: { memoryBytes: 64 * MiB },
+}
+
+/** Limits with others put over them; one that is present and undefined changes nothing. */
+export function narrowed<L extends object>(limits: L, by: { readonly [K in keyof L]?: L[K] | undefined } = {}): L {
+  const given = Object.entries(by).filter(([, limit]) => limit !== undefined)
+  return { ...limits, ...Object.fromEntries(given) }
 }
 
 /** The smallest memory that a language's image leaves room in. */

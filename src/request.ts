@@ -3,10 +3,11 @@ import { z } from 'zod'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
-import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { Isolation } from './sandbox/isolation.ts'
 import type { Tool } from './tool.ts'
 
-export type { GrantInput, MountSource }
+export type { GrantInput, Isolation, MountSource }
 
 /** Languages that have an engine today. */
 export type Language = 'javascript' | 'typescript'
@@ -33,6 +34,11 @@ export type SandboxOptions = {
   limits?: Partial<Limits>
   /** Clock and randomness from a seed: same request, same bytes; sleeps jump. `start` is an ISO time. */
   deterministic?: { seed: string; start: string }
+  /**
+   * The thread that the sandbox lives on: the caller's (`inline`), or one of a pool (`worker`). The results are the
+   * same. Default: that of `createToka`.
+   */
+  isolation?: Isolation
   /** Sees every gated call with its verdict and time. */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
@@ -52,7 +58,10 @@ export type TraceEvent = {
 export type RunOptions<T = unknown> = {
   /** Source text; or `file`. */
   source?: string
-  /** An absolute guest path of a file in the sandbox; with `source`, the name it goes by. */
+  /**
+   * An absolute guest path of a file in the sandbox; with `source`, the name it goes by. One that is not there, or that
+   * no grant lets the run read, is a failure of the run (TOKA_GUEST_ERROR): runs before it may have made or removed it.
+   */
   file?: string
   /** The argument of a module's default-exported function; a script's global `input`. */
   input?: unknown
@@ -72,9 +81,33 @@ export type RunOptions<T = unknown> = {
 export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> &
   Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
 
-const guestPath = z.string().startsWith('/', 'must be an absolute guest path')
+const guestPath = z
+  .string()
+  .startsWith('/', 'must be an absolute guest path')
+  .refine((path) => path.isWellFormed(), 'must be well-formed Unicode')
+  .refine((path) => path.length <= BORDER.pathBytes, `must be a path of at most ${BORDER.pathBytes} bytes`)
 const content = z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array')
 const amount = z.number().positive()
+
+/** Strings of all arguments, or of the environment, in bytes with what holds them; and how many there may be. */
+const STRING_BYTES = 2 ** 20
+const STRINGS = 16_384
+const STRING_OVERHEAD = 8
+const utf8 = new TextEncoder()
+
+function fitsGuest(strings: readonly string[]): boolean {
+  const bytes = (sum: number, text: string): number => sum + STRING_OVERHEAD + utf8.encode(text).length
+  return (
+    strings.length <= STRINGS &&
+    strings.every((text) => text.isWellFormed()) &&
+    strings.reduce(bytes, 0) <= STRING_BYTES
+  )
+}
+
+const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRING_BYTES} bytes in all`
+
+/** What 64 bits of nanoseconds hold: a guest's clock ends there. */
+const isClockTime = (date: string): boolean => Date.parse(date) >= 0 && Date.parse(date) < 2 ** 63 / 1e6
 
 const limits = z
   .strictObject(
@@ -94,19 +127,35 @@ const sandboxShape = {
     .array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool'))
     .optional(),
   grants: z.array(z.unknown()).optional(),
-  env: z.record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string()).optional(),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string())
+    .refine((env) => fitsGuest(Object.entries(env).flat()), FITS)
+    .optional(),
   limits: limits.optional(),
-  deterministic: z.strictObject({ seed: z.string(), start: z.iso.datetime({ offset: true }) }).optional(),
+  deterministic: z
+    .strictObject({
+      seed: z.string(),
+      start: z.iso.datetime({ offset: true }).refine(isClockTime, 'must be a date from 1970 to 2262'),
+    })
+    .optional(),
+  isolation: z.enum(['inline', 'worker']).optional(),
   onTrace: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }
 
 const runShape = {
-  source: z.string().optional(),
+  source: z
+    .string()
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .optional(),
   file: guestPath.optional(),
   input: z.unknown().optional(),
-  args: z.array(z.string()).optional(),
-  stdin: z.union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream)]).optional(),
+  args: z.array(z.string()).refine(fitsGuest, FITS).optional(),
+  stdin: z
+    .union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream).refine((stream) => !stream.locked)], {
+      message: 'must be a string, a Uint8Array or a ReadableStream that nobody else reads',
+    })
+    .optional(),
   output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
   collect: z.array(z.string()).optional(),
   limits: limits.optional(),

@@ -1,43 +1,59 @@
-/** The composition root: makes sandboxes, and is the only place that constructs host drivers. */
+/** Where a program begins: makes sandboxes, on this thread or in workers, from images that are prepared once. */
 import { openCache } from '#cache'
-import { openMount } from '#mounts'
 import { readAsset } from '#source'
+import { startThread } from '#worker'
+import { composeSandbox } from './compose.ts'
 import type { EngineIo, ExecutionEngine } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
-import type { Drivers, Mount } from './gate/drivers.ts'
-import { createGate } from './gate/gate.ts'
-import { createLedger, type Ledger } from './gate/ledger.ts'
-import { hostEnvironment } from './host/environment.ts'
-import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY } from './limits.ts'
+import { createLedger } from './gate/ledger.ts'
+import { openPolicy } from './gate/policy.ts'
+import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, narrowed } from './limits.ts'
 import type { Image } from './loader/image.ts'
+import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
-import { Sandbox } from './sandbox/sandbox.ts'
+import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
+import { InlineSandbox } from './sandbox/inline-sandbox.ts'
+import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
 export type TokaOptions = {
   /** Where images are kept: a directory (Node) or the name of a cache (browsers). false keeps them in memory only. */
   cache?: string | false
+  /**
+   * Where sandboxes run that do not say: on the caller's thread (`inline`), or on one of a pool of worker threads
+   * (`worker`). Default: `inline` where guests can be suspended (JSPI), `worker` where they cannot but threads can share
+   * memory (Node 22).
+   */
+  isolation?: Isolation
+  /** Worker threads at most, started as they are needed; default one a processor, at most 8. From 1 to 64. */
+  workers?: number
   /** Aborts the preparation of images. */
   signal?: AbortSignal
   /** Told while an image is prepared. */
   onProgress?: (done: number, total: number, what: string) => void
 }
 
+/** More threads than any machine that this library was tried on has processors. */
+const MOST_WORKERS = 64
+
 type Prepared = { engine: ExecutionEngine; image: Image }
 
 /** Makes sandboxes. One per program is enough: images are prepared once and shared. */
 export class Toka {
   readonly #io: EngineIo
-  readonly #ledger: Ledger
+  readonly #options: Pick<TokaOptions, 'isolation' | 'workers'>
+  readonly #ledger = createLedger()
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
+  #pool: WorkerPool | undefined
   #closed = false
 
-  constructor(io: EngineIo, ledger: Ledger) {
+  constructor(io: EngineIo, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
-    this.#ledger = ledger
+    this.#options = options
   }
 
   /**
@@ -65,10 +81,11 @@ export class Toka {
     return this.#open(options)
   }
 
-  /** Disposes every sandbox. Safe to call twice. */
+  /** Disposes every sandbox and ends the workers. Safe to call twice. */
   async dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
+    await this.#pool?.dispose()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,43 +95,45 @@ export class Toka {
   async #open(options: SandboxOptions): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
-    const toolbox = new Toolbox(options.tools ?? [])
+    const toolbox = new Toolbox(options.tools ?? [], limits)
+    const pool = await this.#poolFor(options)
+    pool?.wake()
     const { engine, image } = await this.#prepare(options.language)
-    const openDrivers = (tools: Toolbox) => openAll(options, tools)
-    const drivers = await openDrivers(toolbox)
-    let gate: ReturnType<typeof createGate>
-    try {
-      gate = createGate({
-        grants: options.grants ?? [],
-        drivers,
-        ledger: this.#ledger,
-        limits,
-        now: () => Date.now(),
-        ...(options.onTrace ? { trace: options.onTrace } : {}),
-      })
-    } catch (error) {
-      await closeMounts(drivers.mounts)
-      throw error
+    const parts: Parts = {
+      options,
+      limits,
+      image,
+      toolbox,
+      onDispose: (gone) => void this.#sandboxes.delete(gone),
+      onFork: (twin) => void this.#sandboxes.add(twin),
     }
+    const facts = { name: engine.name, version: engine.version, image: image.name }
+    const sandbox = pool ? await pool.open({ ...parts, engine: facts }) : await this.#openHere(parts, engine)
+    this.#sandboxes.add(sandbox)
+    if (this.#closed) await sandbox.dispose()
+    this.#mustBeOpen()
+    return sandbox
+  }
+
+  async #openHere({ toolbox, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+    const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
     try {
-      const sandbox = await Sandbox.create({
-        options,
-        limits,
-        engine,
-        image,
-        gate,
-        openDrivers,
-        toolbox,
-        onDispose: (gone) => this.#sandboxes.delete(gone),
-        onFork: (twin) => this.#sandboxes.add(twin),
-      })
-      this.#sandboxes.add(sandbox)
-      this.#mustBeOpen()
-      return sandbox
-    } catch (error) {
-      gate.dispose()
-      throw error
+      const sandbox = await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
+      return new InlineSandbox(sandbox, onFork, onDispose)
+    } finally {
+      // The sandbox's gate holds the account itself.
+      this.#ledger.release(policy.account)
     }
+  }
+
+  /** The pool, when a sandbox goes there. */
+  async #poolFor({ isolation = this.#options.isolation }: SandboxOptions): Promise<WorkerPool | undefined> {
+    const suspension = await canSuspend()
+    const share = this.#ledger.shared
+    if (chooseIsolation(isolation, { suspend: suspension, share }) === 'inline') return undefined
+    const size = this.#options.workers ?? defaultWorkers()
+    this.#pool ??= new WorkerPool({ start: startThread, ledger: this.#ledger, size, suspension })
+    return this.#pool
   }
 
   /** The start image of a language; one that failed is tried anew the next time. */
@@ -132,9 +151,12 @@ export class Toka {
   }
 }
 
+/** What a sandbox is made of, wherever it goes. */
+type Parts = Omit<PoolRequest, 'engine'>
+
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
-  const all: Limits = { ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language], ...limits }
+  const all: Limits = narrowed({ ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language] }, limits)
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
   throw new TokaError(
@@ -143,41 +165,27 @@ function limitsOf({ language, limits }: SandboxOptions): Limits {
   )
 }
 
-async function openAll(options: SandboxOptions, toolbox: Toolbox): Promise<Drivers> {
-  const mounts: Mount[] = []
-  try {
-    for (const { at, from, mode } of options.mounts ?? []) {
-      mounts.push({ at: at.length > 1 ? at.replace(/\/+$/, '') : at, mode, driver: await openMount(from, at, mode) })
-    }
-  } catch (error) {
-    await closeMounts(mounts)
-    throw error
-  }
-  return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => toolbox.call(name, input, signal) }
-}
-
-async function closeMounts(mounts: readonly Mount[]): Promise<void> {
-  await Promise.all(mounts.map(({ driver }) => driver.close()))
-}
-
 /** Images live in memory alone. */
 const NO_CACHE: EngineIo['cache'] = { get: async () => undefined, put: async () => {} }
 
 /**
  * Makes a Toka. Nothing is loaded until the first sandbox.
+ * @throws TokaError TOKA_REQUEST_INVALID naming the option
  * @example
  * const toka = await createToka()
  * try { console.log((await toka.run({ language: 'javascript', source: '1 + 1' })).value) } finally { await toka.dispose() }
  */
 export async function createToka(options: TokaOptions = {}): Promise<Toka> {
-  const cache = options.cache === false ? NO_CACHE : openCache(options.cache)
-  return new Toka(
-    {
-      asset: readAsset,
-      cache,
-      ...(options.signal ? { signal: options.signal } : {}),
-      ...(options.onProgress ? { progress: options.onProgress } : {}),
-    },
-    createLedger(),
-  )
+  const { isolation, workers } = options
+  if (isolation !== undefined && isolation !== 'inline' && isolation !== 'worker')
+    throw new TokaError('TOKA_REQUEST_INVALID', `isolation: must be 'inline' or 'worker'`)
+  if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= MOST_WORKERS))
+    throw new TokaError('TOKA_REQUEST_INVALID', `workers: must be a whole number from 1 to ${MOST_WORKERS}`)
+  const io: EngineIo = {
+    asset: readAsset,
+    cache: options.cache === false ? NO_CACHE : openCache(options.cache),
+    ...(options.signal ? { signal: options.signal } : {}),
+    ...(options.onProgress ? { progress: options.onProgress } : {}),
+  }
+  return new Toka(io, { ...(isolation ? { isolation } : {}), ...(workers ? { workers } : {}) })
 }

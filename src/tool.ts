@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
+import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 
 /** What a tool's function gets beside its input. */
 export type ToolContext = {
@@ -89,13 +90,29 @@ export function describeTool(tool: Tool): ToolDescription {
 /** A call whose outcome is unknown because the run was stopped while it was under way. */
 export type PendingCall = { tool: string; idempotencyKey: string }
 
+/** Bytes that one argument or one result may have, encoded. */
+type CallLimits = Pick<Limits, 'structuredBytes' | 'flatBytes'>
+
+/** What a sandbox needs of its tools, wherever they run. */
+export interface Tools {
+  /** The same tools for another sandbox, whose calls are its own. */
+  copy(): Tools
+  /** A run is over: the calls that the host has not answered yet, which are nobody's from here on. */
+  takePending(): PendingCall[]
+  describe(): ToolDescription[]
+  /** Calls a tool with an encoded argument. Throws or rejects with a GuestFacingError. */
+  call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+}
+
 /** Tools by name, with the calls of one sandbox's guests. */
-export class Toolbox {
+export class Toolbox implements Tools {
+  readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
-  readonly #underWay = new Set<PendingCall>()
+  #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
-  constructor(tools: readonly Tool[]) {
+  constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
+    this.#limits = { structuredBytes, flatBytes }
     for (const tool of tools) {
       if (typeof tool?.run !== 'function' || !(tool.input instanceof z.ZodType)) {
         throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
@@ -105,14 +122,19 @@ export class Toolbox {
     }
   }
 
-  /** The same tools for another sandbox, whose calls are its own. */
   copy(): Toolbox {
-    return new Toolbox([...this.#tools.values()])
+    return new Toolbox([...this.#tools.values()], this.#limits)
   }
 
-  /** Calls that the host has not answered yet. */
-  get pending(): PendingCall[] {
-    return [...this.#underWay]
+  takePending(): PendingCall[] {
+    const pending = [...this.#underWay]
+    this.#underWay = new Set()
+    return pending
+  }
+
+  /** Whether a tool has this name. */
+  has(name: string): boolean {
+    return this.#tools.has(name)
   }
 
   describe(): ToolDescription[] {
@@ -121,12 +143,13 @@ export class Toolbox {
 
   /**
    * Calls a tool with an encoded argument.
-   * @throws GuestFacingError TOKA_TOOL_UNKNOWN, TOKA_TOOL_INPUT, TOKA_TOOL_OUTPUT or TOKA_TOOL_FAILED (also as rejection)
+   * @throws GuestFacingError TOKA_TOOL_UNKNOWN, TOKA_TOOL_INPUT, TOKA_TOOL_OUTPUT, TOKA_TOOL_FAILED or TOKA_VALUE_SIZE
+   *   (also as rejection)
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
     const tool = this.#tools.get(name)
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
-    const parsed = tool.input.safeParse(decodeValue(input))
+    const parsed = tool.input.safeParse(decodeInput(name, input, this.#limits))
     if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
     const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
     let output: unknown
@@ -137,20 +160,20 @@ export class Toolbox {
     } catch (error) {
       throw toolFailure(name, error)
     }
-    return encodeOutput(tool, output)
+    return encodeOutput(tool, output, this.#limits)
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {
-    this.#underWay.add(call)
+    const underWay = this.#underWay.add(call)
     let value: unknown
     try {
       value = await output
     } catch (error) {
       throw toolFailure(tool.name, error)
     } finally {
-      this.#underWay.delete(call)
+      underWay.delete(call)
     }
-    return encodeOutput(tool, value)
+    return encodeOutput(tool, value, this.#limits)
   }
 }
 
@@ -169,7 +192,23 @@ function issues(error: z.ZodError): string {
     .join('; ')
 }
 
-function encodeOutput(tool: Tool, value: unknown): Uint8Array {
+/** A guest's argument. What cannot be taken is the guest's mistake, and is told so. */
+function decodeInput(name: string, input: Uint8Array, limits: CallLimits): unknown {
+  try {
+    return decodeValue(input, limits)
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    const major = (input[0] ?? 0) >>> 5
+    const limit = major === 2 || major === 3 ? 'flatBytes' : 'structuredBytes'
+    const fact =
+      input.length > limits[limit]
+        ? `it is ${input.length.toLocaleString('en')} bytes; limits.${limit} is ${limits[limit].toLocaleString('en')}`
+        : error.message
+    throw new GuestFacingError(error.code, `the argument of ${name} cannot cross the border: ${fact}`)
+  }
+}
+
+function encodeOutput(tool: Tool, value: unknown, limits: CallLimits): Uint8Array {
   let output = value
   if (tool.output) {
     const parsed = tool.output.safeParse(value)
@@ -181,8 +220,16 @@ function encodeOutput(tool: Tool, value: unknown): Uint8Array {
     output = parsed.data
   }
   try {
-    return encodeValue(output)
+    return encodeValue(output, limits)
   } catch (error) {
+    if (error instanceof TokaError && error.code === 'TOKA_VALUE_SIZE') {
+      const isFlat = typeof output === 'string' || ArrayBuffer.isView(output) || output instanceof ArrayBuffer
+      const limit = / bytes/.test(error.message) ? ` (limits.${isFlat ? 'flatBytes' : 'structuredBytes'})` : ''
+      throw new GuestFacingError(
+        error.code,
+        `the result of ${tool.name} cannot cross the border: ${error.message}${limit}`,
+      )
+    }
     const reason = error instanceof TokaError ? error.message : 'its result cannot be read'
     throw new GuestFacingError('TOKA_TOOL_OUTPUT', `${tool.name}: ${reason}`)
   }

@@ -3,6 +3,7 @@ import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../src
 import { readAsset } from '#source'
 import { createGate, type Gate } from '../src/gate/gate.ts'
 import { createLedger } from '../src/gate/ledger.ts'
+import { openPolicy } from '../src/gate/policy.ts'
 import { Kernel } from '../src/kernel/kernel.ts'
 import { DEFAULT_LIMITS, type Limits } from '../src/limits.ts'
 import type { Image } from '../src/loader/image.ts'
@@ -17,7 +18,8 @@ export type Bench = { context: ProcessContext; kernel: Kernel; gate: Gate; dispo
 export function makeBench(limits: Partial<Limits> = {}): Bench {
   const all = { ...DEFAULT_LIMITS, memoryBytes: 32 * 2 ** 20, ...limits }
   const drivers = { mounts: [], environment: () => undefined, callTool: () => new Uint8Array(0) }
-  const gate = createGate({ grants: [], drivers, ledger: createLedger(), limits: all, now: () => Date.now() })
+  const ledger = createLedger()
+  const gate = createGate({ policy: openPolicy([], ledger), drivers, ledger, limits: all, now: () => Date.now() })
   const kernel = new Kernel({ port: gate.port, limits: all })
   const dispose = () => {
     kernel.dispose()

@@ -2,6 +2,7 @@
 import { createGate, type Gate, type GateOptions } from '../src/gate/gate.ts'
 import type { Drivers, FileDriver, Mount } from '../src/gate/drivers.ts'
 import { createLedger } from '../src/gate/ledger.ts'
+import { openPolicy } from '../src/gate/policy.ts'
 import { type FileStat, GuestFacingError, type HostFile, type OpenIntent } from '../src/kernel/host-port.ts'
 import { DEFAULT_LIMITS } from '../src/limits.ts'
 
@@ -108,7 +109,8 @@ export class MemoryFiles implements FileDriver {
 
 export type World = { gate: Gate; files: MemoryFiles; drivers: Drivers; clock: { ms: number } }
 
-export type WorldOptions = Partial<Omit<GateOptions, 'drivers'>> & {
+export type WorldOptions = Partial<Omit<GateOptions, 'drivers' | 'policy'>> & {
+  grants?: unknown
   files?: Record<string, string | null>
   mode?: Mount['mode']
   at?: string
@@ -141,7 +143,12 @@ export function openWorld(options: WorldOptions = {}): World {
     onEvent,
     trace,
   } = options
-  return { gate: createGate({ grants, drivers, ledger, limits, now, onEvent, trace }), files, drivers, clock }
+  const policy = openPolicy(grants, ledger)
+  try {
+    return { gate: createGate({ policy, drivers, ledger, limits, now, onEvent, trace }), files, drivers, clock }
+  } finally {
+    ledger.release(policy.account)
+  }
 }
 
 export const READ: OpenIntent = {

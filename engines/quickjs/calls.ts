@@ -8,6 +8,8 @@ const Status = { done: 0, failed: 1, large: 2, pending: 4, none: 8 } as const
 const TICKET_SHIFT = 8
 const TICKET_MASK = 0xff_ffff
 const EMPTY = new Uint8Array(0)
+/** Bytes of the host that an answer costs beside its payload, roughly. */
+const ANSWER_BYTES = 256
 
 type Outcome = { failed: boolean; payload: Uint8Array }
 type Finished = Outcome & { id: number }
@@ -31,6 +33,7 @@ export class GuestCalls {
   memory!: WebAssembly.Memory
   /** Whether a blocking call may suspend the guest's stack. */
   readonly maySuspend: boolean
+  readonly #blocking: <T>(act: () => T) => T
   #dispatch: Dispatch
   #bytes = EMPTY
   #view = new DataView(EMPTY.buffer)
@@ -39,16 +42,29 @@ export class GuestCalls {
   #tickets = new Map<number, Outcome>()
   #waiting = new Map<number, Promise<Outcome>>()
   #finished: Finished[] = []
+  /** Bytes of the host in `#finished`, and how many may be there when another call begins. */
+  #held = 0
+  readonly #mostHeld: number
   #underWay = new Set<number>()
   #arrived: (() => void) | undefined
+  #interrupt: (() => void) | undefined
   #fault: (error: unknown) => void
 
   /**
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
+   * @param options `blocking` makes a call whose answer the guest waits for, where it cannot be suspended; `mostHeld`:
+   *   bytes of answers that may wait for a guest which begins calls and takes none
    */
-  constructor(dispatch: Dispatch, fault: (error: unknown) => void, maySuspend: boolean) {
+  constructor(
+    dispatch: Dispatch,
+    fault: (error: unknown) => void,
+    maySuspend: boolean,
+    { blocking, mostHeld }: { blocking: <T>(act: () => T) => T; mostHeld: number },
+  ) {
     this.maySuspend = maySuspend
+    this.#blocking = blocking
+    this.#mostHeld = mostHeld
     this.#dispatch = dispatch
     this.#fault = fault
   }
@@ -64,11 +80,18 @@ export class GuestCalls {
     this.#tickets.clear()
     this.#waiting.clear()
     this.#finished = []
+    this.#held = 0
     this.#underWay.clear()
-    this.#arrived?.()
+    this.wake()
   }
 
-  /** Resolves once a finished call is there to deliver, or after `close`. */
+  /** Ends every wait: the run is over. */
+  wake(): void {
+    this.#arrived?.()
+    this.#interrupt?.()
+  }
+
+  /** Resolves once a finished call is there to deliver, or by `wake`. */
   arrival(): Promise<void> {
     if (this.#finished.length > 0) return Promise.resolve()
     return new Promise((resolve) => {
@@ -80,7 +103,8 @@ export class GuestCalls {
   call(operation: number, argument: number, length: number, out: number, capacity: number): bigint {
     let outcome: MaybePromise<Outcome>
     try {
-      outcome = this.#answer(operation, this.#read(argument, length))
+      const copy = this.#read(argument, length)
+      outcome = this.maySuspend ? this.#answer(operation, copy) : this.#blocking(() => this.#answer(operation, copy))
     } catch (error) {
       outcome = failure(error)
     }
@@ -94,12 +118,16 @@ export class GuestCalls {
     return this.#status(Status.pending, ticket, 0)
   }
 
-  /** import host.wait: suspends the guest until a pending call is answered or `stop` resolves. */
-  async wait(ticket: number, out: number, capacity: number, stop: Promise<void>): Promise<bigint> {
+  /** import host.wait: suspends the guest until a pending call is answered, or `wake` is called. */
+  async wait(ticket: number, out: number, capacity: number): Promise<bigint> {
     const waiting = this.#waiting.get(ticket)
     this.#waiting.delete(ticket)
     if (!waiting) return this.#reply({ failed: false, payload: EMPTY }, out, capacity)
-    const outcome = await Promise.race([waiting, stop])
+    // No Promise.race with one promise for the whole run: that would keep what each wait leaves there.
+    const outcome = await new Promise<Outcome | undefined>((resolve, reject) => {
+      this.#interrupt = () => resolve(undefined)
+      waiting.then(resolve, reject)
+    })
     return outcome ? this.#reply(outcome, out, capacity) : 0n
   }
 
@@ -120,10 +148,12 @@ export class GuestCalls {
       if (epoch !== this.#epoch) return
       this.#underWay.delete(id)
       this.#finished.push({ ...outcome, id })
+      this.#held += outcome.payload.length + ANSWER_BYTES
       this.#arrived?.()
     }
     let outcome: MaybePromise<Outcome>
     try {
+      if (this.#held >= this.#mostHeld) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
       outcome = this.#answer(operation, this.#read(argument, length))
     } catch (error) {
       return this.#reply(failure(error), out, capacity)
@@ -141,6 +171,7 @@ export class GuestCalls {
   next(idPointer: number, out: number, capacity: number): bigint {
     const finished = this.#finished.shift()
     if (!finished) return this.#status(Status.none, 0, 0)
+    this.#held -= finished.payload.length + ANSWER_BYTES
     this.#refresh()
     this.#check(idPointer >>> 0, 4)
     this.#view.setUint32(idPointer >>> 0, finished.id, true)
@@ -167,6 +198,8 @@ export class GuestCalls {
       return this.#status(status, 0, length)
     }
     const ticket = this.#ticket()
+    // The bridge takes a large answer at once, or never when the guest has no room: no two are kept.
+    this.#tickets.clear()
     this.#tickets.set(ticket, outcome)
     return this.#status(status | Status.large, ticket, length)
   }
@@ -180,7 +213,10 @@ export class GuestCalls {
     if (length === 0) return EMPTY
     this.#refresh()
     if (length >>> 0 > BORDER.resultBytes)
-      throw new GuestFacingError('TOKA_VALUE_SIZE', `an argument of ${length >>> 0} bytes is too large`)
+      throw new GuestFacingError(
+        'TOKA_VALUE_SIZE',
+        `${length >>> 0} bytes are too many to cross at once: at most ${BORDER.resultBytes}`,
+      )
     this.#check(pointer >>> 0, length >>> 0)
     return this.#bytes.slice(pointer >>> 0, (pointer >>> 0) + (length >>> 0))
   }
@@ -205,4 +241,4 @@ export class GuestCalls {
 }
 
 const BLOCKING =
-  'this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form'
+  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form, or isolation: 'worker'"

@@ -1,9 +1,10 @@
 /** The JavaScript engine: QuickJS's wasm in, an image with our prelude booted, forks of it out. */
 import { bridgeWasm } from '../../guests/bridge/bridge.generated.ts'
-import { preludeSource } from '../../guests/javascript/prelude.generated.ts'
+import { preludeCore, preludeParts } from '../../guests/javascript/prelude.generated.ts'
 import { type EngineIo, type ExecutionEngine, type Instance, type ProcessContext, Verdict } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError } from '../../src/kernel/host-port.ts'
+import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
 import {
   createImage,
@@ -40,6 +41,9 @@ const SPARE_HEAP = 2 ** 20
 
 /** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower and set per fork. */
 const MAXIMUM_PAGES = 2 ** 14
+
+/** The image's files are the bytecode of the prelude's parts, an encoded array. */
+const PARTS_LIMITS = { structuredBytes: 2 ** 24, nodes: 64, depth: 2 }
 
 /** What the bridge and the wiring call; everything else is stripped. */
 const EXPORTS = [
@@ -99,16 +103,18 @@ function compile({ bytes, meta }: ReturnType<typeof rewriteModule>): GuestModule
     bridge: new WebAssembly.Module(fromBase64(bridgeWasm)),
     imports: meta.description.functionImports,
     layout: meta.layout,
+    parts: [],
   }
 }
 
-type Booting = { wiring: Wiring; compiled: Uint8Array; fault: string }
+type Booting = { wiring: Wiring; given: Uint8Array; compiled: Uint8Array; fault: string }
 
 /** An interpreter while an image is built: nothing real reaches it, no clock, no randomness, no file. */
-function startInterpreter(modules: GuestModules, prelude: Uint8Array): Booting {
-  const booting = { compiled: new Uint8Array(0) as Uint8Array, fault: '' }
+function startInterpreter(modules: GuestModules): Booting {
+  const nothing: Uint8Array = new Uint8Array(0)
+  const booting = { given: nothing, compiled: nothing, fault: '' }
   const dispatch = (operation: number, argument: Uint8Array): Uint8Array => {
-    if (operation === EngineOperation.Boot) return prelude
+    if (operation === EngineOperation.Boot) return booting.given
     if (operation === EngineOperation.Compiled) booting.compiled = argument
     else if (operation === EngineOperation.Fault) booting.fault = new TextDecoder().decode(argument)
     else throw new GuestFacingError('ENOSYS', 'nothing of a sandbox exists while an image is built')
@@ -118,34 +124,47 @@ function startInterpreter(modules: GuestModules, prelude: Uint8Array): Booting {
     dispatch,
     callout: () => Verdict.extend,
     pause: async () => {},
-    stopped: async () => {},
+    stopped: () => false,
+    waits: () => {},
     fault: (error) => {
       booting.fault = String(error)
     },
     wallMs: () => 0,
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
+    blocking: (act) => act(),
+    mostHeld: 0,
   }
   const wiring = new Wiring(modules, host, () => 0, undefined)
   return Object.assign(booting, { wiring })
 }
 
-function startQuickJs({ wiring: { interpreter } }: Booting): void {
+function startQuickJs(modules: GuestModules): Booting {
+  const booting = startInterpreter(modules)
+  const { interpreter } = booting.wiring
   interpreter._initialize()
   if (interpreter.qjs_init() !== 0) throw new TokaError('TOKA_ENGINE_LOAD', 'QuickJS did not start')
   interpreter.qjs_set_max_stack_size(STACK_BYTES)
+  return booting
 }
 
-/** Compiles the prelude in one interpreter, boots it in another, and takes the second one's state. */
-function bootState(modules: GuestModules): State {
-  const compiler = startInterpreter(modules, new TextEncoder().encode(preludeSource))
-  startQuickJs(compiler)
-  if (compiler.wiring.bridge.compile() !== 0)
-    throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude does not compile: ${compiler.fault}`)
-  const booting = startInterpreter(modules, compiler.compiled)
+/** The bytecode of sources of the prelude. */
+function compilePrelude(modules: GuestModules, sources: readonly string[]): Uint8Array[] {
+  const compiler = startQuickJs(modules)
+  return sources.map((source) => {
+    compiler.given = new TextEncoder().encode(source)
+    if (compiler.wiring.bridge.compile() !== 0)
+      throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude does not compile: ${compiler.fault}`)
+    return compiler.compiled
+  })
+}
+
+/** The state of an interpreter in which the prelude's core has booted. */
+function bootState(modules: GuestModules, core: Uint8Array): State {
+  const booting = startQuickJs(modules)
+  booting.given = core
   const { interpreter, bridge, tableBase } = booting.wiring
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
-  startQuickJs(booting)
   if (bridge.boot(tableBase) !== 0)
     throw new TokaError('TOKA_ENGINE_LOAD', `the JavaScript prelude did not start: ${booting.fault}`)
   interpreter.qjs_run_gc()
@@ -158,7 +177,8 @@ async function expectation(): Promise<ImageExpectation> {
   const inputs = [
     PINS.quickjs.sha256,
     bridgeWasm,
-    preludeSource,
+    preludeCore,
+    ...preludeParts,
     LOADER_VERSION,
     STACK_BYTES,
     SPARE_HEAP,
@@ -172,12 +192,20 @@ async function expectation(): Promise<ImageExpectation> {
 async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Image> {
   io.progress?.(0, 2, 'rewriting QuickJS')
   const wasm = Uint8Array.from(await io.asset('quickjs'))
-  const state = bootState(compile(rewriteModule(wasm, REWRITE)))
+  const whole = compile(rewriteModule(wasm, REWRITE))
+  const [core, ...parts] = compilePrelude(whole, [preludeCore, ...preludeParts]) as [Uint8Array, ...Uint8Array[]]
+  const state = bootState(whole, core)
   io.signal?.throwIfAborted()
   io.progress?.(1, 2, 'making the JavaScript image')
   const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
   if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
-  const image = await createImage({ ...expected, moduleBytes: slim.bytes, layout: slim.meta.layout, state })
+  const image = await createImage({
+    ...expected,
+    moduleBytes: slim.bytes,
+    layout: slim.meta.layout,
+    state,
+    files: encodeValue(parts, PARTS_LIMITS),
+  })
   io.progress?.(2, 2, 'made the JavaScript image')
   return image
 }
@@ -196,6 +224,14 @@ async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Ima
 
 const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
 
+function partsOf({ files }: Image): Uint8Array[] {
+  const parts = files && decodeValue(files, PARTS_LIMITS)
+  const fits = Array.isArray(parts) && parts.length === preludeParts.length
+  if (!fits || !parts.every((part) => part instanceof Uint8Array))
+    throw new TokaError('TOKA_IMAGE_INVALID', 'the image is refused: parts of the JavaScript prelude are missing')
+  return parts as Uint8Array[]
+}
+
 let bridge: WebAssembly.Module | undefined
 
 /** The modules that forks of an image are linked from. */
@@ -206,6 +242,7 @@ function modulesOf(image: Image): GuestModules {
     bridge,
     imports: describeModule(image.moduleBytes).functionImports,
     layout: image.layout,
+    parts: partsOf(image),
   }
 }
 

@@ -9,13 +9,13 @@ import {
   Verdict,
 } from '../../src/engine.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
-import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
+import { encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import type { Image } from '../../src/loader/image.ts'
 import { type BoundState, bindState } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { type GuestModules, Wiring } from './wiring.ts'
-import { loadModule, resolveModule } from './modules.ts'
+import { loadModule, readSpecifier, resolveModule } from './modules.ts'
 import { EngineOperation } from './operations.ts'
 import { Outcome } from './outcome.ts'
 import { toJavaScript } from './typescript.ts'
@@ -26,12 +26,15 @@ const COMMAND_LIMITS = { structuredBytes: 2 ** 26, nodes: 16, depth: 2 }
 /** Of the linear memory, in bytes: the interpreter's stack and data lie beside the heap. */
 const BESIDE_HEAP = 2 * 2 ** 20
 
+/** The interpreter takes its limit as 32 bits: more would come round to less. */
+const MOST_HEAP = 2 ** 31 - 1
+
 /**
  * The heap's limit that keeps the whole linear memory within `memoryBytes`: the allocator loses up to an eighth to
  * fragments (measured with growing strings and arrays, test/limits).
  */
 function heapLimit(memoryBytes: number): number {
-  return Math.floor((memoryBytes - BESIDE_HEAP) * 0.875)
+  return Math.min(Math.floor((memoryBytes - BESIDE_HEAP) * 0.875), MOST_HEAP)
 }
 
 /** Memory beyond this is dearer to zero than a fork: about 0.1 ms a MiB. */
@@ -44,8 +47,11 @@ const EMPTY = new Uint8Array(0)
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
-/** A source that may be a module: only then is it worth parsing twice. */
-const MODULE_SYNTAX = /^\s*(?:import|export)\b/m
+/**
+ * A source that may be a module: only then is it worth parsing twice. The blanks end at the line: `\s*` would read
+ * every run of empty lines once for each of its lines, on the host's thread.
+ */
+const MODULE_SYNTAX = /^[^\S\n\r\u2028\u2029]*(?:import|export)\b/m
 const MODULE_ENDING = /\.m[jt]s$/
 
 function kindOf(filename: string, source: string): 'script' | 'module' | 'auto' {
@@ -57,6 +63,7 @@ export class QuickJsInstance implements Instance {
   readonly #wiring: Wiring
   readonly #state: BoundState
   readonly #image: Image
+  readonly #parts: readonly Uint8Array[]
   readonly #context: ProcessContext
   #command: Uint8Array = EMPTY
   #outcome = new Outcome()
@@ -65,6 +72,7 @@ export class QuickJsInstance implements Instance {
   /** Forks a guest from its image. */
   constructor(modules: GuestModules, image: Image, context: ProcessContext, suspension: Suspension | undefined) {
     this.#image = image
+    this.#parts = modules.parts
     this.#context = context
     const { clock, random } = context.process.services
     this.#wiring = new Wiring(
@@ -73,11 +81,14 @@ export class QuickJsInstance implements Instance {
         dispatch: (operation, argument) => this.#dispatch(operation, argument),
         callout: () => this.#callout(),
         pause: () => this.#pause(),
-        stopped: () => this.#stopped(),
+        stopped: () => this.#leash?.stopped !== undefined,
+        waits: () => this.#waits(),
         fault: (error) => this.#fault(error),
         wallMs: () => clock.wallMs(),
         monotonicMs: () => clock.monotonicMs(),
         random: (length) => random.fill(length),
+        blocking: (act) => this.#blocking(act),
+        mostHeld: context.limits.memoryBytes,
       },
       context.count,
       suspension,
@@ -93,9 +104,9 @@ export class QuickJsInstance implements Instance {
     const outcome = new Outcome()
     this.#outcome = outcome
     try {
-      this.#command = prepareCommand(command)
+      this.#command = prepareCommand(command, () => isOver(leash))
     } catch (error) {
-      return refusedSource(error)
+      return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
     }
     this.#leash = leash
     this.#wiring.arm(leash.slice)
@@ -106,7 +117,7 @@ export class QuickJsInstance implements Instance {
       trap = error ?? new Error('unknown')
     }
     leash.onThread(false)
-    leash.spent(this.#wiring.burned(leash.slice))
+    leash.spent(this.#wiring.burned())
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.calls.close()
     this.#leash = undefined
@@ -151,7 +162,8 @@ export class QuickJsInstance implements Instance {
     while (turn !== Turn.done && !leash.stopped) {
       if (turn === Turn.idle) {
         leash.onThread(false)
-        await Promise.race([this.#wiring.calls.arrival(), aborted(leash.signal)])
+        this.#waits()
+        await this.#wiring.calls.arrival()
         leash.onThread(true)
       } else if (leash.spent(0) === Verdict.suspend) await leash.pause()
       if (!leash.stopped) turn = await this.#wiring.turn()
@@ -165,11 +177,22 @@ export class QuickJsInstance implements Instance {
     return outcome.spoken && trap === undefined && this.#wiring.calls.underWay.size === 0 ? undefined : leash.stopped
   }
 
+  /** What the host does for a guest burns no fuel: the deadline is looked at after each call. */
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
+    try {
+      return this.#answer(operation, argument)
+    } finally {
+      if (!this.#outcome.spoken && isOver(this.#leash)) this.#wiring.kill()
+    }
+  }
+
+  #answer(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
     if (operation < Operation.EngineFirst) return this.#context.process.call(operation, argument)
     switch (operation) {
       case EngineOperation.Command:
         return this.#command
+      case EngineOperation.Part:
+        return this.#part(argument)
       case EngineOperation.Finish:
         this.#outcome.value ??= argument
         return EMPTY
@@ -186,18 +209,24 @@ export class QuickJsInstance implements Instance {
       case EngineOperation.ModuleResolve:
         return this.#resolveModule(argument)
       case EngineOperation.ModuleLoad:
-        return loadModule(this.#context.process, text.decode(argument))
+        return loadModule(this.#context.process, text.decode(argument), () => isOver(this.#leash))
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }
   }
 
+  /** @throws GuestFacingError for a number that no part has: the prelude asks for none such */
+  #part(argument: Uint8Array): Uint8Array {
+    const part =
+      argument.length === 4
+        ? this.#parts[new DataView(argument.buffer, argument.byteOffset).getUint32(0, true)]
+        : undefined
+    if (!part) throw new GuestFacingError('EINVAL', 'no part of the prelude has this number')
+    return part
+  }
+
   #resolveModule(argument: Uint8Array): MaybePromise<Uint8Array> {
-    const pair = decodeValue(argument)
-    if (!Array.isArray(pair) || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') {
-      throw new GuestFacingError('EINVAL', 'an importer and a specifier are expected')
-    }
-    const path = resolveModule(this.#context.process, pair[0], pair[1])
+    const path = resolveModule(this.#context.process, ...readSpecifier(argument))
     return path instanceof Promise ? path.then((found) => utf8.encode(found)) : utf8.encode(path)
   }
 
@@ -205,7 +234,7 @@ export class QuickJsInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(leash.slice)
+    const verdict = leash.spent(this.#wiring.burned())
     if (verdict === Verdict.kill) {
       this.#wiring.kill()
       return Verdict.kill
@@ -214,17 +243,25 @@ export class QuickJsInstance implements Instance {
     return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
   }
 
+  #blocking<T>(act: () => T): T {
+    const { blocking } = this.#context
+    return blocking ? blocking(act, this.#onWait) : act()
+  }
+
+  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
+  readonly #onWait = (waiting: boolean): void => {
+    this.#leash?.onThread(!waiting)
+    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
+  }
+
+  /** The guest is going to wait for the host. */
+  #waits(): void {
+    this.#leash?.watch(() => this.#wiring.calls.wake())
+  }
+
   async #pause(): Promise<void> {
     await this.#leash?.pause()
     if (this.#leash?.stopped) this.#wiring.kill()
-  }
-
-  /** Ends a blocking wait when the run must stop: the guest then traps in the border. */
-  async #stopped(): Promise<void> {
-    const leash = this.#leash
-    if (!leash) return
-    await aborted(leash.signal)
-    if (this.#leash === leash) this.#wiring.kill()
   }
 
   #fault(error: unknown): void {
@@ -233,14 +270,14 @@ export class QuickJsInstance implements Instance {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+/** Whether a run must end, asked by work of the host that burns no fuel. */
+function isOver(leash: Leash | undefined): boolean {
+  return leash?.spent(0) === Verdict.kill
 }
 
-function prepareCommand(command: Command): Uint8Array {
+function prepareCommand(command: Command, mustEnd: () => boolean): Uint8Array {
   const typescript = command.language === 'typescript' || /\.m?ts$/.test(command.filename)
-  const source = typescript ? toJavaScript(command.source, command.filename) : command.source
+  const source = typescript ? toJavaScript(command.source, command.filename, mustEnd) : command.source
   return encodeValue(
     {
       source,

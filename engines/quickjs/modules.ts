@@ -3,7 +3,9 @@ import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.
 import type { Process } from '../../src/kernel/process.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import { readFile } from '../../src/kernel/read-file.ts'
+import { decodeValue } from '../../src/kernel/values.ts'
 import { chain } from '../../src/kernel/steps.ts'
+import { TokaError } from '../../src/errors.ts'
 import { BORDER } from '../../src/limits.ts'
 import { toJavaScript } from './typescript.ts'
 
@@ -28,14 +30,35 @@ function join(base: string, relative: string): string {
   return `/${parts.filter((part) => part !== '').join('/')}`
 }
 
-function notFound(specifier: string, importer: string): GuestFacingError {
-  const bare = !/^[./]/.test(specifier)
+/** UTF-16 units of a specifier in a message. */
+const SHOWN = 200
+
+function notFound(name: string, importer: string): GuestFacingError {
+  const bare = !/^[./]/.test(name)
+  const specifier = name.slice(0, SHOWN)
   return new GuestFacingError(
     'ERR_MODULE_NOT_FOUND',
     bare
       ? `Cannot find package '${specifier}' imported from ${importer}: packages are not installed in a sandbox. Bundle the tool first, for example with "npx esbuild tool.js --bundle --format=esm"`
       : `Cannot find module '${specifier}' imported from ${importer}`,
   )
+}
+
+/**
+ * A guest's question which module is meant, checked.
+ * @throws GuestFacingError TOKA_VALUE_SIZE for one that is too long
+ */
+export function readSpecifier(argument: Uint8Array): [importer: string, specifier: string] {
+  let pair: unknown
+  try {
+    pair = decodeValue(argument)
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    throw new GuestFacingError(error.code, `the name of the module cannot cross the border: ${error.message}`)
+  }
+  if (!Array.isArray(pair) || typeof pair[0] !== 'string' || typeof pair[1] !== 'string')
+    throw new GuestFacingError('EINVAL', 'an importer and a specifier are expected')
+  return [pair[0], pair[1]]
 }
 
 /** The canonical path meant by a specifier. Bare names are refused with how to bundle instead. */
@@ -66,12 +89,12 @@ export function resolveModule(process: Process, importer: string, specifier: str
   })
 }
 
-/** The JavaScript source of a module file. */
-export function loadModule(process: Process, path: string): MaybePromise<Uint8Array> {
-  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path))
+/** The JavaScript source of a module file. `isOver` tells whether the run must end. */
+export function loadModule(process: Process, path: string, isOver: () => boolean): MaybePromise<Uint8Array> {
+  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path, isOver))
 }
 
-function translate(bytes: Uint8Array, path: string): Uint8Array {
+function translate(bytes: Uint8Array, path: string, isOver: () => boolean): Uint8Array {
   let source: string
   try {
     source = text.decode(bytes)
@@ -80,6 +103,6 @@ function translate(bytes: Uint8Array, path: string): Uint8Array {
   }
   const ending = endingOf(path)
   if (ending === '.json') return utf8.encode(`export default JSON.parse(${JSON.stringify(source)})`)
-  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path))
+  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path, isOver))
   return bytes
 }

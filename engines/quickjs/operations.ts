@@ -5,7 +5,7 @@ const first = Operation.EngineFirst
 
 /** Argument -> result, as in `src/kernel/operations.ts`. */
 export const EngineOperation = {
-  /** empty -> text, or bytes: the prelude's source to compile, then its bytecode to boot. At image build only. */
+  /** empty -> text, or bytes: a source of the prelude to compile, then its core's bytecode to boot. At image build only. */
   Boot: first,
   /** empty -> value: { source, filename, kind: 'script' | 'module' | 'auto', input?: bytes of an encoded value }. */
   Command: first + 1,
@@ -21,8 +21,10 @@ export const EngineOperation = {
   ModuleResolve: first + 6,
   /** text path -> text: JavaScript source. */
   ModuleLoad: first + 7,
-  /** bytes: the prelude's bytecode -> empty. At image build only. */
+  /** bytes: the bytecode -> empty. At image build only. */
   Compiled: first + 8,
+  /** u32 number of a part of the prelude -> bytes: its bytecode. */
+  Part: first + 9,
 } as const
 
 /** What the border counts for the bridge's and the interpreter's own imports: they answer inside the sandbox. */

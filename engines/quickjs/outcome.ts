@@ -92,9 +92,10 @@ function described(payload: Uint8Array): Exit {
     report.kind === 'syntax'
       ? 'TOKA_GUEST_SYNTAX'
       : report.kind === 'value'
-        ? 'TOKA_VALUE_UNSUPPORTED'
+        ? report.code === 'TOKA_VALUE_SIZE'
+          ? 'TOKA_VALUE_SIZE'
+          : 'TOKA_VALUE_UNSUPPORTED'
         : 'TOKA_GUEST_ERROR'
-  const full =
-    code === 'TOKA_VALUE_UNSUPPORTED' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+  const full = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
 }

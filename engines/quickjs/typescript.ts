@@ -5,16 +5,54 @@ import { GuestFacingError } from '../../src/kernel/host-port.ts'
 /** Largest TypeScript source, in UTF-16 units: the transformer runs on the host's thread, where no fuel stops it. */
 export const TYPESCRIPT_LIMIT = 2 ** 20
 
+/** Longest time on the host's thread, in milliseconds: an honest source of the largest size takes one second. */
+const LONGEST_MS = 3_000
+/** Reads of the source between two looks at the clock. */
+const READS = 64
+
+/**
+ * A source that stops being read when its reader has had its time. The transformer parses twice what may be an arrow
+ * function or a class in a field, which doubles at each level, and numbers fields by trying: it is never done with some
+ * sources of a hundred characters. It has no hook for giving up, but whatever it does it goes on reading.
+ */
+class LeashedText extends String {
+  readonly #isOver: () => boolean
+  readonly #deadline = performance.now() + LONGEST_MS
+  #reads = 0
+
+  constructor(text: string, isOver: () => boolean) {
+    super(text)
+    this.#isOver = isOver
+  }
+
+  override charCodeAt(index: number): number {
+    this.#count()
+    return super.charCodeAt(index)
+  }
+
+  override slice(start?: number, end?: number): string {
+    this.#count()
+    return super.slice(start, end)
+  }
+
+  #count(): void {
+    if (++this.#reads % READS !== 0) return
+    if (performance.now() > this.#deadline || this.#isOver()) throw new Error('it takes too long to transform')
+  }
+}
+
 /**
  * Strips types and keeps line numbers (sucrase leaves each statement on its line).
- * @throws GuestFacingError with code `SyntaxError` when the source does not parse, or is too large
+ * @param isOver whether the run must end: asked while it takes long
+ * @throws GuestFacingError with code `SyntaxError` when the source does not parse, or takes too long; when it is too large
  */
-export function toJavaScript(source: string, filename: string): string {
+export function toJavaScript(source: string, filename: string, isOver: () => boolean): string {
   if (source.length > TYPESCRIPT_LIMIT) {
     throw new GuestFacingError('TOKA_VALUE_SIZE', `${filename}: TypeScript sources are limited to 1 MiB`)
   }
   try {
-    return transform(source, { transforms: ['typescript'], disableESTransforms: true, keepUnusedImports: false }).code
+    const text = new LeashedText(source, isOver) as unknown as string
+    return transform(text, { transforms: ['typescript'], disableESTransforms: true, keepUnusedImports: false }).code
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     throw new GuestFacingError('SyntaxError', `${filename}: ${message.replace(/^Error transforming [^:]*: /, '')}`)

@@ -15,13 +15,19 @@ export type WiringHost = {
   callout(): number
   /** The guest waits in it after a callout that suspends. */
   pause(): Promise<void>
-  /** Resolves when a blocking wait must end. */
-  stopped(): Promise<void>
+  /** Whether a blocking wait must end: asked before it, and after it was woken. */
+  stopped(): boolean
+  /** The guest is going to wait: `calls.wake` must be called when it must die. */
+  waits(): void
   fault(error: unknown): void
   /** Milliseconds since 1970, and of the monotonic clock. */
   wallMs(): number
   monotonicMs(): number
   random(length: number): Uint8Array
+  /** Makes a call whose answer the guest waits for, where it cannot be suspended. */
+  blocking<T>(act: () => T): T
+  /** Bytes of answers that may wait for a guest which takes none. */
+  mostHeld: number
 }
 
 /** What is compiled once a process and shared by every guest. */
@@ -31,6 +37,8 @@ export type GuestModules = {
   /** The interpreter's own imports, with their types. */
   imports: readonly FunctionImport[]
   layout: StateLayout
+  /** The bytecode of the prelude's parts, by their numbers. */
+  parts: readonly Uint8Array[]
 }
 
 export type InterpreterExports = {
@@ -56,7 +64,7 @@ export type BridgeExports = {
   turn(): number
 } & Record<(typeof TABLE_FUNCTIONS)[number], WebAssembly.ExportValue>
 
-/** The bridge's functions in the order of their table slots: eleven natives, then the interpreter's three callbacks. */
+/** The bridge's functions in the order of their table slots: twelve natives, then the interpreter's three callbacks. */
 const TABLE_FUNCTIONS = [
   'call',
   'callText',
@@ -69,6 +77,7 @@ const TABLE_FUNCTIONS = [
   'now',
   'random',
   'install',
+  'loadPart',
   'normalizeModule',
   'loadModule',
   'trackRejection',
@@ -104,6 +113,7 @@ export class Wiring {
   /** First table slot of the bridge's functions. */
   readonly tableBase: number
   readonly #border: Border
+  #slice = 0
   readonly #enter: () => MaybePromise<number>
   readonly #turn: () => MaybePromise<number>
 
@@ -117,7 +127,7 @@ export class Wiring {
     count: (operation: number) => number,
     suspension: Suspension | undefined,
   ) {
-    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined)
+    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined, host)
     this.#border = this.#linkBorder(modules, host, count, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
     this.interpreter = interpreter.exports as unknown as InterpreterExports
@@ -147,6 +157,7 @@ export class Wiring {
 
   /** Units until the next callout. */
   arm(slice: number): void {
+    this.#slice = slice
     this.interpreter.__fuel.value = BigInt(slice)
   }
 
@@ -154,9 +165,12 @@ export class Wiring {
     this.interpreter.__fuel.value = UNLIMITED
   }
 
-  /** Units burned of a slice. */
-  burned(slice: number): number {
-    return slice - Number(this.interpreter.__fuel.value)
+  /** Units burned since the slice was armed, or since the last answer: each is told once. */
+  burned(): number {
+    const left = Number(this.interpreter.__fuel.value)
+    const burned = this.#slice - left
+    this.#slice = left
+    return burned
   }
 
   /** The guest traps at its next step across the border. */
@@ -194,7 +208,12 @@ export class Wiring {
         host: {
           call: calls.call.bind(calls),
           begin: calls.begin.bind(calls),
-          wait: (ticket: number, out: number, capacity: number) => calls.wait(ticket, out, capacity, host.stopped()),
+          wait: async (ticket: number, out: number, capacity: number) => {
+            host.waits()
+            const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
+            if (host.stopped()) this.kill()
+            return reply
+          },
           take: calls.take.bind(calls),
           next: calls.next.bind(calls),
           now: (clock: number) => (clock === 0 ? host.wallMs() : host.monotonicMs()),

@@ -8,40 +8,21 @@ import {
   JS_NewUint8ArrayCopy, JS_GetUint8Array, JS_ToCStringLen2, JS_FreeCString, JS_ToInt32, JS_ExecutePendingJob,
   JS_GetImportMeta, JS_GetModuleNamespace, JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker,
   JS_SetContextOpaque, JS_GetContextOpaque, js_malloc, js_free, js_strndup, JS_WriteObject, JS_ReadObject,
-  free, malloc, contextPointer, runtimePointer,
+  malloc, contextPointer, runtimePointer,
 } from "./quickjs"
+import { tagOf, isException, boolean, argument } from "./values"
 import {
   hostCall, hostBegin, hostWait, hostTake, hostNext, hostNow,
 } from "./host"
 import {
-  FAILED, LARGE, PENDING, NONE, UNDEFINED, EXCEPTION, TAG_EXCEPTION, TAG_UNDEFINED, TAG_INT, TAG_BOOLEAN,
-  TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP_SOURCE,
-  READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
+  FAILED, LARGE, PENDING, NONE, UNDEFINED, EXCEPTION, TAG_UNDEFINED, TAG_INT,
+  TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP,
+  READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
   RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING, HOOK_RESOLVE,
   HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
 } from "./layout"
 
 let base: usize = 0
-
-// @ts-ignore: decorator
-@inline function tagOf(value: i64): i64 {
-  return value >> 32
-}
-
-// @ts-ignore: decorator
-@inline function isException(value: i64): bool {
-  return tagOf(value) == TAG_EXCEPTION
-}
-
-// @ts-ignore: decorator
-@inline function boolean(value: i32): i64 {
-  return TAG_BOOLEAN << 32 | <i64>value
-}
-
-// @ts-ignore: decorator
-@inline function argument(argc: i32, argv: u32, index: i32): i64 {
-  return index < argc ? load<i64>(<usize>argv + (<usize>index << 3)) : UNDEFINED
-}
 
 // @ts-ignore: decorator
 @inline function hook(index: usize): i64 {
@@ -194,6 +175,35 @@ export function install(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   return UNDEFINED
 }
 
+/**
+ * The function that bytecode of the prelude makes. It was compiled by this interpreter and comes from the image by way
+ * of the host (the reader trusts its input): nothing of a guest ever gets here.
+ */
+function evaluateBytecode(ctx: u32, reply: i64): i64 {
+  const length = <u32>reply
+  const bytes = js_malloc(ctx, length | 1)
+  if (!bytes) return EXCEPTION
+  hostTake(<u32>(reply >>> 40), bytes, length)
+  const compiled = JS_ReadObject(ctx, bytes, length, READ_BYTECODE)
+  // Zero is what forks need not copy.
+  memory.fill(bytes, 0, length)
+  js_free(ctx, bytes)
+  return isException(compiled) ? EXCEPTION : JS_EvalFunction(ctx, compiled)
+}
+
+/** (index, shared) -> what a part of the prelude answers when it is called with `shared`. */
+export function loadPart(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  store<i32>(base + SCRATCH + 16, <i32>argument(argc, argv, 0))
+  const reply = hostCall(OPERATION_PART, <u32>(base + SCRATCH + 16), 4, <u32>(base + IO), 0)
+  if (<u32>(reply >>> 32) & FAILED) return receive(ctx, reply, false)
+  const code = evaluateBytecode(ctx, reply)
+  if (isException(code)) return EXCEPTION
+  store<i64>(base + SCRATCH + 16, argument(argc, argv, 1))
+  const result = JS_Call(ctx, code, UNDEFINED, 1, <u32>(base + SCRATCH + 16))
+  JS_FreeValue(ctx, code)
+  return result
+}
+
 // ---- modules ----
 
 function cLength(text: u32): u32 {
@@ -282,8 +292,8 @@ function makeBlock(): u32 {
 }
 
 /**
- * First at image build, in an instance of its own: hands the prelude's bytecode to the host. Bytecode leaves out the
- * source of every function, and its heap holds none of the parser's rubble: forks copy a fifth of what they would.
+ * First at image build, in an instance of its own, for the prelude's core and each of its parts: hands the bytecode to
+ * the host. Bytecode leaves out the source of every function, and its heap holds none of the parser's rubble: forks copy a fifth of what they would.
  * @returns 0, or 1 with a fault reported
  */
 export function compile(): i32 {
@@ -292,15 +302,15 @@ export function compile(): i32 {
   if (isException(source)) return fault(ctx)
   const compiled = evaluateText(ctx, source, JS_NewStringLen(ctx, <u32>(base + EMPTY), 0), EVAL_COMPILE_ONLY)
   if (isException(compiled)) return fault(ctx)
-  const bytes = JS_WriteObject(ctx, <u32>(base + SCRATCH), compiled, WRITE_BYTECODE | WRITE_STRIP_SOURCE)
+  const bytes = JS_WriteObject(ctx, <u32>(base + SCRATCH), compiled, WRITE_BYTECODE | WRITE_STRIP)
   if (!bytes) return fault(ctx)
   hostCall(OPERATION_COMPILED, bytes, load<u32>(base + SCRATCH), <u32>(base + IO), IO_CAPACITY)
   return 0
 }
 
 /**
- * Then, in the instance that becomes the image: makes the native functions and boots the prelude from its bytecode,
- * which is ours and was made by this interpreter (the reader trusts its input: nothing of a guest ever gets there).
+ * Then, in the instance that becomes the image: makes the native functions and boots the prelude's core from its
+ * bytecode.
  * @returns 0, or 1 with a fault reported
  */
 export function boot(table: u32): i32 {
@@ -312,14 +322,7 @@ export function boot(table: u32): i32 {
   JS_SetModuleLoaderFunc(runtimePointer(), table + NATIVES, table + NATIVES + 1, 0)
   JS_SetHostPromiseRejectionTracker(runtimePointer(), table + NATIVES + 2, 0)
   const reply = hostCall(OPERATION_BOOT, 0, 0, 0, 0)
-  const bytes = malloc(<u32>reply)
-  hostTake(<u32>(reply >>> 40), bytes, <u32>reply)
-  const compiled = JS_ReadObject(ctx, bytes, <u32>reply, READ_BYTECODE)
-  // Zero is what forks need not copy.
-  memory.fill(bytes, 0, <u32>reply)
-  free(bytes)
-  if (isException(compiled)) return fault(ctx)
-  const main = JS_EvalFunction(ctx, compiled)
+  const main = evaluateBytecode(ctx, reply)
   if (isException(main)) return fault(ctx)
   store<i64>(base + SCRATCH + 16, natives)
   const result = JS_Call(ctx, main, UNDEFINED, 1, <u32>(base + SCRATCH + 16))

@@ -18,13 +18,14 @@ export const EVAL_MODULE: i32 = 1
 export const EVAL_COMPILE_ONLY: i32 = 32
 export const EVAL_ASYNC: i32 = 128
 export const WRITE_BYTECODE: i32 = 1
-export const WRITE_STRIP_SOURCE: i32 = 16
+export const WRITE_STRIP: i32 = 48 // source and debug information
 export const READ_BYTECODE: i32 = 1
 
 // Operations of the engine itself (src/kernel/operations.ts: EngineFirst and up; engines/quickjs/operations.ts).
 export const OPERATION_BOOT: i32 = 100
 export const OPERATION_FAULT: i32 = 105
 export const OPERATION_COMPILED: i32 = 108
+export const OPERATION_PART: i32 = 109
 
 // How `enter` and `turn` end.
 export const DONE: i32 = 0
@@ -54,4 +55,4 @@ export const HOOK_META: usize = 5
 export const HOOK_REJECTED: usize = 6
 export const HOOK_COUNT: u32 = 7
 
-export const NATIVES: u32 = 11
+export const NATIVES: u32 = 12

@@ -30,7 +30,6 @@
 @external("q", "js_strndup") export declare function js_strndup(ctx: u32, text: u32, length: u32): u32
 @external("q", "JS_WriteObject") export declare function JS_WriteObject(ctx: u32, size: u32, value: i64, flags: i32): u32
 @external("q", "JS_ReadObject") export declare function JS_ReadObject(ctx: u32, bytes: u32, length: u32, flags: i32): i64
-@external("q", "free") export declare function free(pointer: u32): void
 @external("q", "malloc") export declare function malloc(size: u32): u32
 @external("q", "qjs_get_context_ptr") export declare function contextPointer(): u32
 @external("q", "qjs_get_runtime_ptr") export declare function runtimePointer(): u32

@@ -1,10 +1,11 @@
-/** Bundles the prelude into one classic script, and embeds its text. */
+/** Embeds the bundled prelude's text, and the numbers that it needs. */
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { build as bundle, type Plugin } from 'esbuild'
 import { EngineOperation } from '../../engines/quickjs/operations.ts'
 import { OpenBit, Operation } from '../../src/kernel/operations.ts'
 import { BORDER } from '../../src/limits.ts'
+import { bundlePrelude } from './bundle.ts'
+import { PART_NAMES } from './part-names.ts'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -14,6 +15,7 @@ function constants(): string {
     ...Operation,
     TRANSFER_BYTES: BORDER.transferBytes,
     RANDOM_BYTES: BORDER.randomBytes,
+    RESULT_BYTES: BORDER.resultBytes,
   }
   for (const [name, number] of Object.entries(EngineOperation)) numbers[`Engine${name}`] = number
   for (const [name, bit] of Object.entries(OpenBit)) numbers[`OPEN_${name.toUpperCase()}`] = bit
@@ -22,44 +24,21 @@ function constants(): string {
 }
 
 /**
- * Replaces the parts of libraries that would carry large tables into every sandbox: the Unicode tables of tr46 and
- * the legacy encodings of @exodus/bytes, which a URL's query has no use for when all text is UTF-8.
- */
-const smallUnicode: Plugin = {
-  name: 'small-unicode',
-  setup(build) {
-    build.onResolve({ filter: /^tr46$/ }, () => ({ path: here('web/domain-names.ts') }))
-    build.onResolve({ filter: /^@exodus\/bytes\/encoding\.js$/ }, () => ({ path: here('web/query-encoding.ts') }))
-    build.onResolve({ filter: /^@exodus\/bytes\/whatwg\.js$/ }, () => ({ path: here('web/query-encoding.ts') }))
-  },
-}
-
-/**
- * Writes `prelude.generated.ts` (`preludeSource`) and `operations.generated.ts`. The script's completion value is the
- * function that boots a realm: it takes the bridge's natives as an array and keeps them in closures alone.
+ * Writes `prelude.generated.ts` (`preludeCore`, `preludeParts`), `shared.generated.ts` and `operations.generated.ts`. The core's value is the
+ * function that boots a realm: it takes the bridge's natives as an array and keeps them in closures alone. A part's is
+ * a function that takes what the core shares and answers the part's exports.
  */
 export async function build(): Promise<void> {
   await writeFile(here('operations.generated.ts'), constants())
-  const { outputFiles } = await bundle({
-    entryPoints: [here('main.ts')],
-    bundle: true,
-    minify: true,
-    write: false,
-    // No wrapper of its own: the engine keeps the source of every function that is not stripped.
-    format: 'esm',
-    platform: 'neutral',
-    mainFields: ['module', 'main'],
-    target: 'es2023',
-    charset: 'ascii',
-    legalComments: 'none',
-    // package.json says that our modules have no side effects; the prelude's have: they fill the global object.
-    ignoreAnnotations: true,
-    plugins: [smallUnicode],
-  })
-  const code = outputFiles[0]?.text.trimEnd() ?? ''
-  const source = `(function(natives){"use strict";${code}\n})`
+  const { core, parts, shared } = await bundlePrelude(PART_NAMES)
+  await writeFile(here('shared.generated.ts'), shared)
+  const list = parts.map((source) => `  ${JSON.stringify(source)},\n`).join('')
   await writeFile(
     here('prelude.generated.ts'),
-    `/** The prelude, bundled by build.ts. */\nexport const preludeSource: string = ${JSON.stringify(source)}\n`,
+    `/** The prelude, bundled by build.ts: its core, and its parts in the order of part-names.ts. */
+export const preludeCore: string = ${JSON.stringify(core)}
+export const preludeParts: readonly string[] = [
+${list}]
+`,
   )
 }

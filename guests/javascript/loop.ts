@@ -1,6 +1,6 @@
 /** The life of a run: what is waited for, in which order callbacks run, and how it ends or fails. */
 import { callsUnderWay, forgetCalls, settleCall } from './calls.ts'
-import { attach } from './failures.ts'
+import { attach, callHost } from './failures.ts'
 import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
 import {
@@ -210,9 +210,20 @@ function end(): number {
   const code = sayExit()
   if (failed) return TURN_DONE
   ended = true
-  if (value !== undefined) call(EngineFinish, value)
+  if (value !== undefined && !finish(value)) return TURN_DONE
   if (code !== 0) call(EngineExit, withWord(code, 0))
   return TURN_DONE
+}
+
+/** Hands the value over. @returns false when the host refuses it, which is how the run ends then */
+function finish(payload: Uint8Array): boolean {
+  try {
+    callHost(EngineFinish, payload)
+    return true
+  } catch (error) {
+    fail(error, 'value')
+    return false
+  }
 }
 
 function sayExit(): number {

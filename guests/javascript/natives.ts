@@ -29,6 +29,8 @@ export const detectModule = natives[7] as (source: string, filename: string) => 
 export const now = natives[8] as (clock: number) => number
 /** The engine's Math.random, seeded anew for every fork. */
 export const random = natives[9] as () => number
+/** A part of the prelude, evaluated: what its code answers when it is called with `shared`. */
+export const loadPart = natives[11] as (index: number, shared: readonly unknown[]) => unknown
 /** Keeps the hooks, in the order of main.ts. */
 export const install = natives[10] as (hooks: readonly unknown[]) => void
 

@@ -1,10 +1,19 @@
 /** One command: source text in, the value of the program (or its failure) out. */
-import { EventEmitter } from 'events'
 import { fail, finishMain, isRunning, runTicks, startLife, uncaught } from './loop.ts'
 import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
-import { EngineCommand } from './operations.generated.ts'
-import { apply, isError, isPrototypeOf, PromisePrototype, SafePromise, SafeSyntaxError } from './primordials.ts'
-import { defineHidden } from './realm/define.ts'
+import { EngineCommand, RESULT_BYTES } from './operations.generated.ts'
+import {
+  apply,
+  bytesLength,
+  concat,
+  isError,
+  isPrototypeOf,
+  PromisePrototype,
+  SafePromise,
+  SafeSyntaxError,
+} from './primordials.ts'
+import { isLoaded, part } from './parts.ts'
+import { defineHidden, defineOpen } from './realm/define.ts'
 import { isTimerHandle } from './timers.ts'
 import { decode } from './values/decode.ts'
 import { encode } from './values/encode.ts'
@@ -14,18 +23,24 @@ import { ValueError } from './values/error.ts'
 export type Command = { source: string; filename: string; kind: 'script' | 'module' | 'auto'; input?: Uint8Array }
 
 const realm = globalThis
-const beginnings: ((command: Command) => void)[] = []
+const beginnings: ((filename: string) => void)[] = []
+let filename = ''
 
-/** Has `begin` called at the start of every run: what belongs to one run is read anew. */
-export function atStart(begin: (command: Command) => void): void {
-  beginnings[beginnings.length] = begin
+/**
+ * Has `begin` called at the start of every run, with the program's name: what belongs to one run is read anew. A part
+ * that is loaded in the middle of a run begins at once.
+ */
+export function atStart(begin: (filename: string) => void): void {
+  defineOpen(beginnings, beginnings.length, begin)
+  if (filename !== '') begin(filename)
 }
 
 /** The hook `run`: fetches the command and starts it. */
 export function run(): void {
   startLife()
   const command = decode(call(EngineCommand)) as Command
-  for (let index = 0; index < beginnings.length; index++) (beginnings[index] as (command: Command) => void)(command)
+  filename = command.filename
+  for (let index = 0; index < beginnings.length; index++) (beginnings[index] as (filename: string) => void)(filename)
   main(command)
   runTicks()
 }
@@ -36,12 +51,21 @@ async function main(command: Command): Promise<void> {
     const isModule =
       command.kind === 'module' || (command.kind === 'auto' && detectModule(command.source, command.filename) === 1)
     const { value } = isModule ? await pinned(runModule(command, input)) : await pinned(runScript(command, input))
-    if (isRunning()) finishMain(encode(value))
+    if (isRunning()) finishMain(encodeResult(value))
   } catch (error) {
     if (error instanceof Unparsed) fail(error.error, 'syntax')
     else if (error instanceof ValueError) fail(error, 'value')
     else uncaught(error)
   }
+}
+
+/** @throws ValueError for a result that the host would not take */
+function encodeResult(value: unknown): Uint8Array {
+  const payload = encode(value)
+  const length = bytesLength(payload)
+  if (length <= RESULT_BYTES) return payload
+  const fact = concat('the result is ', length, ' bytes; at most ', RESULT_BYTES, ' bytes can cross the border')
+  throw new ValueError(fact, 'TOKA_VALUE_SIZE')
 }
 
 /** Marks an error as the parser's, not the program's own. */
@@ -80,9 +104,8 @@ async function settled(value: unknown): Promise<Box> {
 
 /** A by-product of a last statement such as `setTimeout(…)` or `process.on(…)`: a script that ends in one has no value. */
 function isByProduct(value: unknown): boolean {
-  return (
-    typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value) || value instanceof EventEmitter
-  )
+  if (typeof value === 'function' || typeof value === 'symbol' || isTimerHandle(value)) return true
+  return isLoaded('node') && value instanceof part<{ EventEmitter: new () => object }>('node').EventEmitter
 }
 
 /** A script's completion value. */

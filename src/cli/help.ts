@@ -39,6 +39,7 @@ what it may use
   --memory 64MiB           its heap (default 64MiB)
   --fuel N                 loop heads of the interpreter (default: no limit)
   --output 1MiB            bytes kept of each of stdout and stderr (default 1MiB)
+  --isolation WHERE        inline or worker: the thread that it runs on (default: inline where it can be suspended)
 
 what comes out
   --out HOSTDIR            files that it made or changed in /out are written beneath HOSTDIR once it has completed

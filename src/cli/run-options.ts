@@ -1,5 +1,5 @@
 /** The arguments of `toka run` in, one checked plan out: nothing is read or run yet. */
-import { type GrantInput, type Language, type Limits, parseRule } from '../index.ts'
+import { type GrantInput, type Isolation, type Language, type Limits, parseRule } from '../index.ts'
 import { type FlagKind, type Flags, parseFlags } from './flags.ts'
 import { parseCount, parseDuration, parseSize } from './quantities.ts'
 import { closest, UsageError } from './usage-error.ts'
@@ -20,6 +20,7 @@ export type RunPlan = {
   out?: string
   limits: Partial<Limits>
   seed?: string
+  isolation?: Isolation
   trace: boolean
   json: boolean
   args: string[]
@@ -39,6 +40,7 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   fuel: 'text',
   output: 'text',
   deterministic: 'text',
+  isolation: 'text',
   trace: 'flag',
   json: 'flag',
 }
@@ -79,10 +81,17 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
     ...(out === undefined ? {} : { out }),
     limits: limitsOf(flags),
     ...(seed === undefined ? {} : { seed }),
+    ...isolationOf(flags.texts.get('isolation')),
     trace: flags.flags.has('trace'),
     json: flags.flags.has('json'),
     args: flags.rest,
   }
+}
+
+function isolationOf(option: string | undefined): { isolation?: Isolation } {
+  if (option === undefined) return {}
+  if (option === 'inline' || option === 'worker') return { isolation: option }
+  throw new UsageError(`--isolation ${JSON.stringify(option)}: expected inline or worker`)
 }
 
 function onlyOperand(flags: Flags): string {

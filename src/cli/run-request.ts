@@ -35,6 +35,7 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
     limits: plan.limits,
     ...(plan.out === undefined ? {} : { collect: ['/out/**'] }),
     ...(plan.seed === undefined ? {} : { deterministic: { seed: plan.seed, start: DETERMINISTIC_START } }),
+    ...(plan.isolation ? { isolation: plan.isolation } : {}),
   }
 }
 

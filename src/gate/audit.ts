@@ -13,6 +13,8 @@ const BATCH = 16_384
 /** Bytes kept for reading; the chain goes on over what was dropped. */
 const KEPT = 262_144
 const HASH = 32
+/** The head before the first record, in hexadecimal. */
+const NO_RECORDS = '0'.repeat(2 * HASH)
 
 /** Hashed records with the head before and after them. */
 export type AuditBatch = { previous: Uint8Array; bytes: Uint8Array; head: Uint8Array }
@@ -46,14 +48,17 @@ function toHex(bytes: Uint8Array): string {
 
 /** The audit trail of one gate. */
 export class Audit {
-  readonly #buffer = new Uint8Array(BATCH)
-  readonly #view = new DataView(this.#buffer.buffer)
+  /** Made for the first record: most runs ask for nothing. */
+  #buffer = new Uint8Array(0)
+  #view = new DataView(this.#buffer.buffer)
   readonly #encoder = new TextEncoder()
   #batches: AuditBatch[] = []
   #keptBytes = 0
   #used = 0
   #records = 0
   #head: Uint8Array = new Uint8Array(HASH)
+  /** `#head` in hexadecimal, asked for after every run. */
+  #text = NO_RECORDS
 
   /** Decisions recorded so far. */
   get records(): number {
@@ -63,7 +68,7 @@ export class Audit {
   /** Hash over every record so far, in hexadecimal. */
   get head(): string {
     this.#flush()
-    return toHex(this.#head)
+    return this.#text
   }
 
   /** The newest batches, oldest first. */
@@ -73,6 +78,7 @@ export class Audit {
   }
 
   add({ time, operation, reason, link, amount, resource }: AuditRecord): void {
+    if (this.#buffer.length === 0) this.#makeRoom()
     // A resource takes at most three bytes for each unit of UTF-16.
     if (this.#used + HEADER + resource.length * 3 > BATCH) this.#flush()
     const at = this.#used
@@ -90,11 +96,17 @@ export class Audit {
     if (reason !== 0) this.#flush()
   }
 
+  #makeRoom(): void {
+    this.#buffer = new Uint8Array(BATCH)
+    this.#view = new DataView(this.#buffer.buffer)
+  }
+
   #flush(): void {
     if (this.#used === 0) return
     const bytes = this.#buffer.slice(0, this.#used)
     const previous = this.#head
     this.#head = hashBatch(previous, bytes)
+    this.#text = toHex(this.#head)
     this.#batches.push({ previous, bytes, head: this.#head })
     this.#used = 0
     this.#keptBytes += bytes.length

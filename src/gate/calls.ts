@@ -92,6 +92,8 @@ export class Calls {
   readonly #now: () => number
   readonly #observers: Observers
   readonly #flights = new Set<Flight>()
+  /** The calls under way by the signal that aborts them. */
+  readonly #bound = new Map<AbortSignal, { flights: Set<Flight>; abort: () => void }>()
 
   constructor(cvm: Cvm, now: () => number, observers: Observers) {
     this.cvm = cvm
@@ -204,11 +206,11 @@ export class Calls {
       }
       /** Takes the call out of the air. Answers false when it was aborted before. */
       const land = (): boolean => {
-        call.signal?.removeEventListener('abort', flight.abort)
+        if (call.signal) this.#forget(call.signal, flight)
         return this.#flights.delete(flight)
       }
       this.#flights.add(flight)
-      call.signal?.addEventListener('abort', flight.abort, { once: true })
+      if (call.signal) this.#listen(call.signal, flight)
       pending.then(
         (result) => {
           if (!land()) return call.drop?.(result)
@@ -225,6 +227,28 @@ export class Calls {
         },
       )
     })
+  }
+
+  /** One listener for all calls under a signal: Node warns of leaks above ten. */
+  #listen(signal: AbortSignal, flight: Flight): void {
+    const known = this.#bound.get(signal)
+    if (known) {
+      known.flights.add(flight)
+      return
+    }
+    const flights = new Set([flight])
+    const abort = () => {
+      for (const each of [...flights]) each.abort()
+    }
+    this.#bound.set(signal, { flights, abort })
+    signal.addEventListener('abort', abort, { once: true })
+  }
+
+  #forget(signal: AbortSignal, flight: Flight): void {
+    const bound = this.#bound.get(signal)
+    if (!bound?.flights.delete(flight) || bound.flights.size > 0) return
+    this.#bound.delete(signal)
+    signal.removeEventListener('abort', bound.abort)
   }
 
   /** Whether permits still hold now: not expired, not revoked while the driver was at work. */

@@ -1,6 +1,6 @@
 /** Refused calls, for the host's eyes: what was asked, why not, and the rule that would allow it. */
 import { type ActionName, Reason } from '../../capabilities/isa.ts'
-import { formatRule, quoteShell } from '../../capabilities/rules.ts'
+import { formatRule, quoteShell } from '../../capabilities/format-rule.ts'
 import { BORDER } from '../limits.ts'
 
 /**

@@ -39,3 +39,8 @@ export type Drivers = {
   /** Calls a host tool: encoded values in and out, validated on both sides. */
   callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
 }
+
+/** Closes the drivers of mounts. What fails is the driver's own matter: nobody is left to be told. */
+export async function closeMounts(mounts: readonly Mount[]): Promise<void> {
+  await Promise.allSettled(mounts.map(async ({ driver }) => driver.close()))
+}

@@ -1,5 +1,4 @@
 /** The only way from a sandbox to the world: canonical form, verdict of the CVM, charge, then the driver with the checked copy. */
-import type { Program } from '../../capabilities/compile.ts'
 import { Counter } from '../../capabilities/isa.ts'
 import { TokaError } from '../errors.ts'
 import { GuestFacingError, type HostPort, type MaybePromise } from '../kernel/host-port.ts'
@@ -8,17 +7,16 @@ import { canonicalPath } from './canonical-path.ts'
 import { type Counters, Cvm } from './cvm.ts'
 import type { Denial } from './denials.ts'
 import type { Drivers } from './drivers.ts'
-import { compileGrants } from './grants.ts'
 import type { Traffic } from './handles.ts'
-import type { Account, Ledger } from './ledger.ts'
+import type { Ledger } from './ledger.ts'
 import { GatedMounts } from './mounts.ts'
+import type { Policy } from './policy.ts'
 import { callTool } from './tools.ts'
 
 export type GateOptions = Observers & {
-  /** Grants as given by the caller; checked here. */
-  grants: unknown
+  policy: Policy
   drivers: Drivers
-  /** The Toka's ledger: the account is opened in it. */
+  /** The Toka's ledger, or a view of it: the policy's account is in its memory. */
   ledger: Ledger
   limits: Readonly<GateLimits>
   /** Milliseconds since 1970, of the host's clock, never the guest's. */
@@ -53,12 +51,12 @@ export interface Gate {
 }
 
 /** What forks share. */
-type Policy = { program: Program; account: Account; ledger: Ledger; limits: Readonly<GateLimits>; now: () => number }
+type Shared = Policy & { ledger: Ledger; limits: Readonly<GateLimits>; now: () => number }
 
 class SandboxGate implements Gate {
   readonly port: HostPort
   readonly count: (operation: number) => number
-  readonly #policy: Policy
+  readonly #policy: Shared
   readonly #observers: Observers
   readonly #cvm: Cvm
   readonly #calls: Calls
@@ -69,7 +67,7 @@ class SandboxGate implements Gate {
   #closed = false
 
   /** Takes over one hold of the account. */
-  constructor(policy: Policy, drivers: Drivers, observers: Observers) {
+  constructor(policy: Shared, drivers: Drivers, observers: Observers) {
     this.#policy = policy
     this.#observers = observers
     this.#limits = policy.limits
@@ -160,7 +158,7 @@ function wholeNumber(limit: number): number {
   return limit > 0 ? Math.min(Math.floor(limit), 0xffffffff) : 0
 }
 
-function openGate(policy: Policy, drivers: Drivers, observers: Observers): Gate {
+function openGate(policy: Shared, drivers: Drivers, observers: Observers): Gate {
   checkMounts(drivers)
   policy.ledger.hold(policy.account)
   try {
@@ -188,17 +186,9 @@ function checkMounts({ mounts }: Drivers): void {
 }
 
 /**
- * Makes the gate of a new sandbox.
- * @throws TokaError TOKA_GRANT_INVALID for grants that are not usable, TOKA_REQUEST_INVALID for a mount's place,
- *   TOKA_RUNTIME_UNSUPPORTED when the ledger is full
+ * Makes the gate of a new sandbox. It holds the policy's account until it is disposed.
+ * @throws TokaError TOKA_REQUEST_INVALID for a mount's place
  */
-export function createGate({ grants, drivers, ledger, limits, now, onEvent, trace }: GateOptions): Gate {
-  const program = compileGrants(grants)
-  const account = ledger.open(program.cells)
-  try {
-    return openGate({ program, account, ledger, limits, now }, drivers, { onEvent, trace })
-  } finally {
-    // The gate holds the account itself.
-    ledger.release(account)
-  }
+export function createGate({ policy, drivers, ledger, limits, now, onEvent, trace }: GateOptions): Gate {
+  return openGate({ ...policy, ledger, limits, now }, drivers, { onEvent, trace })
 }

@@ -38,6 +38,8 @@ export interface Ledger {
   hold(account: Account): void
   /** One gate less; the last one frees the cells. */
   release(account: Account): void
+  /** Frees the cells, whoever was said to hold them: gates of a worker that is gone hold them for ever. */
+  abandon(account: Account): void
 }
 
 function sharedMemory(): WebAssembly.Memory | undefined {
@@ -94,6 +96,11 @@ class WasmLedger implements Ledger {
   release(account: Account): void {
     if (this.functions.add(account.holders, -1n) !== 0n) return
     for (const cell of [...account.cells, account.holders]) this.functions.free(cell)
+  }
+
+  abandon(account: Account): void {
+    this.functions.set(account.holders, 1n)
+    this.release(account)
   }
 }
 

@@ -23,6 +23,16 @@ function busy(): GuestFacingError {
   return new GuestFacingError('EBUSY', 'a mount point cannot be moved or removed')
 }
 
+/** Closes a file that nobody waits for. What fails is the driver's own matter: the handle is closed. */
+function letGo(file: HostFile): void {
+  try {
+    const closing = file.close()
+    if (isLate(closing)) closing.catch(() => {})
+  } catch {
+    // As above.
+  }
+}
+
 export class GatedMounts implements MountPort {
   readonly #mounts: readonly Mount[]
   readonly #calls: Calls
@@ -133,7 +143,7 @@ export class GatedMounts implements MountPort {
     return this.#calls.perform({
       permits,
       act: () => undoOnFailure(() => mapMaybe(mount.driver.open(pathBeneath(mount.at, name), intent), wrap), release),
-      drop: (file) => void file.close(),
+      drop: letGo,
       cancel: release,
     })
   }
@@ -230,13 +240,6 @@ export class GatedMounts implements MountPort {
 
   /** Closes every file that is still open. */
   closeAll(): void {
-    for (const file of [...this.#open]) {
-      try {
-        const closing = file.close()
-        if (isLate(closing)) closing.catch(() => {})
-      } catch {
-        // The driver's own matter: the handle is closed.
-      }
-    }
+    for (const file of [...this.#open]) letGo(file)
   }
 }

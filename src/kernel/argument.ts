@@ -55,9 +55,12 @@ export class Argument {
 
   /** What is left, as an encoded array of `count` members whose first two are paths, or one path and numbers. */
   list(count: number): unknown[] {
+    const bytes = this.rest()
+    // Of two paths and two numbers only a path can be long.
+    if (bytes.length > PATH_VALUE.structuredBytes) throw errno('ENAMETOOLONG')
     let value: unknown
     try {
-      value = decodeValue(this.rest(), PATH_VALUE)
+      value = decodeValue(bytes, PATH_VALUE)
     } catch (error) {
       if (error instanceof TokaError) throw errno('EINVAL')
       throw error

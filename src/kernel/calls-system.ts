@@ -59,10 +59,12 @@ export const systemCalls: Readonly<Record<number, Handler>> = {
     const name = checked('tool', () => nameIn(argument.bytes(argument.u32())))
     const input = argument.rest().slice() // a copy: the tool may answer when the guest's memory is another's
     const { flatBytes, structuredBytes } = process.services.limits
-    if (input.length > Math.max(flatBytes, structuredBytes))
+    const most = Math.max(flatBytes, structuredBytes)
+    if (input.length > most)
       throw new GuestFacingError(
         'TOKA_VALUE_SIZE',
-        `the argument of ${name} is larger than ${Math.max(flatBytes, structuredBytes)} bytes`,
+        `the argument of ${name} cannot cross the border: it is ${input.length.toLocaleString('en')} bytes; ` +
+          `limits.flatBytes and limits.structuredBytes allow ${most.toLocaleString('en')}`,
       )
     return process.leave(() => process.services.port.callTool(name, input, process.signal))
   },

@@ -5,12 +5,27 @@ import type { FileStat, MaybePromise } from './host-port.ts'
 import type { OpenFile } from './open-file.ts'
 import { streamStat } from './output.ts'
 
-export type InputSource = string | Uint8Array | ReadableStream<Uint8Array | string>
+/** Input that lies elsewhere: asked for its next piece when the guest wants one; undefined at the end. */
+export type InputPort = { pull(): MaybePromise<Uint8Array | string | undefined>; cancel(): void }
+
+export type InputSource = string | Uint8Array | ReadableStream<Uint8Array | string> | InputPort
+
+function portOf(stream: ReadableStream<Uint8Array | string>): InputPort {
+  const reader = stream.getReader()
+  return {
+    pull: async () => {
+      const { done, value } = await reader.read()
+      return done ? undefined : value
+    },
+    // The host's own trouble with its stream is no longer the guest's.
+    cancel: () => void reader.cancel().catch(() => {}),
+  }
+}
 
 export class InputStream implements OpenFile {
   /** What has arrived and is not read. */
   #rest: Uint8Array
-  #reader: ReadableStreamDefaultReader<Uint8Array | string> | undefined
+  #port: InputPort | undefined
   /** Reads are answered in the order in which they were asked. */
   #queue: Promise<unknown> | undefined
 
@@ -19,7 +34,7 @@ export class InputStream implements OpenFile {
     else if (source instanceof Uint8Array) this.#rest = source.slice()
     else {
       this.#rest = new Uint8Array(0)
-      this.#reader = source.getReader()
+      this.#port = 'pull' in source ? source : portOf(source)
     }
   }
 
@@ -27,8 +42,8 @@ export class InputStream implements OpenFile {
   read(length: number, offset: number): MaybePromise<Uint8Array> {
     if (offset >= 0) throw errno('ESPIPE')
     if (length === 0) return new Uint8Array(0)
-    if (this.#queue === undefined && (this.#rest.length > 0 || this.#reader === undefined)) return this.#take(length)
-    const answer = (this.#queue ?? Promise.resolve()).then(() => this.#pull(length))
+    const answer = this.#queue === undefined ? this.#pull(length) : this.#queue.then(() => this.#pull(length))
+    if (!(answer instanceof Promise)) return answer
     const settled = answer.then(
       () => {},
       () => {},
@@ -56,24 +71,44 @@ export class InputStream implements OpenFile {
 
   /** Lets go of the host's stream: it is cancelled. */
   close(): void {
-    const reader = this.#reader
-    this.#reader = undefined
+    const port = this.#port
+    this.#port = undefined
     this.#rest = new Uint8Array(0)
-    reader?.cancel().catch(() => {}) // the host's own trouble with its stream is no longer the guest's
+    port?.cancel()
   }
 
-  async #pull(length: number): Promise<Uint8Array> {
-    while (this.#rest.length === 0 && this.#reader !== undefined) {
-      const chunk = await this.#reader.read().catch((error: unknown) => {
-        this.#reader = undefined
-        throw error instanceof TokaError ? error : errno('EIO')
-      })
-      if (chunk.done) this.#reader = undefined
-      else if (typeof chunk.value === 'string') this.#rest = new TextEncoder().encode(chunk.value)
-      else if (chunk.value instanceof Uint8Array) this.#rest = chunk.value.slice()
-      else throw errno('EIO')
+  #pull(length: number): MaybePromise<Uint8Array> {
+    while (this.#rest.length === 0 && this.#port !== undefined) {
+      let piece: MaybePromise<Uint8Array | string | undefined>
+      try {
+        piece = this.#port.pull()
+      } catch (error) {
+        this.#fail(error)
+      }
+      if (piece instanceof Promise) {
+        return piece.then(
+          (arrived) => {
+            this.#accept(arrived)
+            return this.#pull(length)
+          },
+          (error: unknown) => this.#fail(error),
+        )
+      }
+      this.#accept(piece)
     }
     return this.#take(length)
+  }
+
+  #accept(piece: Uint8Array | string | undefined): void {
+    if (piece === undefined) this.#port = undefined
+    else if (typeof piece === 'string') this.#rest = new TextEncoder().encode(piece)
+    else if (piece instanceof Uint8Array) this.#rest = piece.slice()
+    else throw errno('EIO')
+  }
+
+  #fail(error: unknown): never {
+    this.#port = undefined
+    throw error instanceof TokaError ? error : errno('EIO')
   }
 
   #take(length: number): Uint8Array {

@@ -35,7 +35,9 @@ export class Process {
   stdout = new OutputStream(0)
   stderr = new OutputStream(0)
   readonly #dispatch: Dispatch
-  #run = new AbortController()
+  /** Made when something asks for it: most runs end without. */
+  #run: AbortController | undefined
+  #over = true
   #stdin = new InputStream()
   /** Calls that wait for an answer; each is told when the run ends. */
   readonly #waiting = new Set<(reason: Error) => void>()
@@ -51,6 +53,10 @@ export class Process {
 
   /** Aborted when the run ends. Each run has its own. */
   get signal(): AbortSignal {
+    if (!this.#run) {
+      this.#run = new AbortController()
+      if (this.#over) this.#run.abort()
+    }
     return this.#run.signal
   }
 
@@ -62,7 +68,8 @@ export class Process {
   /** Starts a run: new streams at 0, 1 and 2; other descriptors stay. A run that is under way ends. */
   begin(run: ProcessRun = {}): void {
     this.end()
-    this.#run = new AbortController()
+    this.#run = undefined
+    this.#over = false
     const limit = run.outputBytes ?? this.services.limits.outputBytes
     const tell = run.onOutput
     this.args = run.args ?? this.args
@@ -81,8 +88,10 @@ export class Process {
    * them later is dropped, stdin is let go. Output stays readable. Safe to call twice.
    */
   end(): void {
-    this.#run.abort()
+    this.#over = true
+    this.#run?.abort()
     this.#stdin.close()
+    if (this.#waiting.size === 0) return
     const reason = reword(errno('ECANCELED'), 'run') as Error
     for (const cancel of [...this.#waiting]) cancel(reason)
   }
@@ -99,7 +108,7 @@ export class Process {
    * @throws GuestFacingError (or rejects with it): what the guest may see. Any other error is a fault of ours.
    */
   call(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
-    if (this.signal.aborted) throw errno('ECANCELED')
+    if (this.#over) throw errno('ECANCELED')
     if (this.#waiting.size >= MOST_WAITING) throw errno('EAGAIN')
     const answer = this.#dispatch(this, operation, argument)
     return answer instanceof Promise ? this.#await(answer) : answer

@@ -16,7 +16,8 @@ export function decodeBytes(bytes: Uint8Array, limits: Readonly<ValueLimits>): u
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const major = (plain[0] ?? 0) >>> 5
   const most = major === 2 || major === 3 ? limits.flatBytes : limits.structuredBytes
-  if (plain.length > most) throw new TokaError('TOKA_VALUE_SIZE', `the encoded value is larger than ${most} bytes`)
+  if (plain.length > most)
+    throw new TokaError('TOKA_VALUE_SIZE', `the encoded value is larger than ${most.toLocaleString('en')} bytes`)
   return new ValueDecoder(plain, limits).decode()
 }
 
@@ -318,7 +319,10 @@ class ValueDecoder {
   }
 
   #large(): TokaError {
-    return new TokaError('TOKA_VALUE_SIZE', `the encoded value has more than ${this.#limits.nodes} values`)
+    return new TokaError(
+      'TOKA_VALUE_SIZE',
+      `the encoded value has more than ${this.#limits.nodes.toLocaleString('en')} values`,
+    )
   }
 
   #malformed(what: string): TokaError {

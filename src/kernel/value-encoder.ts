@@ -8,6 +8,8 @@ const BUFFER_BYTES = 4_096
 const KEPT_BYTES = 65_536
 /** Below this length a loop beats a call of TextEncoder (measured: equal near 40 on V8). */
 const SHORT_TEXT = 40
+/** Longest path in a message, in UTF-16 units: where a value is, not all that leads there. */
+const PATH_LENGTH = 160
 
 const text = new TextEncoder()
 const propertyOf = Object.getOwnPropertyDescriptor
@@ -58,7 +60,7 @@ class ValueEncoder {
       if (error instanceof TokaError) throw error
       throw new TokaError('TOKA_VALUE_UNSUPPORTED', `${this.#path()} cannot be read`, { cause: error })
     }
-    if (this.#position > this.#bytes) throw this.#size(`is larger than ${this.#bytes} bytes`)
+    if (this.#position > this.#bytes) throw this.#size(`is larger than ${this.#bytes.toLocaleString('en')} bytes`)
     return this.#buffer.slice(0, this.#position)
   }
 
@@ -123,7 +125,8 @@ class ValueEncoder {
     this.#enter(value)
     const length = value.length
     if (!Number.isSafeInteger(length) || length < 0) throw this.#unsupported('an array of no length') // a Proxy's trap
-    if (length > this.#maxNodes - this.#nodes) throw this.#size('has too many values')
+    if (length > this.#maxNodes - this.#nodes)
+      throw this.#size(`has more than ${this.#maxNodes.toLocaleString('en')} values`)
     this.#head(Major.array, length)
     const level = this.#depth - 1
     for (let index = 0; index < length; index++) {
@@ -225,6 +228,7 @@ class ValueEncoder {
 
   #binary(view: ArrayBufferView): void {
     const bytes = bytesOf(view)
+    if (bytes.length > this.#bytes - this.#position) throw this.#long(bytes.length)
     this.#head(Major.bytes, bytes.length)
     this.#reserve(bytes.length)
     this.#buffer.set(bytes, this.#position)
@@ -235,7 +239,8 @@ class ValueEncoder {
     const length = value.length
     if (length < SHORT_TEXT && this.#shortText(value, length)) return
     if (!value.isWellFormed()) throw this.#unsupported('a string with a lone surrogate')
-    const bytes = text.encode(length <= this.#bytes - this.#position ? value : this.#tooLong())
+    if (length > this.#bytes - this.#position) throw this.#long(value.length)
+    const bytes = text.encode(value)
     this.#head(Major.text, bytes.length)
     this.#reserve(bytes.length)
     this.#buffer.set(bytes, this.#position)
@@ -258,10 +263,6 @@ class ValueEncoder {
     }
     this.#position = at
     return true
-  }
-
-  #tooLong(): never {
-    throw this.#size('is too large')
   }
 
   /** An own data property; a hole is undefined, a getter is refused and does not run. */
@@ -287,7 +288,7 @@ class ValueEncoder {
 
   #count(nodes: number): void {
     this.#nodes += nodes
-    if (this.#nodes > this.#maxNodes) throw this.#size(`has more than ${this.#maxNodes} values`)
+    if (this.#nodes > this.#maxNodes) throw this.#size(`has more than ${this.#maxNodes.toLocaleString('en')} values`)
   }
 
   #byte(value: number): void {
@@ -324,7 +325,7 @@ class ValueEncoder {
   #reserve(bytes: number): void {
     const end = this.#position + bytes
     if (this.#position > this.#bytes || (bytes > 9 && end > this.#bytes))
-      throw this.#size(`is larger than ${this.#bytes} bytes`)
+      throw this.#size(`is larger than ${this.#bytes.toLocaleString('en')} bytes`)
     if (end > this.#buffer.length) this.#resize(Math.max(end, Math.min(this.#buffer.length * 2, this.#bytes + 16)))
   }
 
@@ -343,6 +344,13 @@ class ValueEncoder {
     return new TokaError('TOKA_VALUE_SIZE', `${this.#path()} ${fact}`)
   }
 
+  /** A text or bytes that do not fit: how long they are is the help. Of a text, at least so many bytes. */
+  #long(bytes: number): TokaError {
+    return this.#size(
+      `is ${bytes.toLocaleString('en')} bytes long; at most ${this.#bytes.toLocaleString('en')} bytes can cross`,
+    )
+  }
+
   #path(): string {
     let path = '$'
     for (const key of this.#keys.slice(0, this.#depth)) {
@@ -350,7 +358,7 @@ class ValueEncoder {
       else if (/^[A-Za-z_$][\w$]*$/.test(key)) path += `.${key}`
       else path += `[${JSON.stringify(key.slice(0, 100))}]`
     }
-    return path.length > 500 ? `${path.slice(0, 500)}…` : path
+    return path.length > PATH_LENGTH ? `${path.slice(0, PATH_LENGTH)}…` : path
   }
 }
 

@@ -7,7 +7,7 @@ import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
-import { Op, readValueType } from './opcodes.ts'
+import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
 import type { BodyTask, ScanContext } from './scan-context.ts'
 import type { Section } from './sections.ts'
@@ -25,14 +25,28 @@ export interface CodePass {
 /** Bytes of code between two steps: about 5 ms. */
 const STEP_BYTES = 2 ** 18
 
-/** Passes over the bodies of a pinned module: a check at each loop head, or none. */
+/** Instructions that take as long as the number on top of the stack says. */
+const MOVING: ReadonlySet<number> = new Set([
+  MiscOp.memoryInit,
+  MiscOp.memoryCopy,
+  MiscOp.memoryFill,
+  MiscOp.tableInit,
+  MiscOp.tableCopy,
+  MiscOp.tableGrow,
+  MiscOp.tableFill,
+])
+
+/** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
+export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
+
+/** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
 export class LoopHeadPass implements CodePass {
   readonly facts = new FactCollector()
-  readonly #check: Uint8Array | undefined
+  readonly #meter: LoopHeadMeter | undefined
 
-  /** @param check instructions that leave the operand stack as it was */
-  constructor(check: Uint8Array | undefined) {
-    this.#check = check
+  /** @param meter instructions that leave the operand stack as it was */
+  constructor(meter: LoopHeadMeter | undefined) {
+    this.#meter = meter
   }
 
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
@@ -55,11 +69,13 @@ export class LoopHeadPass implements CodePass {
       readValueType(reader)
     }
     while (!reader.done) {
+      const at = reader.at
       const opcode = reader.byte()
-      const start = reader.at
       const second = skipImmediates(reader, opcode)
-      this.facts.note(reader, opcode, second, start)
-      if (opcode === Op.loop && this.#check) edits.push({ at: reader.at, until: reader.at, code: this.#check })
+      this.facts.note(reader, opcode, second, at + 1)
+      if (!this.#meter) continue
+      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
+      else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
     return edits

@@ -53,3 +53,25 @@ export function spentBody({ table, type }: { table: number; type: number }): Uin
   body.byte(Op.callIndirect).u32(type).u32(table)
   return body.byte(Op.end).finish()
 }
+
+/** Bytes that an instruction moves for one unit, as a shift: 64 bytes take about as long as a loop of the interpreter. */
+const BULK_SHIFT = 6
+
+/**
+ * The body of `charge`, (length) -> length: takes off what an instruction of that length burns. It stands right before
+ * instructions of pinned modules that move any length at once, and leaves it to the next loop head to notice that the
+ * fuel is spent.
+ */
+export function chargeBody({ global }: { global: number }): Uint8Array {
+  const body = new Writer(32).u32(0)
+  body.byte(Op.globalGet).u32(global)
+  body.byte(Op.localGet).u32(0).byte(Op.i64ExtendI32Unsigned)
+  body.byte(Op.i64Const).s32(BULK_SHIFT).byte(Op.i64ShrUnsigned).byte(Op.i64Sub)
+  body.byte(Op.globalSet).u32(global)
+  return body.byte(Op.localGet).u32(0).byte(Op.end).finish()
+}
+
+/** A call of `charge`. */
+export function bulkCharge(charge: number): Uint8Array {
+  return new Writer(8).byte(Op.call).u32(charge).finish()
+}

@@ -6,7 +6,7 @@ import { checkShape, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
 import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
-import { fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody, counterGlobal } from './fuel.ts'
+import { bulkCharge, chargeBody, fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody, counterGlobal } from './fuel.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
@@ -94,7 +94,9 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   const fuel = { global: appendix.global(fuelGlobal), spent }
   const added = { appendix, fuel: fuel.global, callout }
   if (trust === 'pinned' && metering === 'fast') {
-    return { pass: new LoopHeadPass(fuelCheck(fuel)), stack: undefined, ...added }
+    const charge = appendix.function(appendix.type(['i32'], ['i32']), chargeBody(fuel))
+    const pass = new LoopHeadPass({ check: fuelCheck(fuel), charge: bulkCharge(charge) })
+    return { pass, stack: undefined, ...added }
   }
   const context = makeContext(shape, appendix, fuel, options)
   return {

@@ -14,7 +14,8 @@ export type RewriteOptions = {
    */
   fuel?: boolean
   /**
-   * `pinned` (the default): the module is known by its hash, and a unit of fuel is a loop head. `stranger`: it may be
+   * `pinned` (the default): the module is known by its hash, and a unit of fuel is a loop head, or 64 bytes that an
+   * instruction moves at once. `stranger`: it may be
    * hostile. Every path is paid for in units of about one instruction, bulk operations by their length and in pieces;
    * calls are counted in the export `__stack` (mutable i32, slots of eight bytes that are left, 0 at first: below zero
    * the guest traps); what exceeds the caps is refused. Needs `fuel`.

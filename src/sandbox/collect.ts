@@ -4,6 +4,7 @@ import { parseGlob } from '../../capabilities/glob.ts'
 import { TokaError } from '../errors.ts'
 import type { FileTree } from '../kernel/files.ts'
 
+/** Throws TokaError TOKA_LIMIT_FILES when the files are too large together. */
 export type Collector = (files: FileTree) => Record<string, Uint8Array>
 
 const utf8 = new TextEncoder()
@@ -46,19 +47,29 @@ function accepts({ start, accepting, classes, table }: Dfa, path: string): boole
 }
 
 /**
+ * Files of a tree by path. A file with many names is as many files here, and on a disk that they are written to: all
+ * together may not be larger than the tree itself.
+ * @throws TokaError TOKA_LIMIT_FILES
+ */
+function gather(files: FileTree, wanted: (path: string) => boolean): Record<string, Uint8Array> {
+  const collected: Record<string, Uint8Array> = {}
+  let left = files.limits.fileBytes
+  for (const { path, size } of files.changedFiles()) {
+    if (!wanted(path)) continue
+    left -= size
+    if (left < 0) throw new TokaError('TOKA_LIMIT_FILES', 'the files to collect are larger than limits.fileBytes')
+    const value = files.get(path)
+    Object.defineProperty(collected, path, { value, enumerable: true, writable: true, configurable: true })
+  }
+  return collected
+}
+
+/**
  * Compiles the globs of `collect`, in the language of grants' paths: one meaning of `**` everywhere.
  * @throws TokaError TOKA_REQUEST_INVALID naming the glob
  */
 export function compileCollector(globs: readonly string[] | undefined): Collector {
   if (!globs || globs.length === 0) return () => ({})
   const dfa = compile(globs)
-  return (files) => {
-    const collected: Record<string, Uint8Array> = {}
-    for (const { path } of files.changedFiles()) {
-      const bytes = accepts(dfa, path) ? files.get(path) : undefined
-      if (bytes)
-        Object.defineProperty(collected, path, { value: bytes, enumerable: true, writable: true, configurable: true })
-    }
-    return collected
-  }
+  return (files) => gather(files, (path) => accepts(dfa, path))
 }

@@ -25,15 +25,16 @@ function macrotask(): Promise<void> {
 /**
  * A leash for one run. `done` must be called at its end.
  * @param limits time in milliseconds, fuel in units
- * @param outer the caller's signal: aborting it cancels the run
+ * @param caller aborting its signal cancels the run; so does `isCancelled`, which is asked at each end of a slice
  */
 export class RunLeash implements Leash {
-  readonly slice: number
   readonly #deadline: number
   readonly #fuel: number
-  readonly #stop = new AbortController()
-  readonly #timer: ReturnType<typeof setTimeout>
+  /** A guest that never waits asks for the time itself: only one that waits needs a timer. */
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #watcher: (() => void) | undefined
   readonly #outer: AbortSignal | undefined
+  readonly #isCancelled: (() => boolean) | undefined
   readonly #cancel = () => this.stop('cancelled')
   #stopped: StopReason | undefined
   #used = 0
@@ -41,22 +42,33 @@ export class RunLeash implements Leash {
   #since: number | undefined
   #cpuMs = 0
 
-  constructor(limits: { timeoutMs: number; fuel: number }, outer?: AbortSignal) {
+  constructor(
+    limits: { timeoutMs: number; fuel: number },
+    caller: { signal?: AbortSignal | undefined; isCancelled?: (() => boolean) | undefined } = {},
+  ) {
+    const outer = caller.signal
+    this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
     this.#fuel = limits.fuel
-    this.slice = Math.max(1, Math.min(SLICE, limits.fuel))
-    this.#timer = setTimeout(() => this.stop('time'), Math.min(limits.timeoutMs, 2 ** 31 - 1))
     this.#outer = outer
     if (outer?.aborted) this.#cancel()
     else outer?.addEventListener('abort', this.#cancel, { once: true })
+  }
+
+  get slice(): number {
+    return Math.max(1, Math.floor(Math.min(SLICE, this.#fuel - this.#used)))
   }
 
   get stopped(): StopReason | undefined {
     return this.#stopped
   }
 
-  get signal(): AbortSignal {
-    return this.#stop.signal
+  watch(stop: () => void): void {
+    if (this.#watcher) return
+    this.#watcher = stop
+    const left = this.#deadline - performance.now()
+    if (this.#stopped) stop()
+    else this.#timer = setTimeout(() => this.stop('time'), Math.max(0, Math.min(left, 2 ** 31 - 1)))
   }
 
   /** Units burned so far. */
@@ -68,7 +80,7 @@ export class RunLeash implements Leash {
   stop(reason: StopReason): void {
     if (this.#stopped) return
     this.#stopped = reason
-    this.#stop.abort()
+    this.#watcher?.()
   }
 
   /** Time that the guest had the thread, in milliseconds. */
@@ -88,6 +100,7 @@ export class RunLeash implements Leash {
     const now = performance.now()
     if (this.#used > this.#fuel) this.stop('fuel')
     if (now >= this.#deadline) this.stop('time')
+    if (this.#isCancelled?.()) this.stop('cancelled')
     if (this.#stopped) return Verdict.kill
     return now >= this.#turnEnds ? Verdict.suspend : Verdict.extend
   }

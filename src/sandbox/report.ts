@@ -1,14 +1,12 @@
 /** How a run ended, made into its result: the exit, what the gate saw, and what was used. */
-import type { z } from 'zod'
 import type { Exit, StopReason } from '../engine.ts'
 import { TokaError, type TokaErrorCode } from '../errors.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Process } from '../kernel/process.ts'
-import { decodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
-import type { RunOptions } from '../request.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
 import type { PendingCall } from '../tool.ts'
 import type { RunLeash } from './leash.ts'
+import type { RunOutcome } from './order.ts'
 
 const STOPS: Readonly<Record<StopReason, { status: RunStatus; code: TokaErrorCode; message: string }>> = {
   time: { status: 'limit', code: 'TOKA_LIMIT_TIME', message: 'the time limit is over (limits.timeoutMs)' },
@@ -29,7 +27,6 @@ export type RunFacts = {
   process: Process
   pending: PendingCall[]
   memoryBytes: number
-  files: Record<string, Uint8Array>
   engine: RunResult['engine']
 }
 
@@ -44,9 +41,11 @@ export class RunReport {
     this.#leash = leash
   }
 
-  finish(exit: Exit, options: RunOptions, facts: RunFacts): RunResult {
+  /** @param collect gathers the files; a TokaError of it is how the run failed */
+  finish(exit: Exit, facts: RunFacts, collect: () => Record<string, Uint8Array>): RunOutcome {
     const { stdout, stderr } = facts.process
-    const ending = this.#ending(exit, options)
+    const [files, problem] = gathered(collect)
+    const ending = endingOf(problem && !exit.stopped ? { ...exit, error: problem } : exit)
     const usage = this.#gate.usage()
     return {
       ...ending,
@@ -54,7 +53,7 @@ export class RunReport {
       stdout: stdout.text(),
       stderr: stderr.text(),
       truncated: { stdout: stdout.truncated, stderr: stderr.truncated },
-      files: facts.files,
+      files,
       usage: {
         wallMs: performance.now() - this.#started,
         cpuMs: this.#leash.cpuMs,
@@ -72,35 +71,43 @@ export class RunReport {
       engine: facts.engine,
     }
   }
+}
 
-  #ending(exit: Exit, options: RunOptions): { status: RunStatus; value?: unknown; error?: RunError } {
-    if (exit.stopped) {
-      const { status, code, message } = STOPS[exit.stopped]
-      return { status, error: { code, message } }
-    }
-    if (exit.error) return { status: 'failed', error: exit.error }
-    if (!exit.value)
-      return options.output && exit.exitCode === 0 ? checkOutput(options.output, undefined) : { status: 'completed' }
-    try {
-      const value = decodeValue(exit.value, RUN_VALUE_LIMITS)
-      return options.output ? checkOutput(options.output, value) : { status: 'completed', value }
-    } catch (error) {
-      if (!(error instanceof TokaError)) throw error
-      return { status: 'failed', error: { code: error.code, message: error.message } }
-    }
+function gathered(collect: () => Record<string, Uint8Array>): [Record<string, Uint8Array>, RunError?] {
+  try {
+    return [collect()]
+  } catch (error) {
+    if (!(error instanceof TokaError)) throw error
+    return [{}, { code: error.code, message: error.message }]
   }
 }
 
-function checkOutput(schema: z.ZodType, value: unknown): { status: RunStatus; value?: unknown; error?: RunError } {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return { status: 'completed', value: parsed.data }
-  const [issue] = parsed.error.issues
-  const place = ['$', ...(issue?.path ?? [])].map(String).join('.')
+function endingOf({ stopped, error, value }: Exit): { status: RunStatus; value?: Uint8Array; error?: RunError } {
+  if (stopped) {
+    const { status, code, message } = STOPS[stopped]
+    return { status, error: { code, message } }
+  }
+  if (error) return { status: 'failed', error }
+  return { status: 'completed', ...(value ? { value } : {}) }
+}
+
+/** What is known of a run whose sandbox cannot tell any more. */
+export function stoppedOutcome(
+  reason: StopReason,
+  facts: { wallMs: number; pending: PendingCall[]; engine: RunResult['engine'] },
+): RunOutcome {
+  const nothing = { cpuMs: 0, fuel: 0, memoryBytes: 0, hostCalls: 0, bytesRead: 0, bytesWritten: 0, outputBytes: 0 }
   return {
-    status: 'failed',
-    error: {
-      code: 'TOKA_OUTPUT_INVALID',
-      message: `the result does not match output: ${place}: ${issue?.message ?? ''}`,
-    },
+    ...endingOf({ exitCode: 1, stopped: reason, lost: true }),
+    exitCode: 1,
+    stdout: '',
+    stderr: '',
+    truncated: { stdout: false, stderr: false },
+    files: {},
+    usage: { wallMs: facts.wallMs, ...nothing, metering: 'fast' },
+    denials: [],
+    pending: facts.pending,
+    audit: { records: 0, head: '0'.repeat(64) },
+    engine: facts.engine,
   }
 }

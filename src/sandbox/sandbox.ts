@@ -1,48 +1,42 @@
-/** What a user holds: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
-import type { Drivers } from '../gate/drivers.ts'
+/** A sandbox on this thread: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
+import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
-import type { Command, ExecutionEngine, Exit, Instance } from '../engine.ts'
+import type { Command, ExecutionEngine, Exit, Instance, ProcessContext } from '../engine.ts'
 import { TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
-import { encodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
-import { BORDER, type Limits } from '../limits.ts'
+import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
-import { checkRunOptions, type RunOptions, type SandboxOptions } from '../request.ts'
-import type { RunResult } from '../result.ts'
-import type { PendingCall, Toolbox } from '../tool.ts'
+import type { SandboxOptions } from '../request.ts'
+import type { PendingCall, Tools } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
+import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
-import { RunReport } from './report.ts'
+import { type RunFacts, RunReport } from './report.ts'
+import type { WaitOptions } from './surface.ts'
 
-/** What a sandbox is made of, from `toka.ts`. */
+/** What a sandbox is made of, from `compose.ts`. */
 export type SandboxParts = {
   options: SandboxOptions
   limits: Readonly<Limits>
   engine: ExecutionEngine
   image: Image
   gate: Gate
+  /** Of this sandbox alone: closed with it. */
+  drivers: Drivers
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
-  openDrivers(toolbox: Toolbox): Promise<Drivers>
-  toolbox: Toolbox
-  /** Forgets a sandbox that is disposed. */
-  onDispose(sandbox: Sandbox): void
-  /** Knows a fork. */
-  onFork(sandbox: Sandbox): void
-}
-
-/** Waiting or not, where something else is in progress. */
-export type WaitOptions = {
-  /** false: fail at once with TOKA_SANDBOX_BUSY instead of waiting. */
-  wait?: boolean
+  openDrivers(toolbox: Tools): Promise<Drivers>
+  toolbox: Tools
+  /** Makes host calls that the thread waits for, where it may wait. */
+  blocking?: ProcessContext['blocking']
 }
 
 const ENDINGS = { javascript: 'js', typescript: 'ts' } as const
 const text = new TextDecoder('utf-8', { fatal: true })
 
-export class Sandbox {
+export class LocalSandbox {
   readonly #parts: SandboxParts
   readonly #queue = new TurnQueue()
   readonly #kernel: Kernel
@@ -59,49 +53,38 @@ export class Sandbox {
   }
 
   /** Makes a sandbox; what it was given is closed again when that fails. */
-  static async create(parts: SandboxParts): Promise<Sandbox> {
+  static async create(parts: SandboxParts): Promise<LocalSandbox> {
     const kernel = new Kernel({ ...kernelOptions(parts), process: { env: { ...parts.options.env } } })
     try {
       for (const [path, content] of Object.entries(parts.options.files ?? {})) kernel.files.put(path, content)
-      return await Sandbox.#start(parts, kernel)
+      return await LocalSandbox.#start(parts, kernel)
     } catch (error) {
       kernel.dispose()
       throw error
     }
   }
 
-  static async #start(parts: SandboxParts, kernel: Kernel): Promise<Sandbox> {
-    const context = { process: kernel.process, limits: parts.limits, count: parts.gate.count }
-    return new Sandbox(parts, kernel, await parts.engine.fork(parts.image, context))
+  static async #start(parts: SandboxParts, kernel: Kernel): Promise<LocalSandbox> {
+    return new LocalSandbox(parts, kernel, await parts.engine.fork(parts.image, contextOf(parts, kernel)))
   }
 
   /**
-   * Runs source in this sandbox. What it leaves in the global scope and in files stays for the next run, except after
-   * a stop, an exit or a trap: then the next run starts from the sandbox's first image, with the files as they are.
-   * @returns the result; a guest's failure is no exception
-   * @throws TokaError TOKA_REQUEST_INVALID, TOKA_SANDBOX_CLOSED
+   * Runs an order in its turn.
+   * @throws TokaError TOKA_REQUEST_INVALID for `collect`, TOKA_SANDBOX_CLOSED
    */
-  async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
-    checkRunOptions(options)
-    const collect = compileCollector(options.collect)
-    const input = 'input' in options ? encodeValue(options.input, RUN_VALUE_LIMITS) : undefined
+  async execute(order: RunOrder, hooks: RunHooks): Promise<RunOutcome> {
+    const collect = compileCollector(order.collect)
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const leash = new RunLeash({ ...this.#parts.limits, ...options.limits }, options.signal)
+      const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {
-        const exit = await this.#execute(options, input, leash)
-        const result = report.finish(exit, options, {
-          process: this.#kernel.process,
-          pending: this.#pending,
-          memoryBytes: this.#instance.memoryBytes(),
-          files: collect(this.#kernel.files),
-          engine: { name: this.#parts.engine.name, version: this.#parts.engine.version, image: this.#parts.image.name },
-        })
+        const exit = await this.#perform(order, hooks, leash)
+        const outcome = report.finish(exit, this.#facts(), () => collect(this.#kernel.files))
         if (exit.lost && !this.#closed) await this.#renew()
-        return result as RunResult<T>
+        return outcome
       } finally {
         leash.done()
         this.#running = undefined
@@ -109,26 +92,31 @@ export class Sandbox {
     })
   }
 
-  /**
-   * A sandbox that starts from this one's state and is independent from here on. Both share grants, quotas and
-   * revocations. Waits for the run in progress.
-   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
-   */
-  async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
+  /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
+  async fork({ wait = true }: WaitOptions = {}): Promise<LocalSandbox> {
     this.#mustBeOpen()
     if (!wait && this.#queue.busy)
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    return this.forkWith(this.#parts.toolbox.copy())
+  }
+
+  /** A fork with tools of its own, and with its own eyes on the gate where they are given. */
+  async forkWith(toolbox: Tools, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
+    this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const toolbox = this.#parts.toolbox.copy()
-      const gate = this.#parts.gate.fork(await this.#parts.openDrivers(toolbox))
-      const parts = { ...this.#parts, gate, toolbox, image: this.#instance.snapshot() }
+      const drivers = await this.#parts.openDrivers(toolbox)
+      let gate: Gate | undefined
       try {
-        const twin = await Sandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
-        this.#parts.onFork(twin)
+        gate = this.#parts.gate.fork(drivers, trace && { trace })
+        const parts = { ...this.#parts, gate, drivers, toolbox, image: this.#instance.snapshot() }
+        const twin = await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
+        if (this.#closed) await twin.dispose()
+        this.#mustBeOpen()
         return twin
       } catch (error) {
-        gate.dispose()
+        gate?.dispose()
+        await closeMounts(drivers.mounts)
         throw error
       }
     })
@@ -143,41 +131,46 @@ export class Sandbox {
     this.#instance.dispose()
     this.#kernel.dispose()
     this.#parts.gate.dispose()
-    this.#parts.onDispose(this)
+    await closeMounts(this.#parts.drivers.mounts)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.dispose()
-  }
-
-  async #execute(options: RunOptions, input: Uint8Array | undefined, leash: RunLeash): Promise<Exit> {
+  async #perform(order: RunOrder, { onOutput }: RunHooks, leash: RunLeash): Promise<Exit> {
     const { process, files } = this.#kernel
     const { gate, toolbox } = this.#parts
-    const onOutput = options.onOutput
     process.begin({
-      args: options.args ?? [],
-      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
-      ...(options.limits?.outputBytes === undefined ? {} : { outputBytes: options.limits.outputBytes }),
+      args: order.args ?? [],
+      ...(order.stdin === undefined ? {} : { stdin: order.stdin }),
+      ...(order.limits?.outputBytes === undefined ? {} : { outputBytes: order.limits.outputBytes }),
       ...(onOutput ? { onOutput } : {}),
     })
-    makeCollected(files, options.collect)
+    makeCollected(files, order.collect)
     files.markUnchanged()
     gate.begin()
     try {
-      const command = await this.#command(options, input)
+      const command = await this.#command(order)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
-      this.#pending = toolbox.pending
+      this.#pending = toolbox.takePending()
       gate.end()
       process.end()
     }
   }
 
+  #facts(): RunFacts {
+    const { engine, image } = this.#parts
+    return {
+      process: this.#kernel.process,
+      pending: this.#pending,
+      memoryBytes: this.#instance.memoryBytes(),
+      engine: { name: engine.name, version: engine.version, image: image.name },
+    }
+  }
+
   /** The command, or the exit of a run whose file cannot be read. */
-  async #command(options: RunOptions, input: Uint8Array | undefined): Promise<Command | Exit> {
+  async #command({ source: given, file, input }: RunOrder): Promise<Command | Exit> {
     const { language } = this.#parts.options
-    const filename = filenameOf(options, this.#parts.options)
-    let source = options.source
+    const filename = filenameOf(file, this.#parts.options)
+    let source = given
     try {
       source ??= text.decode(await readFile(this.#kernel.process, filename, BORDER.sourceBytes))
     } catch (error) {
@@ -190,9 +183,9 @@ export class Sandbox {
   /** After a kill: the guest is wiped, or replaced where it cannot be. */
   async #renew(): Promise<void> {
     if (this.#instance.reset()) return
-    const { engine, image, gate, limits } = this.#parts
+    const { engine, image } = this.#parts
     this.#instance.dispose()
-    this.#instance = await engine.fork(image, { process: this.#kernel.process, limits, count: gate.count })
+    this.#instance = await engine.fork(image, contextOf(this.#parts, this.#kernel))
   }
 
   #mustBeOpen(): void {
@@ -200,8 +193,12 @@ export class Sandbox {
   }
 }
 
+function contextOf({ limits, gate, blocking }: SandboxParts, { process }: Kernel): ProcessContext {
+  return { process, limits, count: gate.count, ...(blocking ? { blocking } : {}) }
+}
+
 /** Where the source is said to lie: the name in stacks, and what relative imports start from. */
-function filenameOf({ file }: RunOptions, { language }: SandboxOptions): string {
+function filenameOf(file: string | undefined, { language }: SandboxOptions): string {
   return file ?? `/tool/main.${ENDINGS[language]}`
 }
 

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildDfa, type Dfa } from '../../capabilities/dfa.ts'
 import { parseGlob, tryParseGlob } from '../../capabilities/glob.ts'
-import { formatRule, parseRule } from '../../capabilities/rules.ts'
+import { formatRule } from '../../capabilities/format-rule.ts'
+import { parseRule } from '../../capabilities/rules.ts'
 import { utf8Sequences } from '../../capabilities/utf8-ranges.ts'
 
 const encoder = new TextEncoder()

@@ -86,6 +86,13 @@ describe('a tool that behaves badly', () => {
     })
   }
 
+  test('a call that is never answered is pending in its own run alone', async () => {
+    const sandbox = await openWith(() => new Promise(() => {}))
+    expect((await sandbox.run({ source: 'await tools.bad({})' })).pending).toMatchObject([{ tool: 'bad' }])
+    expect((await sandbox.run({ source: '1' })).pending).toEqual([])
+    await sandbox.dispose()
+  })
+
   test('disposing its own sandbox from within ends the run, and does not wait for itself', async () => {
     for (const wait of [true, false]) {
       const sandbox = await openWith(async (_, own) => {

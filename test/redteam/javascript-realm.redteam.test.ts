@@ -61,6 +61,14 @@ describe("the guest's realm", () => {
     expect(value.filter((name) => /toka|native|hook|bridge|boot|qjs/i.test(name))).toEqual([])
   })
 
+  test('has the same global names after every part of the prelude was loaded', async () => {
+    const value = await valueOf(`
+      const before = Object.getOwnPropertyNames(globalThis)
+      structuredClone({}); console.log({}); new URL('http://a'); require('fs'); crypto; new Event('x'); new TextEncoder()
+      Object.getOwnPropertyNames(globalThis).filter((name) => !before.includes(name))`)
+    expect(value).toEqual([])
+  })
+
   test('gives prepareStackTrace no functions of the prelude (vm2 CVE-2022-36067)', async () => {
     const value = await valueOf(`
       let seen = []

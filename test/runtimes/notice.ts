@@ -31,7 +31,9 @@ export function closure(names: Iterable<string>): string[] {
 /** The packages whose code is bundled into the programs that run inside sandboxes. */
 export function bundledPackages(): string[] {
   const specifiers = readModules()
-    .filter(({ path }) => path.startsWith('guests/') && !/^guests\/([^/]+\/build|build|compile)\.ts$/.test(path))
+    .filter(
+      ({ path }) => path.startsWith('guests/') && !/^guests\/([^/]+\/(build|bundle)|build|compile)\.ts$/.test(path),
+    )
     .flatMap(({ imports }) => imports.map(({ specifier }) => specifier))
   const packages = specifiers.filter((specifier) => !/^[.#]|^node:/.test(specifier))
   return closure(

@@ -1,6 +1,7 @@
 /** Grants and rules: what is accepted, and that every mistake is named with what was expected. */
 import { describe, expect, test } from 'vitest'
-import { formatRule, parseRule, quoteShell } from '../../capabilities/rules.ts'
+import { formatRule, quoteShell } from '../../capabilities/format-rule.ts'
+import { parseRule } from '../../capabilities/rules.ts'
 import { durationMs, parseGrants } from '../../capabilities/schema.ts'
 import { compileGrants, parseRule as parseRuleAtGate } from '../../src/gate/grants.ts'
 import { TokaError } from '../../src/errors.ts'

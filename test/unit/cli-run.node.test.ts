@@ -77,6 +77,7 @@ describe('toka', () => {
       'json',
       'trace',
       'deterministic',
+      'isolation',
     ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}--${option} `, 'm'))
     }
@@ -155,6 +156,20 @@ describe('toka run', () => {
     const first = await toka(['run', path, '--deterministic', 'seed'])
     expect(await toka(['run', path, '--deterministic', 'seed'])).toEqual(first)
     expect((await toka(['run', path, '--deterministic', 'other'])).stdout).not.toBe(first.stdout)
+  })
+
+  test('with --isolation runs on the thread that it names, to the same end', async () => {
+    const path = file('where.mjs', 'console.log("here"); export default 6 * 7')
+    const [inline, worker] = [
+      await toka(['run', path, '--isolation', 'inline']),
+      await toka(['run', path, '--isolation', 'worker']),
+    ]
+    expect(inline).toMatchObject({ code: 0, stdout: expect.stringContaining('here') })
+    expect(worker).toEqual(inline)
+    expect(await toka(['run', path, '--isolation', 'moon'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/expected inline or worker/),
+    })
   })
 
   test('imports siblings only where they are mounted at /tool', async () => {

@@ -47,6 +47,7 @@ class ShoutInstance implements Instance {
   readonly #border: Border
   readonly #guest: GuestExports
   readonly #state: BoundState
+  #slice = 0
   #leash: Leash | undefined
 
   constructor(image: Image, context: ProcessContext) {
@@ -76,7 +77,8 @@ class ShoutInstance implements Instance {
       return { exitCode: 1, error: { code: 'TOKA_VALUE_SIZE', message: 'the source is too large' }, lost: false }
     new Uint8Array(this.#guest.memory.buffer).set(bytes, SOURCE)
     this.#leash = leash
-    this.#guest.__fuel.value = BigInt(leash.slice)
+    this.#slice = leash.slice
+    this.#guest.__fuel.value = BigInt(this.#slice)
     try {
       const written = this.#guest.run(source === '' ? -1 : bytes.length)
       return { exitCode: written === bytes.length ? 0 : 1, lost: false }
@@ -119,9 +121,12 @@ class ShoutInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return 1
-    this.#guest.__fuel.value = BigInt(leash.slice)
+    const verdict = leash.spent(this.#slice)
+    // Shorter towards the end of the run's fuel.
+    this.#slice = leash.slice
+    this.#guest.__fuel.value = BigInt(this.#slice)
     // This guest cannot be suspended: 2 becomes 0.
-    return leash.spent(leash.slice) === 1 ? 1 : 0
+    return verdict === 1 ? 1 : 0
   }
 }
 

@@ -102,6 +102,31 @@ describe('tools', () => {
     }
   })
 
+  test('calls under one signal share one listener, which is gone with the last of them', async () => {
+    const answers: ((result: Uint8Array) => void)[] = []
+    const { gate } = openWorld({
+      grants: [TOOL],
+      drivers: { callTool: () => new Promise<Uint8Array>((resolve) => answers.push(resolve)) },
+    })
+    const signal = live()
+    const listeners: string[] = []
+    const add = signal.addEventListener.bind(signal)
+    const remove = signal.removeEventListener.bind(signal)
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners.push('added')
+      add(...args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listeners.push('removed')
+      remove(...args)
+    }
+    const calls = Array.from({ length: 20 }, () => gate.port.callTool('echo', bytes(1), signal))
+    for (const answer of answers) answer(bytes(1))
+    await Promise.all(calls)
+    expect(answers).toHaveLength(20)
+    expect(listeners).toEqual(['added', 'removed'])
+  })
+
   test('a signal that was aborted before stops the call before the tool', () => {
     let called = 0
     const { gate } = openWorld({

@@ -118,6 +118,7 @@ describe('values across the border', () => {
       ]),
     ],
     ['new Date(1700000000123)', new Date(1700000000123)],
+    ['new Date(8.64e15 - 1)', new Date(8.64e15 - 1)],
     ['({ z: 1, a: { nested: [undefined, null] } })', { z: 1, a: { nested: [undefined, null] } }],
   ]
   test.each(values)('%s comes out as it was', async (source, expected) => {

@@ -43,6 +43,38 @@ describe('fuel', () => {
     expect(left).toEqual([-1n, -1n, -1n])
   })
 
+  it('costs one unit for 64 bytes that an instruction moves, and the callout comes at the next loop head', () => {
+    const [a, value] = [(index: number) => [0x20, index], [0x41, 7]] as const
+    const [copy, fill] = [
+      [0xfc, 10, 0, 0],
+      [0xfc, 11, 0],
+    ]
+    const code = [...a(0), ...a(1), ...a(2), ...copy, ...a(0), ...value, ...a(2), ...fill, 0x03, 0x40, 0x0b]
+    const { bytes } = rewriteModule(
+      buildModule({
+        functions: [{ name: 'move', params: ['i32', 'i32', 'i32'], code }],
+        memory: { name: 'memory', minimum: 1 },
+      }),
+      { fuel: true },
+    )
+    const exports = instantiate(bytes) as unknown as Metered & {
+      memory: WebAssembly.Memory
+      move(to: number, from: number, length: number): void
+    }
+    let called = 0
+    exports.__callout.set(
+      0,
+      wasmFunction(() => called++),
+    )
+    exports.__fuel.value = 1_000n
+    exports.move(0, 100, 6_400)
+    expect(exports.__fuel.value).toBe(1_000n - 200n - 1n)
+    expect(new Uint8Array(exports.memory.buffer, 0, 6_400).every((byte) => byte === 7)).toBe(true)
+    exports.move(0, 100, 40_000)
+    expect([called, exports.__fuel.value]).toEqual([1, 799n - 1_250n - 1n])
+    expect(() => exports.move(0, 0, -1)).toThrow(WebAssembly.RuntimeError)
+  })
+
   it('traps a guest that runs without a callout', () => {
     const { bytes } = rewriteModule(buildModule({ functions: [{ name: 'count', ...COUNT_LOOPS }] }), { fuel: true })
     const guest = instantiate(bytes) as unknown as Metered

@@ -115,6 +115,18 @@ test('the installed package runs a program in a sandbox', () => {
   expect(node('program.mjs')).toMatchObject({ stderr: '', stdout: 'completed 42\n', status: 0 })
 })
 
+test('the installed package runs a program in a worker', () => {
+  const program = `
+    import { createToka } from 'toka'
+    const toka = await createToka({ cache: false, isolation: 'worker' })
+    const result = await toka.run({ language: 'typescript', source: 'const n: number = input.n; n * 2', input: { n: 21 } })
+    console.log(result.status, result.value)
+    await toka.dispose()
+  `
+  writeFileSync(join(folder, 'in-worker.mjs'), program)
+  expect(node('in-worker.mjs')).toMatchObject({ stderr: '', stdout: 'completed 42\n', status: 0 })
+})
+
 test('the installed command runs a file', () => {
   writeFileSync(join(folder, 'tool.js'), 'console.log("hello from inside"); 6 * 7')
   const command = join('node_modules/toka', manifest.bin.toka ?? '')

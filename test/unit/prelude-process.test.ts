@@ -244,7 +244,7 @@ describe('waiting', () => {
       `
       const fs = require('fs/promises')
       let over = 0
-      setTimeout(() => { over++ }, 20)
+      setTimeout(() => { over++ }, 100)
       setImmediate(() => { over++ })
       let calls = 0
       while (over < 2) { await fs.stat('/tmp'); calls++ }

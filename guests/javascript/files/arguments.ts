@@ -9,7 +9,7 @@ import {
   OPEN_WRITE,
 } from '../operations.generated.ts'
 import { bytesIn } from '../web/bytes.ts'
-import { URL } from '../web/url.ts'
+import { isLoaded, part } from '../parts.ts'
 import { fromUtf8 } from '../web/utf8.ts'
 
 export type Options = { encoding?: unknown; flag?: unknown; [name: string]: unknown }
@@ -74,7 +74,7 @@ export function intentOf(flags: unknown): number {
 export function pathOf(path: unknown, name = 'path'): string {
   let text: string
   if (typeof path === 'string') text = path
-  else if (path instanceof URL) text = pathOfUrl(path)
+  else if (isUrl(path)) text = pathOfUrl(path)
   else {
     const bytes = bytesIn(path)
     if (bytes === undefined) throw invalidType(name, 'of type string or an instance of Uint8Array or URL', path)
@@ -86,7 +86,14 @@ export function pathOf(path: unknown, name = 'path'): string {
   return text
 }
 
-function pathOfUrl(url: URL): string {
+type FileUrl = { protocol: string; hostname: string; pathname: string }
+
+/** While nobody has asked for the class, nothing is an instance of it. */
+function isUrl(value: unknown): value is FileUrl {
+  return isLoaded('url') && value instanceof part<typeof import('../parts/url.ts')>('url').URL
+}
+
+function pathOfUrl(url: FileUrl): string {
   if (url.protocol !== 'file:') throw codedError('ERR_INVALID_URL_SCHEME', 'The URL must be of scheme file')
   if (url.hostname !== '') throw codedError('ERR_INVALID_FILE_URL_HOST', 'File URL host must be empty')
   if (/%2f/i.test(url.pathname)) {

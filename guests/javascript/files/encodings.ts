@@ -1,7 +1,7 @@
 /** Text and bytes in the encodings that Node names. */
 import { codedError, invalidType } from '../failures.ts'
 import { bytesIn } from '../web/bytes.ts'
-import { decodeLatin1, decodeUtf16 } from '../web/text-coding.ts'
+import { part } from '../parts.ts'
 import { fromUtf8, toUtf8 } from '../web/utf8.ts'
 
 type Base64Options = { alphabet?: 'base64' | 'base64url'; omitPadding?: boolean }
@@ -43,11 +43,11 @@ export function decodeText(bytes: Uint8Array, encoding: Encoding): string {
     case 'utf8':
       return fromUtf8(bytes)
     case 'utf16le':
-      return decodeUtf16(bytes)
+      return part<typeof import('../parts/text.ts')>('text').decodeUtf16(bytes)
     case 'latin1':
-      return decodeLatin1(bytes)
+      return part<typeof import('../parts/text.ts')>('text').decodeLatin1(bytes)
     case 'ascii':
-      return decodeLatin1(bytes.map((byte) => byte & 0x7f))
+      return part<typeof import('../parts/text.ts')>('text').decodeLatin1(bytes.map((byte) => byte & 0x7f))
     case 'hex':
       return (bytes as EncodedArray).toHex()
     case 'base64':

@@ -17,7 +17,7 @@ import {
 import { bytesLength, setBytes } from '../primordials.ts'
 import { decode } from '../values/decode.ts'
 import { encode } from '../values/encode.ts'
-import { fillRandom } from '../web/random.ts'
+import { part } from '../parts.ts'
 import { fromUtf8, toUtf8 } from '../web/utf8.ts'
 import { constants, optionsOf, pathOf, timeOf } from './arguments.ts'
 import { readFile, writeFile } from './contents.ts'
@@ -210,7 +210,7 @@ export function* mkdtemp(prefix: unknown, _options?: unknown): Steps<string> {
   const start = pathOf(prefix, 'prefix')
   for (let tries = 0; ; tries++) {
     const random = new Uint8Array(6)
-    fillRandom(random)
+    part<typeof import('../parts/crypto.ts')>('crypto').fillRandom(random)
     const path = start + Array.from(random, (byte) => LETTERS[byte % LETTERS.length]).join('')
     try {
       yield* makeOne(path)

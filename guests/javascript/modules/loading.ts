@@ -5,7 +5,7 @@ import { EngineModuleLoad, EngineModuleResolve } from '../operations.generated.t
 import { bytesTag, concat, lastIndexOfText, sliceText, startsWith } from '../primordials.ts'
 import { defineOpen } from '../realm/define.ts'
 import { encode } from '../values/encode.ts'
-import { builtin, builtinName, builtinSource } from './builtins.ts'
+import { part } from '../parts.ts'
 
 const BUILTIN = 'node:'
 
@@ -19,18 +19,22 @@ function ask(operation: number, argument: Uint8Array | string): string {
 
 /** The hook `resolve`: `node:` and a name, or the canonical path of a file in the sandbox. */
 export function resolveModule(importer: string, specifier: string): string {
-  return builtinName(specifier) ?? ask(EngineModuleResolve, encode([importer, specifier]))
+  const isPath = startsWith(specifier, '.') || startsWith(specifier, '/')
+  const builtin = isPath ? undefined : part<typeof import('../parts/node.ts')>('node').builtinName(specifier)
+  return builtin ?? ask(EngineModuleResolve, encode([importer, specifier]))
 }
 
 /** The hook `load`: JavaScript source. */
 export function loadModule(name: string): string {
-  return startsWith(name, BUILTIN) ? builtinSource(name) : ask(EngineModuleLoad, name)
+  return startsWith(name, BUILTIN)
+    ? part<typeof import('../parts/node.ts')>('node').builtinSource(name)
+    : ask(EngineModuleLoad, name)
 }
 
 /** The hook `meta`. */
 export function describeModule(meta: object, name: string): void {
   if (startsWith(name, BUILTIN)) {
-    defineOpen(meta, 'builtin', builtin(name))
+    defineOpen(meta, 'builtin', part<typeof import('../parts/node.ts')>('node').builtin(name))
     return
   }
   const slash = lastIndexOfText(name, '/')

@@ -1,6 +1,6 @@
 /** `process`: arguments, environment, directory, streams and the end of the run. Everything is read anew in each run. */
 import { EventEmitter } from 'events'
-import { callHost, codedError, invalidType } from '../failures.ts'
+import { callHost, type Coded, codedError, invalidType } from '../failures.ts'
 import { bytesOfData } from '../files/encodings.ts'
 import { fileFailure } from '../files/errors.ts'
 import { pathOf } from '../files/arguments.ts'
@@ -46,7 +46,13 @@ let deleted = new SafeSet<string>()
 function readVariable(name: string): string | undefined {
   const given = variables()[name]
   if (given !== undefined || deleted.has(name)) return given
-  return decode(callHost(EnvironmentRead, encodeUtf8(name))) as string | undefined
+  try {
+    return decode(callHost(EnvironmentRead, encodeUtf8(name))) as string | undefined
+  } catch (error) {
+    // A name that no variable can have: empty, too long, or with a NUL in it.
+    if ((error as Coded).code === 'EINVAL' || (error as Coded).code === 'EILSEQ') return undefined
+    throw error
+  }
 }
 
 const env = new Proxy(
@@ -225,7 +231,7 @@ tagClass(Process, 'process')
 const self = new Process()
 self.setMaxListeners(0)
 
-atStart(({ filename }) => {
+atStart((filename) => {
   program = filename
   info = undefined
   argv = undefined

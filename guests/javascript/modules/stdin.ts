@@ -4,7 +4,7 @@ import { callLater } from '../calls.ts'
 import { keepAlive } from '../loop.ts'
 import { withWord, writeDouble, writeWord } from '../natives.ts'
 import { FdRead } from '../operations.generated.ts'
-import { TextDecoder } from '../web/text-coding.ts'
+import { part } from '../parts.ts'
 import { encodingOf } from '../files/encodings.ts'
 
 const CHUNK_BYTES = 65_536
@@ -22,6 +22,7 @@ export class StandardInput extends EventEmitter {
   /** Chunks are text from now on. UTF-8, UTF-16LE and latin1. */
   setEncoding(encoding: string = 'utf8'): this {
     const name = encodingOf(encoding)
+    const { TextDecoder } = part<typeof import('../parts/text.ts')>('text')
     this.#decoder = new TextDecoder(name === 'utf16le' ? 'utf-16le' : name === 'latin1' ? 'latin1' : 'utf-8') as Decoder
     return this
   }

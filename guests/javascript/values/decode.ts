@@ -237,7 +237,7 @@ function readTagged(tag: number): unknown {
       return open(ERROR, create(null), argument(low))
     case format.TAG_DATE:
       position--
-      return new SafeDate(round((read() as number) * 1_000))
+      return new SafeDate(millisecondsOf(read() as number))
     default:
       throw malformed()
   }
@@ -283,4 +283,12 @@ function take(length: number): number {
 
 function malformed(): Error {
   return new SafeTypeError(concat('not an encoded value (at byte ', position, ')'))
+}
+
+/** Seconds were milliseconds divided by 1,000: beyond 2^51 ms the product may be one off. */
+function millisecondsOf(seconds: number): number {
+  const near = round(seconds * 1_000)
+  if (near / 1_000 === seconds) return near
+  if ((near - 1) / 1_000 === seconds) return near - 1
+  return (near + 1) / 1_000 === seconds ? near + 1 : near
 }

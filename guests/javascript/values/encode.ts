@@ -302,10 +302,14 @@ function refuse(what: string): ValueError {
   return new ValueError(concat(place(), ' is ', what, ', which cannot cross the border'), 'TOKA_VALUE_UNSUPPORTED')
 }
 
+/** Longest place in a message, in UTF-16 units. */
+const PLACE_LENGTH = 160
+
 /** Where the encoder is, as `$.orders[3].buyer`. */
 function place(): string {
   let text = '$'
-  for (let level = 1; level <= depth && text.length < 500; level++) {
+  for (let level = 1; level <= depth; level++) {
+    if (text.length > PLACE_LENGTH) return concat(text, '…')
     const name = names[level] as Key
     text +=
       typeof name === 'number'

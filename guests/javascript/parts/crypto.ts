@@ -4,7 +4,7 @@ import { withWord } from '../natives.ts'
 import { RANDOM_BYTES, RandomFill } from '../operations.generated.ts'
 import { bytesLength, bytesTag, setBytes, toHex, viewOf } from '../primordials.ts'
 import { tagClass } from '../realm/define.ts'
-import { bytesIn } from './bytes.ts'
+import { bytesIn } from '../web/bytes.ts'
 
 /** Fills an array of bytes, in as many calls as it takes. */
 export function fillRandom(bytes: Uint8Array): void {

@@ -1,12 +1,11 @@
-/** `console`: formatted as Node does (node-inspect-extracted), written to the descriptors of the run. */
-import { formatWithOptions, inspect } from 'node-inspect-extracted'
-import { writeAll } from './files/write.ts'
-import { elapsed } from './web/performance.ts'
-import { SafeMap } from './primordials.ts'
-import { atStart } from './run.ts'
-import { tagClass } from './realm/define.ts'
-import { toUtf8 } from './web/utf8.ts'
-import { renderTable } from './table.ts'
+/** `console`: formatted as Node does, written to the descriptors of the run. */
+import { writeAll } from '../files/write.ts'
+import { elapsed } from '../web/performance.ts'
+import { part } from '../parts.ts'
+import { SafeMap } from '../primordials.ts'
+import { atStart } from '../run.ts'
+import { tagClass } from '../realm/define.ts'
+import { toUtf8 } from '../web/utf8.ts'
 
 const STDOUT = 1
 const STDERR = 2
@@ -27,10 +26,29 @@ function print(fd: number, text: string): void {
   writeAll(fd, toUtf8(`${lines}\n`))
 }
 
+/** What is printed as it is, for which the formatter need not be there: a text that cannot be a format, a number. */
+function plain(value: unknown, isFirst: boolean): string | undefined {
+  if (typeof value === 'string') return isFirst && value.includes('%') ? undefined : value
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : `${value}`
+  return undefined
+}
+
+/** Texts and numbers, joined. @returns undefined when something else is among them */
+function formatPlain(values: unknown[]): string | undefined {
+  if (values.length === 1 && typeof values[0] === 'string') return values[0]
+  let text = ''
+  for (let index = 0; index < values.length; index++) {
+    const shown = plain(values[index], index === 0)
+    if (shown === undefined) return undefined
+    text += index === 0 ? shown : ` ${shown}`
+  }
+  return text
+}
+
 /** Formats as Node does; a value whose getters or traps throw takes nothing else down with it. */
 function format(values: unknown[]): string {
   try {
-    return formatWithOptions({}, ...values)
+    return formatPlain(values) ?? part<typeof import('./inspect.ts')>('inspect').formatWithOptions({}, ...values)
   } catch {
     return values.map((value) => (typeof value === 'string' ? value : show(value))).join(' ')
   }
@@ -38,7 +56,7 @@ function format(values: unknown[]): string {
 
 function show(value: unknown, options?: object): string {
   try {
-    return inspect(value, options)
+    return part<typeof import('./inspect.ts')>('inspect').inspect(value, options)
   } catch {
     return '[a value that cannot be shown]'
   }
@@ -79,7 +97,10 @@ class Console {
   dirxml = (...values: unknown[]): void => say(STDOUT, values)
 
   table = (data: unknown, columns?: string[]): void => {
-    const table = typeof data === 'object' && data !== null ? renderTable(data, columns) : undefined
+    const table =
+      typeof data === 'object' && data !== null
+        ? part<typeof import('./inspect.ts')>('inspect').renderTable(data, columns)
+        : undefined
     if (table === undefined) say(STDOUT, [data])
     else print(STDOUT, table)
   }

@@ -1,10 +1,11 @@
 /** Names of Node's modules in; what a sandbox has of them, or what to use instead, out. */
+import { EventEmitter } from 'events'
 import path from 'path-browserify'
 import { codedError } from '../failures.ts'
 import { indexOfText, sliceText, startsWith } from '../primordials.ts'
-import { fs, fsPromises } from './fs.ts'
-import { process } from './process.ts'
-import { subset } from './subset.ts'
+import { fs, fsPromises } from '../modules/fs.ts'
+import { process } from '../modules/process.ts'
+import { subset } from '../modules/subset.ts'
 
 const { win32: _none, posix: _self, ...posix } = path as typeof path & { _makeLong: unknown }
 const paths: object = subset(
@@ -20,6 +21,8 @@ const paths: object = subset(
     win32: 'paths in a sandbox are POSIX paths',
   },
 )
+
+export { EventEmitter, process }
 
 /** What `import` names of `process`: the values at that moment, as in Node. */
 const PROCESS_NAMES =

@@ -1,7 +1,7 @@
 /** TextEncoder and TextDecoder (https://encoding.spec.whatwg.org) for UTF-8, UTF-16LE and windows-1252, which is what `latin1` means there. */
 import { tagClass } from '../realm/define.ts'
-import { bytesIn } from './bytes.ts'
-import { fromUtf8, toUtf8, unfinishedLength } from './utf8.ts'
+import { bytesIn } from '../web/bytes.ts'
+import { fromUtf8, toUtf8, unfinishedLength } from '../web/utf8.ts'
 
 type EncodingName = 'utf-8' | 'utf-16le' | 'windows-1252'
 

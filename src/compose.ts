@@ -1,0 +1,73 @@
+/** The composition root of one sandbox: alone constructs host drivers, on the thread that the sandbox lives on. */
+import { openMount } from '#mounts'
+import type { ExecutionEngine, ProcessContext } from './engine.ts'
+import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
+import { createGate, type Gate } from './gate/gate.ts'
+import type { Ledger } from './gate/ledger.ts'
+import type { Policy } from './gate/policy.ts'
+import { hostEnvironment } from './host/environment.ts'
+import type { Limits } from './limits.ts'
+import type { Image } from './loader/image.ts'
+import type { SandboxOptions } from './request.ts'
+import { LocalSandbox } from './sandbox/sandbox.ts'
+import type { Tools } from './tool.ts'
+
+/** Checked options, and what they mean here. */
+export type Composition = {
+  options: Pick<SandboxOptions, 'language' | 'files' | 'mounts' | 'env' | 'deterministic' | 'onTrace'>
+  limits: Readonly<Limits>
+  engine: ExecutionEngine
+  image: Image
+  policy: Policy
+  ledger: Ledger
+  tools: Tools
+  blocking?: ProcessContext['blocking']
+}
+
+/**
+ * Makes a sandbox on this thread.
+ * @throws TokaError TOKA_MOUNT_MISSING, TOKA_MOUNT_UNSUPPORTED, TOKA_REQUEST_INVALID for a mount's place or a file's path
+ */
+export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
+  const { options, limits, engine, image, policy, ledger, tools, blocking } = composition
+  const openDrivers = (toolbox: Tools) => openAll(options, toolbox)
+  const drivers = await openDrivers(tools)
+  let gate: Gate
+  try {
+    const { onTrace } = options
+    gate = createGate({ policy, drivers, ledger, limits, now: () => Date.now(), trace: onTrace })
+  } catch (error) {
+    await closeMounts(drivers.mounts)
+    throw error
+  }
+  try {
+    return await LocalSandbox.create({
+      options,
+      limits,
+      engine,
+      image,
+      gate,
+      drivers,
+      openDrivers,
+      toolbox: tools,
+      ...(blocking ? { blocking } : {}),
+    })
+  } catch (error) {
+    gate.dispose()
+    await closeMounts(drivers.mounts)
+    throw error
+  }
+}
+
+async function openAll(options: Composition['options'], tools: Tools): Promise<Drivers> {
+  const mounts: Mount[] = []
+  try {
+    for (const { at, from, mode } of options.mounts ?? []) {
+      mounts.push({ at: at.length > 1 ? at.replace(/\/+$/, '') : at, mode, driver: await openMount(from, at, mode) })
+    }
+  } catch (error) {
+    await closeMounts(mounts)
+    throw error
+  }
+  return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => tools.call(name, input, signal) }
+}

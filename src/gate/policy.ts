@@ -1,0 +1,17 @@
+/** Grants in, what gates decide by out: a program and the account that it charges, both plain data. */
+import type { Program } from '../../capabilities/compile.ts'
+import { compileGrants } from './grants.ts'
+import type { Account, Ledger } from './ledger.ts'
+
+/** The same in every worker that shares the ledger's memory. Each gate verifies the program anew. */
+export type Policy = { readonly program: Program; readonly account: Account }
+
+/**
+ * Compiles grants and opens their account, held once: release it when the gates that use it hold it themselves.
+ * @param grants as given by the caller; checked here
+ * @throws TokaError TOKA_GRANT_INVALID for grants that are not usable, TOKA_RUNTIME_UNSUPPORTED when the ledger is full
+ */
+export function openPolicy(grants: unknown, ledger: Ledger): Policy {
+  const program = compileGrants(grants)
+  return { program, account: ledger.open(program.cells) }
+}

@@ -1,0 +1,20 @@
+/** A run as data, between whoever holds a sandbox and the sandbox itself. */
+import type { InputSource } from '../kernel/input.ts'
+import type { RunOptions } from '../request.ts'
+import type { RunResult } from '../result.ts'
+
+/** A checked request, without what stays with the caller: the schema of its result, its callbacks, its signal. */
+export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'args' | 'collect' | 'limits'> & {
+  /** The encoded input. */
+  input?: Uint8Array
+  stdin?: InputSource
+}
+
+/** What stays with the caller. */
+export type RunHooks = Pick<RunOptions, 'onOutput' | 'signal'> & {
+  /** Asked at each end of a slice: a cancellation that needs no message. */
+  isCancelled?: () => boolean
+}
+
+/** How a run ended: a result whose value is encoded. */
+export type RunOutcome = Omit<RunResult, 'value'> & { value?: Uint8Array }

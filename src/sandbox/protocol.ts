@@ -1,0 +1,198 @@
+/** Every message between the embedding thread and a worker, in both directions, with the check that each must pass. */
+import { BORDER } from '../limits.ts'
+import {
+  amount,
+  anything,
+  bytes,
+  type Check,
+  type Checked,
+  count,
+  either,
+  fields,
+  flag,
+  instance,
+  list,
+  matching,
+  oneOf,
+  optional,
+  record,
+  shared,
+  text,
+} from './checks.ts'
+import { MAILBOX_HEADER } from './mailbox.ts'
+
+/** What nothing of ours exceeds: limits of their own are checked where they are known. */
+const MUCH = 2 ** 31
+const MANY = 2 ** 20
+
+const code = matching(/^TOKA_[A-Z_]{1,40}$/)
+const content = either(text(MUCH), bytes(MUCH))
+/** A path of the host, a directory handle, or files by value: the worker's own `openMount` checks it. */
+const mount = fields({ at: text(BORDER.pathBytes), from: anything, mode: oneOf('ro', 'rw') })
+
+const image = fields({
+  engine: text(100),
+  engineVersion: text(100),
+  engineHash: text(100),
+  loaderVersion: count,
+  architectureClass: text(100),
+  name: text(100),
+  module: instance(WebAssembly.Module),
+  moduleBytes: bytes(MUCH),
+  layout: anything,
+  state: anything,
+  files: optional(bytes(MUCH)),
+})
+
+const language = oneOf('javascript', 'typescript')
+
+const options = fields({
+  language,
+  files: optional(record(content, MANY)),
+  mounts: optional(list(mount, MANY)),
+  env: optional(record(text(MUCH), MANY)),
+  deterministic: optional(fields({ seed: text(MUCH), start: text(100) })),
+})
+
+const tool = fields({
+  name: text(64),
+  description: text(MUCH),
+  readOnly: flag,
+  input: anything,
+  output: optional(anything),
+})
+
+const policy = fields({
+  program: fields({
+    code: bytes(MUCH),
+    pool: bytes(MUCH),
+    cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate'), initial: amount }), MANY),
+  }),
+  account: fields({ holders: count, cells: list(count, MANY) }),
+})
+
+const order = fields({
+  source: optional(text(MUCH)),
+  file: optional(text(MUCH)),
+  input: optional(bytes(MUCH)),
+  args: optional(list(text(MUCH), MANY)),
+  stdin: optional(content),
+  collect: optional(list(text(MUCH), MANY)),
+  limits: optional(fields({ timeoutMs: optional(amount), fuel: optional(amount), outputBytes: optional(amount) })),
+})
+
+const TO_WORKER = {
+  /** First: the memory of the ledger, and whether guests may be suspended. */
+  init: fields({ kind: oneOf('init'), ledger: instance(WebAssembly.Memory), suspension: flag }),
+  /** An image, once, before the first sandbox that starts from it. */
+  image: fields({ kind: oneOf('image'), image: count, language: language, content: image }),
+  open: fields({
+    kind: oneOf('open'),
+    sandbox: count,
+    image: count,
+    options,
+    limits: record(amount, 100),
+    tools: list(tool, MANY),
+    policy,
+    /** Whether `trace` messages are wanted. */
+    trace: flag,
+  }),
+  fork: fields({ kind: oneOf('fork'), sandbox: count, twin: count }),
+  dispose: fields({ kind: oneOf('dispose'), sandbox: count }),
+  run: fields({
+    kind: oneOf('run'),
+    sandbox: count,
+    run: count,
+    /** Not zero once the run is cancelled: read at each end of a slice. */
+    cell: shared(4),
+    order,
+    /** Whether `output` messages are wanted, and whether stdin is pulled. */
+    output: flag,
+    streams: flag,
+  }),
+  cancel: fields({ kind: oneOf('cancel'), run: count }),
+  /** Of a `call`: the encoded result, or the encoded error. */
+  answer: fields({ kind: oneOf('answer'), call: count, failed: flag, payload: bytes(MUCH) }),
+  /** Of a `pull`: what has arrived; nothing at the end. */
+  input: fields({ kind: oneOf('input'), run: count, chunk: optional(bytes(MUCH)), failed: flag }),
+}
+
+const outcome = fields({
+  status: oneOf('completed', 'failed', 'limit', 'cancelled', 'interrupted'),
+  value: optional(bytes(BORDER.resultBytes + 64)),
+  exitCode: count,
+  stdout: text(MUCH),
+  stderr: text(MUCH),
+  truncated: fields({ stdout: flag, stderr: flag }),
+  files: record(bytes(MUCH), MANY),
+  error: optional(fields({ code, message: text(4_000), guestStack: optional(text(20_000)) })),
+  usage: fields({
+    wallMs: amount,
+    cpuMs: amount,
+    fuel: amount,
+    metering: oneOf('fast'),
+    memoryBytes: amount,
+    hostCalls: amount,
+    bytesRead: amount,
+    bytesWritten: amount,
+    outputBytes: amount,
+  }),
+  denials: list(
+    fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) }),
+    BORDER.denials,
+  ),
+  audit: fields({ records: count, head: matching(/^[0-9a-f]{64}$/) }),
+})
+
+const event = fields({
+  operation: text(32),
+  resource: text(MUCH),
+  verdict: oneOf('allowed', 'denied'),
+  reason: optional(text(32)),
+  microseconds: amount,
+})
+
+const FROM_WORKER = {
+  /** The answer to `init`. */
+  ready: fields({ kind: oneOf('ready') }),
+  /** The answers to `open` and `fork`, by the new sandbox's number. */
+  opened: fields({ kind: oneOf('opened'), sandbox: count }),
+  refused: fields({ kind: oneOf('refused'), sandbox: count, code, message: text(4_000) }),
+  disposed: fields({ kind: oneOf('disposed'), sandbox: count }),
+  /** The answers to `run`. */
+  result: fields({ kind: oneOf('result'), run: count, outcome }),
+  failed: fields({ kind: oneOf('failed'), run: count, code, message: text(4_000) }),
+  /** A host tool, for a run; with a mailbox the worker's thread waits for the answer in it. */
+  call: fields({
+    kind: oneOf('call'),
+    run: count,
+    call: count,
+    tool: text(BORDER.nameBytes),
+    input: bytes(MUCH),
+    mailbox: optional(shared(MAILBOX_HEADER)),
+  }),
+  /** More of stdin. */
+  pull: fields({ kind: oneOf('pull'), run: count, mailbox: optional(shared(MAILBOX_HEADER)) }),
+  output: fields({ kind: oneOf('output'), run: count, stream: oneOf('stdout', 'stderr'), bytes: bytes(MUCH) }),
+  trace: fields({ kind: oneOf('trace'), sandbox: count, event }),
+}
+
+type Table = Readonly<Record<string, Check<unknown>>>
+type Messages<T extends Table> = { [K in keyof T]: Checked<T[K]> }[keyof T]
+
+export type ToWorker = Messages<typeof TO_WORKER>
+export type FromWorker = Messages<typeof FROM_WORKER>
+/** The message of one kind. */
+export type MessageOf<M extends { kind: string }, K extends M['kind']> = Extract<M, { kind: K }>
+
+function read<T extends Table>(table: T, message: unknown): Messages<T> | undefined {
+  const kind: unknown =
+    typeof message === 'object' && message !== null ? (message as { kind?: unknown }).kind : undefined
+  if (typeof kind !== 'string' || !Object.hasOwn(table, kind)) return undefined
+  return table[kind]?.(message) ? (message as Messages<T>) : undefined
+}
+
+/** A message for a worker, or undefined when it is none. */
+export const readToWorker = (message: unknown): ToWorker | undefined => read(TO_WORKER, message)
+/** A message of a worker, or undefined when it is none. */
+export const readFromWorker = (message: unknown): FromWorker | undefined => read(FROM_WORKER, message)

@@ -1,0 +1,196 @@
+/** One run in a worker, seen from the embedding thread: what it may ask for, its end, and who watches that it ends. */
+import type { StopReason } from '../engine.ts'
+import { TokaError, type TokaErrorCode } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { RunResult } from '../result.ts'
+import type { Toolbox } from '../tool.ts'
+import { InputFeed } from './input-feed.ts'
+import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
+import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
+import { stoppedOutcome } from './report.ts'
+import { ToolCalls } from './tool-calls.ts'
+
+/**
+ * Milliseconds that a worker has, after a deadline or a cancellation, to tell how the run ended. It has the same again
+ * once this thread, which may have been busy itself, has noticed.
+ */
+const GRACE_MS = 1_000
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export type RemoteRunParts = {
+  run: number
+  sandbox: number
+  order: RunOrder
+  hooks: RunHooks
+  toolbox: Toolbox
+  limits: Readonly<Limits>
+  engine: RunResult['engine']
+  /** Of the sandbox, whose runs follow one another: not zero once this one is cancelled. */
+  cell: Int32Array<SharedArrayBuffer>
+  post(message: ToWorker): void
+  /** The worker does not answer: it must be ended. */
+  overdue(): void
+}
+
+export class RemoteRun {
+  readonly number: number
+  /** Rejects only when the run could not be made. */
+  readonly outcome: Promise<RunOutcome>
+  readonly #parts: RemoteRunParts
+  readonly #calls: ToolCalls
+  readonly #input: InputFeed
+  readonly #cancel = (): void => this.cancel()
+  #resolve!: (outcome: RunOutcome) => void
+  #reject!: (error: TokaError) => void
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #started: number | undefined
+  #over = false
+  /** What this thread knows of the run's end. */
+  #stop: StopReason | undefined
+  /** The caller's own `onOutput` threw. */
+  #faulty = false
+
+  constructor(parts: RemoteRunParts) {
+    this.#parts = parts
+    this.number = parts.run
+    const { stdin } = parts.order
+    this.#calls = new ToolCalls(parts.toolbox, parts.limits, parts.post)
+    this.#input = new InputFeed(parts.run, stdin instanceof ReadableStream ? stdin : undefined, parts.post)
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const { signal } = parts.hooks
+    if (signal?.aborted) this.cancel()
+    else signal?.addEventListener('abort', this.#cancel, { once: true })
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** Sends the run on its way, unless it was cancelled before. */
+  begin(): void {
+    if (this.#over) return
+    const { run, sandbox, order, hooks, limits, cell, post } = this.#parts
+    const { stdin, ...rest } = order
+    this.#started = performance.now()
+    Atomics.store(cell, 0, 0)
+    post({
+      kind: 'run',
+      sandbox,
+      run,
+      cell: cell.buffer,
+      order: plainOrder(rest, stdin),
+      output: hooks.onOutput !== undefined,
+      streams: stdin instanceof ReadableStream,
+    })
+    this.#watch('time', (order.limits?.timeoutMs ?? limits.timeoutMs) + GRACE_MS)
+  }
+
+  /** Ends the run; before it began, without asking the worker. */
+  cancel(): void {
+    if (this.#over || this.#stop === 'cancelled') return
+    if (this.#started === undefined) {
+      this.#stop = 'cancelled'
+      return this.lost()
+    }
+    this.#demand()
+    this.#watch('cancelled', GRACE_MS)
+  }
+
+  /** What the worker sends of this run. @returns false when no worker of ours sends that */
+  receive(message: Extract<FromWorker, { run: number }>): boolean {
+    switch (message.kind) {
+      case 'call':
+        return this.#calls.make(message)
+      case 'pull':
+        return this.#input.pull(message)
+      case 'output':
+        this.#tell(message)
+        return true
+      case 'result':
+        this.#finish(message.outcome)
+        return true
+      case 'failed':
+        this.#close()
+        this.#reject(new TokaError(message.code as TokaErrorCode, message.message))
+        return true
+    }
+  }
+
+  /** The worker is gone, or was never asked. */
+  lost(): void {
+    if (this.#over) return
+    const pending = this.#close()
+    const wallMs = this.#started === undefined ? 0 : performance.now() - this.#started
+    this.#resolve(stoppedOutcome(this.#stop ?? 'interrupted', { wallMs, pending, engine: this.#parts.engine }))
+  }
+
+  /** Tells the worker in both ways: the cell is read by a guest that computes, the message by a thread that waits. */
+  #demand(): void {
+    Atomics.store(this.#parts.cell, 0, 1)
+    this.#parts.post({ kind: 'cancel', run: this.number })
+    this.#calls.stop()
+    this.#input.stop()
+  }
+
+  /** Twice: a timer that fires late, because this thread was busy, must not end a worker whose answer is already here. */
+  #watch(reason: StopReason, milliseconds: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(
+      () => {
+        this.#demand()
+        this.#timer = setTimeout(() => {
+          this.#stop ??= reason
+          this.#parts.overdue()
+        }, GRACE_MS)
+      },
+      Math.min(milliseconds, LONGEST_TIMER),
+    )
+  }
+
+  #tell({ stream, bytes }: MessageOf<FromWorker, 'output'>): void {
+    if (this.#faulty) return
+    try {
+      this.#parts.hooks.onOutput?.(stream, bytes)
+    } catch {
+      this.#faulty = true
+      this.#demand()
+    }
+  }
+
+  #finish(outcome: MessageOf<FromWorker, 'result'>['outcome']): void {
+    const pending = this.#close()
+    const whole = { ...outcome, pending, engine: this.#parts.engine } as RunOutcome
+    this.#resolve(this.#faulty ? faulty(whole) : whole)
+  }
+
+  #close(): RunOutcome['pending'] {
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#parts.hooks.signal?.removeEventListener('abort', this.#cancel)
+    this.#input.end()
+    return this.#calls.end()
+  }
+}
+
+/** The same as on this thread: the caller's own callback is part of the host. */
+function faulty({ value: _, ...outcome }: RunOutcome): RunOutcome {
+  const error = { code: 'TOKA_INTERNAL' as const, message: 'a fault inside a host call' }
+  return { ...outcome, status: 'failed', exitCode: outcome.exitCode || 1, error }
+}
+
+/** Bytes of their own: a view would bring all of its memory along. */
+const own = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(bytes)
+
+function plainOrder(
+  { input, ...order }: Omit<RunOrder, 'stdin'>,
+  stdin: RunOrder['stdin'],
+): MessageOf<ToWorker, 'run'>['order'] {
+  return {
+    ...order,
+    ...(input ? { input: own(input) } : {}),
+    ...(typeof stdin === 'string' ? { stdin } : stdin instanceof Uint8Array ? { stdin: own(stdin) } : {}),
+  }
+}

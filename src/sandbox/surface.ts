@@ -1,0 +1,29 @@
+/** What a user holds of a sandbox, wherever it runs. */
+import type { RunOptions } from '../request.ts'
+import type { RunResult } from '../result.ts'
+
+/** Waiting or not, where something else is in progress. */
+export type WaitOptions = {
+  /** false: fail at once with TOKA_SANDBOX_BUSY instead of waiting. */
+  wait?: boolean
+}
+
+/** A sandbox that keeps its state between runs. Runs wait their turn; forks are independent; dispose leaves nothing. */
+export interface Sandbox {
+  /**
+   * Runs source in this sandbox. What it leaves in the global scope and in files stays for the next run, except after
+   * a stop, an exit or a trap: then the next run starts from the sandbox's first image, with the files as they are.
+   * @returns the result; a guest's failure is no exception
+   * @throws TokaError TOKA_REQUEST_INVALID, TOKA_SANDBOX_CLOSED
+   */
+  run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>>
+  /**
+   * A sandbox that starts from this one's state and is independent from here on. Both share grants, quotas and
+   * revocations, and the thread that they run on. Waits for the run in progress.
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   */
+  fork(options?: WaitOptions): Promise<Sandbox>
+  /** Kills what runs, and frees everything. Safe to call twice. */
+  dispose(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}

@@ -1,0 +1,106 @@
+/** Calls of host tools that a worker asks for, for one run: checked, made with this thread's tools, answered. */
+import { GuestFacingError } from '../kernel/host-port.ts'
+import { encodeValue } from '../kernel/values.ts'
+import type { Limits } from '../limits.ts'
+import type { PendingCall, Toolbox } from '../tool.ts'
+import { putMail } from './mailbox.ts'
+import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
+
+type Call = MessageOf<FromWorker, 'call'>
+type Answer = { failed: boolean; payload: Uint8Array<ArrayBuffer> }
+/** A mailbox that is set is waited at. */
+type UnderWay = { stop: AbortController; mailbox: SharedArrayBuffer | undefined }
+
+/** Bytes that the encoding adds to a string or bytes of the largest size; as in the gate. */
+const ENCODING_BYTES = 64
+
+function failure(error: unknown): Answer {
+  const seen = error instanceof GuestFacingError ? error : new GuestFacingError('EIO', 'input/output error')
+  return { failed: true, payload: new Uint8Array(encodeValue({ code: seen.code, message: seen.message })) }
+}
+
+function tooLarge(length: number, most: number): GuestFacingError {
+  return new GuestFacingError('TOKA_VALUE_SIZE', `the tool's result has ${length} bytes; at most ${most} are allowed`)
+}
+
+const cancelled = (): GuestFacingError => new GuestFacingError('ECANCELED', 'the call was cancelled')
+
+export class ToolCalls {
+  readonly #toolbox: Toolbox
+  readonly #most: number
+  readonly #concurrent: number
+  readonly #post: (message: ToWorker) => void
+  readonly #underWay = new Map<number, UnderWay>()
+  #stopped = false
+
+  constructor(toolbox: Toolbox, limits: Readonly<Limits>, post: (message: ToWorker) => void) {
+    this.#toolbox = toolbox
+    this.#most = Math.max(limits.flatBytes, limits.structuredBytes) + ENCODING_BYTES
+    this.#concurrent = limits.concurrentCalls
+    this.#post = post
+  }
+
+  /**
+   * Makes a call.
+   * @returns false when no worker of ours asks that
+   */
+  make(call: Call): boolean {
+    const { tool, input } = call
+    const fits = input.length <= this.#most && this.#underWay.size < this.#concurrent
+    if (!fits || !this.#toolbox.has(tool)) return false
+    if (this.#stopped) this.#answer(call, failure(cancelled()))
+    else this.#call(call)
+    return true
+  }
+
+  #call(call: Call): void {
+    const stop = new AbortController()
+    try {
+      const result = this.#toolbox.call(call.tool, call.input, stop.signal)
+      if (!(result instanceof Promise)) return this.#answer(call, this.#success(result))
+      this.#underWay.set(call.call, { stop, mailbox: call.mailbox })
+      result.then(
+        (bytes) => this.#finish(call, this.#success(bytes)),
+        (error: unknown) => this.#finish(call, failure(error)),
+      )
+    } catch (error) {
+      this.#answer(call, failure(error))
+    }
+  }
+
+  #success(result: Uint8Array): Answer {
+    if (result.length > this.#most) return failure(tooLarge(result.length, this.#most))
+    return { failed: false, payload: new Uint8Array(result) }
+  }
+
+  #finish(call: Call, answer: Answer): void {
+    const known = this.#underWay.delete(call.call)
+    if (known && !this.#stopped) this.#answer(call, answer)
+  }
+
+  #answer({ call, mailbox }: Call, answer: Answer): void {
+    if (!mailbox) return this.#post({ kind: 'answer', call, ...answer })
+    const { failed, payload } = answer
+    if (putMail(mailbox, { state: failed ? 'failed' : 'done', payload })) return
+    putMail(mailbox, { state: 'ended' })
+  }
+
+  /** The run is cancelled: no more calls, and a thread that waits for an answer waits no longer. Tools go on until `end`. */
+  stop(): void {
+    this.#stopped = true
+    for (const { mailbox } of this.#underWay.values()) if (mailbox) putMail(mailbox, { state: 'ended' })
+  }
+
+  /**
+   * The run is over: its calls are aborted, their late results dropped.
+   * @returns the calls whose outcome is unknown
+   */
+  end(): PendingCall[] {
+    this.#stopped = true
+    const pending = this.#toolbox.takePending()
+    const calls = [...this.#underWay.values()]
+    this.#underWay.clear()
+    for (const { stop } of calls) stop.abort()
+    return pending
+  }
+}

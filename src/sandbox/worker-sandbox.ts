@@ -1,0 +1,139 @@
+/** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
+import { TokaError } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { RunOptions, TraceEvent } from '../request.ts'
+import type { RunResult } from '../result.ts'
+import type { Toolbox } from '../tool.ts'
+import { orderOf, resultOf } from './caller.ts'
+import type { Family } from './family.ts'
+import { TurnQueue } from './queue.ts'
+import type { RemoteRun } from './remote-run.ts'
+import type { Sandbox, WaitOptions } from './surface.ts'
+import { type WorkerHost, WorkerLost } from './worker-host.ts'
+
+export type WorkerSandboxParts = {
+  host: WorkerHost
+  toolbox: Toolbox
+  limits: Readonly<Limits>
+  engine: RunResult['engine']
+  /** The account that forks share. */
+  family: Family
+  onTrace: ((event: TraceEvent) => void) | undefined
+  /** Forgets a sandbox that is disposed or lost. */
+  onDispose(sandbox: Sandbox): void
+  /** Knows a fork. */
+  onFork(sandbox: Sandbox): void
+}
+
+export class WorkerSandbox implements Sandbox {
+  readonly #parts: WorkerSandboxParts
+  readonly #queue = new TurnQueue()
+  readonly #cell = new Int32Array(new SharedArrayBuffer(4))
+  /** Its number in the worker. */
+  #number = 0
+  #running: RemoteRun | undefined
+  #closing: Promise<void> | undefined
+
+  private constructor(parts: WorkerSandboxParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Makes a sandbox in a worker.
+   * @param enter asks the worker for it and answers its number
+   */
+  static async create(
+    parts: WorkerSandboxParts,
+    enter: (resident: { onTrace: WorkerSandboxParts['onTrace']; onLost(): void }) => Promise<number>,
+  ): Promise<WorkerSandbox> {
+    const sandbox = new WorkerSandbox(parts)
+    parts.family.join()
+    try {
+      sandbox.#number = await enter({ onTrace: parts.onTrace, onLost: () => sandbox.#lose() })
+    } catch (error) {
+      parts.family.leave()
+      throw error
+    }
+    return sandbox
+  }
+
+  async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
+    const order = orderOf(options)
+    this.#mustBeOpen()
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { host, toolbox, limits, engine } = this.#parts
+      const sandbox = this.#number
+      this.#running = host.run({ sandbox, order, hooks: options, toolbox, limits, engine, cell: this.#cell })
+      try {
+        return resultOf(await this.#running.outcome, options)
+      } finally {
+        this.#running = undefined
+      }
+    })
+  }
+
+  async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
+    this.#mustBeOpen()
+    if (!wait && this.#queue.busy)
+      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { host, toolbox } = this.#parts
+      const parts = { ...this.#parts, toolbox: toolbox.copy() }
+      try {
+        const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
+        return await this.#keep(twin)
+      } catch (error) {
+        throw error instanceof WorkerLost ? closed(host) : error
+      }
+    })
+  }
+
+  /** A fork that was made while this sandbox was disposed is nobody's. */
+  async #keep(twin: Sandbox): Promise<Sandbox> {
+    if (this.#closing) await twin.dispose()
+    this.#mustBeOpen()
+    this.#parts.onFork(twin)
+    return twin
+  }
+
+  dispose(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  async #close(): Promise<void> {
+    this.#running?.cancel()
+    await this.#queue.idle()
+    const { host, family, onDispose } = this.#parts
+    await host.dispose(this.#number)
+    // A worker that is over may still be at its end: then `#lose` comes.
+    if (!host.over) family.leave()
+    onDispose(this)
+  }
+
+  /** The worker is gone, and all that it held. */
+  #lose(): void {
+    const { family, onDispose } = this.#parts
+    this.#closing ??= Promise.resolve()
+    family.end()
+    onDispose(this)
+  }
+
+  #mustBeOpen(): void {
+    const { host } = this.#parts
+    if (this.#closing) throw new TokaError('TOKA_SANDBOX_CLOSED', host.over ? LOST : 'this sandbox was disposed')
+    if (host.over) throw closed(host)
+  }
+}
+
+const LOST = 'the worker of this sandbox was lost, and the sandbox with it'
+
+function closed({ reason }: WorkerHost): TokaError {
+  return new TokaError('TOKA_SANDBOX_CLOSED', reason === '' ? LOST : `${LOST}: ${reason}`)
+}

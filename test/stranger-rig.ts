@@ -35,7 +35,6 @@ export class StrangerRig {
 
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#border = instantiateBorder([], {
-      count: () => 0,
       host: {},
       callout: () => this.#callout(),
       suspend: () => {},

@@ -80,7 +80,7 @@ export class QuickJsInstance implements Instance {
   }
 
   async run(command: Command, leash: Leash): Promise<Exit> {
-    if (this.#disposed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this guest was given back')
+    this.#mustBeMine()
     const outcome = new Outcome()
     this.#outcome = outcome
     try {
@@ -107,11 +107,13 @@ export class QuickJsInstance implements Instance {
   }
 
   snapshot(): Image {
+    this.#mustBeMine()
     this.#snapshot ??= { ...this.#image, state: this.#guest.capture() }
     return this.#snapshot
   }
 
   reset(): boolean {
+    this.#mustBeMine()
     if (!this.#guest.load(this.#image)) return false
     this.#snapshot = this.#image
     this.#start()
@@ -127,6 +129,11 @@ export class QuickJsInstance implements Instance {
     this.#disposed = true
     this.#wiring.unbind()
     if (!this.#leash) this.#retire(this.#guest)
+  }
+
+  /** The guest is another's after `dispose`. */
+  #mustBeMine(): void {
+    if (this.#disposed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this guest was given back')
   }
 
   #start(): void {

@@ -22,8 +22,8 @@ describe('the global object', () => {
 describe('a value', () => {
   test('that is larger than a result may be is refused by its size', async () => {
     const result = await run('"x".repeat(17 * 2 ** 20)')
-    expect(result).toMatchObject({ status: 'failed', error: { code: 'TOKA_VALUE_UNSUPPORTED' } })
-    expect(result.error?.message).toMatch(/bytes are too many/)
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'TOKA_VALUE_SIZE' } })
+    expect(result.error?.message).toMatch(/17825797 bytes; at most 16777216 bytes/)
     expect(await valueOf('"x".repeat(15 * 2 ** 20).length')).toBe(15 * 2 ** 20)
   })
 

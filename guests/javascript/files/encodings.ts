@@ -29,6 +29,11 @@ const NAMES: Record<string, Encoding> = {
   base64url: 'base64url',
 }
 
+/** Bytes that nobody else holds, as the Buffer that Node would answer. */
+export function bufferOf(bytes: Uint8Array): Uint8Array {
+  return part<typeof import('../parts/buffer.ts')>('buffer').bufferOf(bytes)
+}
+
 /** @returns undefined for no encoding and for `buffer`: bytes are wanted */
 export function encodingOf(name: unknown): Encoding | undefined {
   if (name === undefined || name === null || name === 'buffer') return undefined
@@ -67,9 +72,18 @@ export function encodeText(text: string, encoding: Encoding): Uint8Array {
     case 'ascii':
       return Uint8Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
     case 'hex':
-      return Encoded.fromHex(/^(?:[0-9a-fA-F]{2})*/.exec(text)?.[0] ?? '')
+      return fromLooseHex(text)
     default:
       return fromLooseBase64(text)
+  }
+}
+
+/** Node takes what comes before the first pair that is none. */
+function fromLooseHex(text: string): Uint8Array {
+  try {
+    return Encoded.fromHex(text)
+  } catch {
+    return Encoded.fromHex(/^(?:[0-9a-fA-F]{2})*/.exec(text)?.[0] ?? '')
   }
 }
 

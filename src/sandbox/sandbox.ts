@@ -2,7 +2,7 @@
 import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance, ProcessContext } from '../engine.ts'
-import { TokaError } from '../errors.ts'
+import { codeOfUncaught, TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
@@ -174,8 +174,9 @@ export class LocalSandbox {
     try {
       source ??= text.decode(await readFile(this.#kernel.process, filename, BORDER.sourceBytes))
     } catch (error) {
-      const message = error instanceof GuestFacingError ? error.message : `${filename} is not UTF-8 text`
-      return { exitCode: 1, error: { code: 'TOKA_GUEST_ERROR', message }, lost: false }
+      const known = error instanceof GuestFacingError ? error : undefined
+      const message = known?.message ?? `${filename} is not UTF-8 text`
+      return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
     return { language, source, filename, ...(input ? { input } : {}) }
   }

@@ -104,6 +104,15 @@ function fitsGuest(strings: readonly string[]): boolean {
   )
 }
 
+/** A source's size, without encoding the ones that are surely small. */
+function checkSize(source: string, context: z.RefinementCtx): void {
+  if (source.length * 3 <= BORDER.sourceBytes) return
+  const bytes = utf8.encode(source).length
+  if (bytes <= BORDER.sourceBytes) return
+  const most = BORDER.sourceBytes.toLocaleString('en')
+  context.addIssue({ code: 'custom', message: `is ${bytes.toLocaleString('en')} bytes; the most is ${most} bytes` })
+}
+
 const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRING_BYTES} bytes in all`
 
 /** What 64 bits of nanoseconds hold: a guest's clock ends there. */
@@ -147,6 +156,7 @@ const runShape = {
   source: z
     .string()
     .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .superRefine(checkSize)
     .optional(),
   file: guestPath.optional(),
   input: z.unknown().optional(),

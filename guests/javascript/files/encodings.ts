@@ -29,11 +29,6 @@ const NAMES: Record<string, Encoding> = {
   base64url: 'base64url',
 }
 
-/** Bytes that nobody else holds, as the Buffer that Node would answer. */
-export function bufferOf(bytes: Uint8Array): Uint8Array {
-  return part<typeof import('../parts/buffer.ts')>('buffer').bufferOf(bytes)
-}
-
 /** @returns undefined for no encoding and for `buffer`: bytes are wanted */
 export function encodingOf(name: unknown): Encoding | undefined {
   if (name === undefined || name === null || name === 'buffer') return undefined

@@ -2,7 +2,7 @@
 import { codedError } from '../failures.ts'
 import { appendFile, close, fstat, fsync, ftruncate, read, readFile, write, writeFile } from './contents.ts'
 import { optionsOf } from './arguments.ts'
-import { bufferOf } from './encodings.ts'
+import { bufferOf } from './buffers.ts'
 import type { Stats } from './stats.ts'
 import { runLater } from './steps.ts'
 

@@ -5,7 +5,8 @@ import { keepAlive } from '../loop.ts'
 import { withWord, writeDouble, writeWord } from '../natives.ts'
 import { FdRead } from '../operations.generated.ts'
 import { part } from '../parts.ts'
-import { bufferOf, encodingOf } from '../files/encodings.ts'
+import { bufferOf } from '../files/buffers.ts'
+import { encodingOf } from '../files/encodings.ts'
 
 const CHUNK_BYTES = 65_536
 

@@ -39,7 +39,10 @@ export type SandboxOptions = {
    * same. Default: that of `createToka`.
    */
   isolation?: Isolation
-  /** Sees every gated call with its verdict and time. */
+  /**
+   * Sees every gated call with its verdict and time. What it throws ends the run, which rejects with it. What it returns
+   * is not waited for.
+   */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
 }
@@ -73,6 +76,10 @@ export type RunOptions<T = unknown> = {
   collect?: string[]
   /** Narrower limits for this run. */
   limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>
+  /**
+   * Gets each piece of output as it comes. What it throws ends the run, which rejects with it. What it returns is not
+   * waited for.
+   */
   onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
   signal?: AbortSignal
 }

@@ -77,6 +77,7 @@ export class LocalSandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
+      hooks.onTurn?.()
       const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
@@ -93,11 +94,11 @@ export class LocalSandbox {
   }
 
   /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
-  async fork({ wait = true }: WaitOptions = {}): Promise<LocalSandbox> {
+  async fork({ wait = true }: WaitOptions = {}, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
     this.#mustBeOpen()
     if (!wait && this.#queue.busy)
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
-    return this.forkWith(this.#parts.toolbox.copy())
+    return this.forkWith(this.#parts.toolbox.copy(), trace)
   }
 
   /** A fork with tools of its own, and with its own eyes on the gate where they are given. */

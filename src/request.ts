@@ -45,7 +45,10 @@ export type SandboxOptions = {
    * quarter. Default: `normal`.
    */
   priority?: Priority
-  /** Sees every gated call with its verdict and time. */
+  /**
+   * Sees every gated call with its verdict and time. What it throws ends the run, which rejects with it. What it returns
+   * is not waited for.
+   */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
 }
@@ -79,6 +82,10 @@ export type RunOptions<T = unknown> = {
   collect?: string[]
   /** Narrower limits for this run. */
   limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>
+  /**
+   * Gets each piece of output as it comes. What it throws ends the run, which rejects with it. What it returns is not
+   * waited for.
+   */
   onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
   signal?: AbortSignal
 }
@@ -108,6 +115,15 @@ function fitsGuest(strings: readonly string[]): boolean {
     strings.every((text) => text.isWellFormed()) &&
     strings.reduce(bytes, 0) <= STRING_BYTES
   )
+}
+
+/** A source's size, without encoding the ones that are surely small. */
+function checkSize(source: string, context: z.RefinementCtx): void {
+  if (source.length * 3 <= BORDER.sourceBytes) return
+  const bytes = utf8.encode(source).length
+  if (bytes <= BORDER.sourceBytes) return
+  const most = BORDER.sourceBytes.toLocaleString('en')
+  context.addIssue({ code: 'custom', message: `is ${bytes.toLocaleString('en')} bytes; the most is ${most} bytes` })
 }
 
 const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRING_BYTES} bytes in all`
@@ -154,6 +170,7 @@ const runShape = {
   source: z
     .string()
     .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .superRefine(checkSize)
     .optional(),
   file: guestPath.optional(),
   input: z.unknown().optional(),

@@ -14,6 +14,7 @@ import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
+import { CallerGuard } from './sandbox/caller-guard.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import type { Sandbox } from './sandbox/surface.ts'
@@ -117,9 +118,11 @@ export class Toka {
 
   async #openHere({ toolbox, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
     const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
+    const guard = new CallerGuard(parts.options.onTrace)
+    const options = guard.onTrace ? { ...parts.options, onTrace: guard.onTrace } : parts.options
     try {
-      const sandbox = await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
-      return new InlineSandbox(sandbox, onFork, onDispose)
+      const sandbox = await composeSandbox({ ...parts, options, engine, policy, ledger: this.#ledger, tools: toolbox })
+      return new InlineSandbox(sandbox, guard, onFork, onDispose)
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)

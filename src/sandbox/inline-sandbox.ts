@@ -3,28 +3,39 @@ import { TokaError } from '../errors.ts'
 import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import { orderOf, resultOf } from './caller.ts'
+import type { CallerGuard } from './caller-guard.ts'
 import type { LocalSandbox } from './sandbox.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
 
 export class InlineSandbox implements Sandbox {
   readonly #sandbox: LocalSandbox
+  readonly #guard: CallerGuard
   readonly #onFork: (twin: Sandbox) => void
   readonly #onDispose: (sandbox: Sandbox) => void
   #closed = false
 
   /** @param onFork knows a fork; `onDispose` forgets a sandbox that is disposed */
-  constructor(sandbox: LocalSandbox, onFork: (twin: Sandbox) => void, onDispose: (sandbox: Sandbox) => void) {
+  constructor(
+    sandbox: LocalSandbox,
+    guard: CallerGuard,
+    onFork: (twin: Sandbox) => void,
+    onDispose: (sandbox: Sandbox) => void,
+  ) {
     this.#sandbox = sandbox
+    this.#guard = guard
     this.#onFork = onFork
     this.#onDispose = onDispose
   }
 
   async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
-    return resultOf(await this.#sandbox.execute(orderOf(options), options), options)
+    const order = orderOf(options)
+    return resultOf(await this.#guard.run(options, (hooks) => this.#sandbox.execute(order, hooks)), options)
   }
 
   async fork(options?: WaitOptions): Promise<Sandbox> {
-    const twin = new InlineSandbox(await this.#sandbox.fork(options), this.#onFork, this.#onDispose)
+    const guard = this.#guard.fork()
+    const local = await this.#sandbox.fork(options, guard.onTrace)
+    const twin = new InlineSandbox(local, guard, this.#onFork, this.#onDispose)
     if (this.#closed) {
       await twin.dispose()
       throw new TokaError('TOKA_SANDBOX_CLOSED', 'this sandbox was disposed')

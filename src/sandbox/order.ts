@@ -14,6 +14,8 @@ export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'args' | 'collect' |
 export type RunHooks = Pick<RunOptions, 'onOutput' | 'signal'> & {
   /** Asked at each end of a slice: a cancellation that needs no message. */
   isCancelled?: () => boolean
+  /** Told when the run's turn has come. */
+  onTurn?: () => void
 }
 
 /** How a run ended: a result whose value is encoded. */

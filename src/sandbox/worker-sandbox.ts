@@ -1,10 +1,11 @@
 /** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
 import { TokaError } from '../errors.ts'
 import type { Limits } from '../limits.ts'
-import type { RunOptions, TraceEvent } from '../request.ts'
+import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
 import { orderOf, resultOf } from './caller.ts'
+import type { CallerGuard } from './caller-guard.ts'
 import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
 import type { RemoteRun } from './remote-run.ts'
@@ -18,7 +19,8 @@ export type WorkerSandboxParts = {
   engine: RunResult['engine']
   /** The account that forks share. */
   family: Family
-  onTrace: ((event: TraceEvent) => void) | undefined
+  /** The caller's callbacks. */
+  guard: CallerGuard
   /** Forgets a sandbox that is disposed or lost. */
   onDispose(sandbox: Sandbox): void
   /** Knows a fork. */
@@ -44,12 +46,12 @@ export class WorkerSandbox implements Sandbox {
    */
   static async create(
     parts: WorkerSandboxParts,
-    enter: (resident: { onTrace: WorkerSandboxParts['onTrace']; onLost(): void }) => Promise<number>,
+    enter: (resident: { onTrace: CallerGuard['onTrace']; onLost(): void }) => Promise<number>,
   ): Promise<WorkerSandbox> {
     const sandbox = new WorkerSandbox(parts)
     parts.family.join()
     try {
-      sandbox.#number = await enter({ onTrace: parts.onTrace, onLost: () => sandbox.#lose() })
+      sandbox.#number = await enter({ onTrace: parts.guard.onTrace, onLost: () => sandbox.#lose() })
     } catch (error) {
       parts.family.leave()
       throw error
@@ -62,11 +64,15 @@ export class WorkerSandbox implements Sandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const { host, toolbox, limits, engine } = this.#parts
-      const sandbox = this.#number
-      this.#running = host.run({ sandbox, order, hooks: options, toolbox, limits, engine, cell: this.#cell })
+      const { host, toolbox, limits, engine, guard } = this.#parts
+      const parts = { sandbox: this.#number, order, toolbox, limits, engine, cell: this.#cell }
       try {
-        return resultOf(await this.#running.outcome, options)
+        const outcome = await guard.run(options, (hooks) => {
+          hooks.onTurn?.()
+          this.#running = host.run({ ...parts, hooks })
+          return this.#running.outcome
+        })
+        return resultOf(outcome, options)
       } finally {
         this.#running = undefined
       }
@@ -79,8 +85,8 @@ export class WorkerSandbox implements Sandbox {
       throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const { host, toolbox } = this.#parts
-      const parts = { ...this.#parts, toolbox: toolbox.copy() }
+      const { host, toolbox, guard } = this.#parts
+      const parts = { ...this.#parts, guard: guard.fork(), toolbox: toolbox.copy() }
       try {
         const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
         return await this.#keep(twin)

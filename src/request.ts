@@ -139,6 +139,9 @@ const limits = z
   )
   .partial()
 
+/** What a run may narrow. */
+const runLimits = limits.pick({ timeoutMs: true, fuel: true, outputBytes: true })
+
 const sandboxShape = {
   language: z.string(),
   files: z.record(guestPath, content).optional(),
@@ -182,23 +185,34 @@ const runShape = {
     .optional(),
   output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
   collect: z.array(z.string()).optional(),
-  limits: limits.optional(),
+  limits: runLimits.optional(),
   onOutput: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }
 
 const sandboxSchema = z.strictObject(sandboxShape)
 const runSchema = z.strictObject(runShape)
-const requestSchema = z.strictObject({ ...sandboxShape, ...runShape })
+const requestSchema = z.strictObject({ ...runShape, ...sandboxShape })
 
 const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript'])
+
+/** As one would write it: `mounts[0].mode`. */
+function fieldOf(path: readonly PropertyKey[]): string {
+  const write = (text: string, step: PropertyKey): string => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    const name = String(step)
+    if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `${text}[${JSON.stringify(name)}]`
+    return text === '' ? name : `${text}.${name}`
+  }
+  return path.reduce(write, '')
+}
 
 function check(schema: z.ZodType, value: unknown, what: string): void {
   const parsed = schema.safeParse(value)
   if (parsed.success) return
   const text = parsed.error.issues
     .slice(0, 3)
-    .map((issue) => `${issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''}${issue.message}`)
+    .map((issue) => `${issue.path.length > 0 ? `${fieldOf(issue.path)}: ` : ''}${issue.message}`)
     .join('; ')
   throw new TokaError('TOKA_REQUEST_INVALID', `${what}: ${text}`)
 }

@@ -17,6 +17,7 @@ import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isola
 import { CallerGuard } from './sandbox/caller-guard.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import { checkRuntime } from './runtime.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
@@ -52,6 +53,7 @@ export class Toka {
   #pool: WorkerPool | undefined
   #closed = false
 
+  /** @internal */
   constructor(io: EngineIo, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
     this.#options = options
@@ -168,17 +170,32 @@ function limitsOf({ language, limits }: SandboxOptions): Limits {
   )
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
+  'cache',
+  'isolation',
+  'workers',
+  'signal',
+  'onProgress',
+])
+
 /** Images live in memory alone. */
 const NO_CACHE: EngineIo['cache'] = { get: async () => undefined, put: async () => {} }
 
 /**
  * Makes a Toka. Nothing is loaded until the first sandbox.
- * @throws TokaError TOKA_REQUEST_INVALID naming the option
+ * @throws TokaError TOKA_REQUEST_INVALID naming the option, TOKA_RUNTIME_UNSUPPORTED
  * @example
  * const toka = await createToka()
  * try { console.log((await toka.run({ language: 'javascript', source: '1 + 1' })).value) } finally { await toka.dispose() }
  */
 export async function createToka(options: TokaOptions = {}): Promise<Toka> {
+  checkRuntime()
+  const unknown = Object.keys(options).filter((name) => !OPTIONS.has(name))
+  if (unknown.length > 0)
+    throw new TokaError(
+      'TOKA_REQUEST_INVALID',
+      `createToka has no option ${unknown.map((name) => JSON.stringify(name)).join(', ')}`,
+    )
   const { isolation, workers } = options
   if (isolation !== undefined && isolation !== 'inline' && isolation !== 'worker')
     throw new TokaError('TOKA_REQUEST_INVALID', `isolation: must be 'inline' or 'worker'`)

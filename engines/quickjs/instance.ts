@@ -86,7 +86,9 @@ export class QuickJsInstance implements Instance {
     try {
       this.#command = prepareCommand(command, () => isOver(leash))
     } catch (error) {
-      return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
+      return leash.stopped
+        ? { exitCode: 1, stopped: leash.stopped, lost: false }
+        : refusedSource(error, command.filename)
     }
     this.#leash = leash
     this.#snapshot = undefined
@@ -293,8 +295,10 @@ function prepareCommand(command: Command, mustEnd: () => boolean): Uint8Array {
   )
 }
 
-function refusedSource(error: unknown): Exit {
+function refusedSource(error: unknown, filename: string): Exit {
   if (!(error instanceof GuestFacingError)) throw error
   const code = error.code === 'SyntaxError' ? 'TOKA_GUEST_SYNTAX' : 'TOKA_VALUE_SIZE'
-  return { exitCode: 1, error: { code, message: error.message }, lost: false }
+  const place = /\((\d+:\d+)\)/.exec(error.message)?.[1]
+  const guestStack = place ? { guestStack: `    at ${filename}:${place}` } : {}
+  return { exitCode: 1, error: { code, message: error.message, ...guestStack }, lost: false }
 }

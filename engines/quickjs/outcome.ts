@@ -3,6 +3,7 @@ import type { Exit, StopReason } from '../../src/engine.ts'
 import type { TokaErrorCode } from '../../src/errors.ts'
 import { codeOfUncaught, MESSAGE_LIMIT } from '../../src/errors.ts'
 import { BORDER } from '../../src/limits.ts'
+import { hintFor, missingFileHint } from './hints.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
 
 /** The guest's report of an uncaught error. Every field is hostile. */
@@ -77,6 +78,12 @@ function ownFrames(stack: string): string {
   return lines.join('\n')
 }
 
+/** Where the parser stopped, from the first frame: ` (/tool/main.js:3:5)`. */
+function placeOf(stack: string): string {
+  const place = /^\s*at (\S+:\d+(?::\d+)?)$/m.exec(stack)?.[1]
+  return place ? ` (${place})` : ''
+}
+
 function described(payload: Uint8Array): Exit {
   let report: Failure
   try {
@@ -96,6 +103,8 @@ function described(payload: Uint8Array): Exit {
           ? 'TOKA_VALUE_SIZE'
           : 'TOKA_VALUE_UNSUPPORTED'
         : codeOfUncaught(report.code)
-  const full = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+  const said = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
+  const hint = hintFor(name, message) || missingFileHint(report.code, message)
+  const full = `${said}${hint}${report.kind === 'syntax' ? placeOf(stack) : ''}`
   return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
 }

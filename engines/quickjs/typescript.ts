@@ -41,6 +41,25 @@ class LeashedText extends String {
   }
 }
 
+const NAMESPACE = /^[^\S\n\r]*(?:export[^\S\n\r]+)?(?:namespace|module)[^\S\n\r]+[\w$.]+[^\S\n\r]*\{/
+const AMBIENT = /\bdeclare\s/
+
+/**
+ * The transformer drops namespaces with all that is in them, in silence. What it dropped is no longer on its line.
+ * Within `declare … { }` they are types: there only those that begin a line count.
+ */
+function refuseNamespaces(source: string, code: string): void {
+  if (!/\b(?:namespace|module)\b/.test(source)) return
+  const ambient = AMBIENT.test(source)
+  const after = code.split('\n')
+  source.split('\n').forEach((line, at) => {
+    const found = NAMESPACE.exec(line)?.[0]
+    if (found === undefined || after[at]?.includes(found) || (ambient && /^\s/.test(line))) return
+    const column = found.length - found.trimStart().length + 1
+    throw new Error(`TypeScript namespaces are not supported: use a module or an object (${at + 1}:${column})`)
+  })
+}
+
 /**
  * Strips types and keeps line numbers (sucrase leaves each statement on its line).
  * @param isOver whether the run must end: asked while it takes long
@@ -52,7 +71,13 @@ export function toJavaScript(source: string, filename: string, isOver: () => boo
   }
   try {
     const text = new LeashedText(source, isOver) as unknown as string
-    return transform(text, { transforms: ['typescript'], disableESTransforms: true, keepUnusedImports: false }).code
+    const { code } = transform(text, {
+      transforms: ['typescript'],
+      disableESTransforms: true,
+      keepUnusedImports: false,
+    })
+    refuseNamespaces(source, code)
+    return code
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     throw new GuestFacingError('SyntaxError', `${filename}: ${message.replace(/^Error transforming [^:]*: /, '')}`)

@@ -3,20 +3,9 @@ import { callsUnderWay, forgetCalls, settleCall } from './calls.ts'
 import { attach, callHost } from './failures.ts'
 import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
-import {
-  apply,
-  create,
-  isError,
-  mapDelete,
-  mapGet,
-  mapSet,
-  SafeError,
-  SafeMap,
-  sliceText,
-  toWellFormed,
-  concat,
-} from './primordials.ts'
+import { apply, isError, mapDelete, mapGet, mapSet, SafeError, SafeMap, concat } from './primordials.ts'
 import { Queue } from './queue.ts'
+import { describe, shown } from './report.ts'
 import { armSleep, forgetTimers, runTimer, timersUnderWay } from './timers.ts'
 import { encode } from './values/encode.ts'
 
@@ -24,10 +13,6 @@ import { encode } from './values/encode.ts'
 export const TURN_DONE = 0
 export const TURN_IDLE = 1
 export const TURN_MORE = 2
-
-/** Longest texts of a failure that the host takes, in UTF-16 units (engines/quickjs/outcome.ts). */
-const MESSAGE_LENGTH = 1_800
-const STACK_LENGTH = 8_000
 
 export type FailureKind = 'syntax' | 'error' | 'value'
 
@@ -151,8 +136,7 @@ function runRejection(): boolean {
 }
 
 function unhandled(reason: unknown): Error {
-  const shown = typeof reason === 'object' || typeof reason === 'function' ? 'an object' : shownPrimitive(reason)
-  const error = new SafeError(concat('a promise was rejected with ', shown, ' and nobody handled it'))
+  const error = new SafeError(concat('a promise was rejected with ', shown(reason), ' and nobody handled it'))
   attach(error, 'code', 'ERR_UNHANDLED_REJECTION')
   return error
 }
@@ -254,38 +238,4 @@ export function fail(error: unknown, kind: FailureKind): void {
     // The word of a program that has broken even this is that it failed.
   }
   call(EngineFail, payload)
-}
-
-/** A property of something that was thrown, as bounded text. Its getter may run, and throw. */
-function textOf(error: object, name: string, length: number): string | undefined {
-  try {
-    const text = (error as Record<string, unknown>)[name]
-    return typeof text === 'string' ? bounded(text, length) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** What an error says of itself. */
-function describe(error: unknown): Record<string, unknown> {
-  const report: Record<string, unknown> = create(null)
-  if ((typeof error !== 'object' && typeof error !== 'function') || error === null) {
-    report.message = bounded(concat('uncaught ', typeof error, ': ', shownPrimitive(error)), MESSAGE_LENGTH)
-    return report
-  }
-  report.name = textOf(error, 'name', 100)
-  report.message = textOf(error, 'message', MESSAGE_LENGTH)
-  report.code = textOf(error, 'code', 100)
-  report.stack = textOf(error, 'stack', STACK_LENGTH)
-  if (report.message === undefined) report.message = isError(error) ? '' : 'an object that is no error was thrown'
-  return report
-}
-
-/** Null, undefined, a number, a string, a boolean, a bigint or a symbol, as text. */
-function shownPrimitive(value: unknown): string {
-  return typeof value === 'symbol' ? 'of the program' : concat(value as string)
-}
-
-function bounded(text: string, length: number): string {
-  return toWellFormed(text.length > length ? concat(sliceText(text, 0, length), '…') : text)
 }

@@ -1,6 +1,7 @@
 /** `process.stdin`: read on demand, as events and as an async iterable of chunks. */
 import { EventEmitter } from 'events'
 import { callLater } from '../calls.ts'
+import { codedError } from '../failures.ts'
 import { keepAlive } from '../loop.ts'
 import { withWord, writeDouble, writeWord } from '../natives.ts'
 import { FdRead } from '../operations.generated.ts'
@@ -11,6 +12,13 @@ import { encodingOf } from '../files/encodings.ts'
 const CHUNK_BYTES = 65_536
 
 type Decoder = { decode(bytes?: Uint8Array, options?: { stream: boolean }): string }
+
+function absent(member: string): Error {
+  return codedError(
+    'ERR_TOKA_NOT_AVAILABLE',
+    `process.stdin.${member} is not available in a sandbox: use "for await (const chunk of process.stdin)", or "data" and "end"`,
+  )
+}
 
 export class StandardInput extends EventEmitter {
   readonly fd = 0
@@ -29,6 +37,7 @@ export class StandardInput extends EventEmitter {
   }
 
   override on(event: string | symbol, listener: (...args: unknown[]) => void): this {
+    if (event === 'readable') throw absent(`on('readable')`)
     super.on(event, listener)
     if (event === 'data') this.resume()
     return this
@@ -36,6 +45,14 @@ export class StandardInput extends EventEmitter {
 
   override addListener(event: string | symbol, listener: (...args: unknown[]) => void): this {
     return this.on(event, listener)
+  }
+
+  read(): never {
+    throw absent('read')
+  }
+
+  pipe(): never {
+    throw absent('pipe')
   }
 
   pause(): this {

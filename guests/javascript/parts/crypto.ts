@@ -1,5 +1,5 @@
 /** `crypto`: random numbers of the kernel. Nothing else of Web Crypto is there. */
-import { callHost } from '../failures.ts'
+import { callHost, codedError } from '../failures.ts'
 import { withWord } from '../natives.ts'
 import { RANDOM_BYTES, RandomFill } from '../operations.generated.ts'
 import { bytesLength, bytesTag, setBytes, toHex, viewOf } from '../primordials.ts'
@@ -29,6 +29,13 @@ class Crypto {
     }
     fillRandom(bytes)
     return array
+  }
+
+  get subtle(): never {
+    throw codedError(
+      'ERR_TOKA_NOT_AVAILABLE',
+      'crypto.subtle is not available in a sandbox: give the run a tool that does it',
+    )
   }
 
   /** A version 4 UUID (RFC 9562). */

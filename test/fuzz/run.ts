@@ -31,6 +31,9 @@ function readArguments() {
   }
 }
 
+/** Ends the target that is being fuzzed. */
+let stopNow = (): void => {}
+
 /** Where a failing input is kept. Answers how to run it again. */
 function keep(target: string, { seed, input }: { seed: number; input?: Uint8Array }): string {
   if (input === undefined) return `npm run fuzz -- ${target} --seed ${seed} --seconds 1`
@@ -53,7 +56,7 @@ function fuzz(job: Omit<Job, 'now'>): Promise<End> {
   return new Promise((resolve) => {
     const finish = (failure?: { seed: number; input?: Uint8Array; message: string }): void => {
       clearInterval(watch)
-      process.off('SIGINT', stop)
+      stopNow = () => {}
       void worker.terminate()
       const milliseconds = performance.now() - started
       line('over')
@@ -76,11 +79,7 @@ function fuzz(job: Omit<Job, 'now'>): Promise<End> {
       if (performance.now() - heard < HANG_MS) return
       finish({ seed: new Uint32Array(now)[0] ?? 0, message: `an execution has not ended after ${HANG_MS / 1_000} s` })
     }, 1_000)
-    const stop = (): void => {
-      stopped = true
-      finish()
-    }
-    process.once('SIGINT', stop)
+    stopNow = finish
     worker.on('message', (report: Report) => {
       heard = performance.now()
       last = report
@@ -95,6 +94,11 @@ function fuzz(job: Omit<Job, 'now'>): Promise<End> {
 }
 
 let stopped = false
+// A terminal and with-node.mjs may both send it.
+process.on('SIGINT', () => {
+  stopped = true
+  stopNow()
+})
 const { names, seconds, seed, replay } = readArguments()
 const jobs: Omit<Job, 'now'>[] = replay ? [readReplay(replay)] : names.map((target) => ({ target, seed, seconds }))
 

@@ -39,7 +39,7 @@ process.on('SIGINT', () => {
 await Promise.all(Array.from({ length: 8 }, () => stat(import.meta.filename)))
 const before = await sampleResources()
 const toka = await createToka({ isolation })
-const world = { toka, cancelsLoops: isolation === 'worker' || (await canSuspend()) !== undefined }
+const world = { toka, cancelsLoops: isolation === 'worker' || (await canSuspend()) }
 const round = Math.max(50, Math.ceil(runs / RESTS))
 const samples: Sample[] = []
 const started = performance.now()

@@ -23,6 +23,15 @@ function readReply(reply: bigint): Reply {
   return { status: high & 0xff, ticket: (high >> 8) & 0xff_ffff, length: Number(reply & 0xffff_ffffn) }
 }
 
+/** Words of four bytes that differ; what was not there before counts as zero. */
+function changedWords(before: Uint8Array, after: Uint8Array): number[] {
+  const [old, now] = [new Int32Array(before.buffer), new Int32Array(after.buffer)]
+  const changed: number[] = []
+  for (let word = 0; word < old.length; word++) if (now[word] !== old[word]) changed.push(word)
+  for (let word = old.length; word < now.length; word++) if (now[word] !== 0) changed.push(word)
+  return changed
+}
+
 /** The calls of one execution, with what must hold after each. */
 class Run {
   readonly world: World
@@ -106,13 +115,10 @@ class Run {
     if (after.length < before.length) throw new Error('the memory shrank')
     const isStated = (at: number): boolean =>
       ranges.some(([start, length]) => at >= start >>> 0 && at < (start >>> 0) + length)
-    const [old, now] = [new Int32Array(before.buffer), new Int32Array(after.buffer)]
-    for (let word = 0; word < now.length; word++) {
-      if (now[word] === (old[word] ?? 0)) continue
+    for (const word of changedWords(before, after))
       for (let at = word * 4; at < word * 4 + 4; at++)
         if (after[at] !== (before[at] ?? 0) && !isStated(at))
           throw new Error(`byte ${at} was written, outside of ${JSON.stringify(ranges)}`)
-    }
   }
 
   #bytesAt(pointer: number, length: number): Uint8Array {

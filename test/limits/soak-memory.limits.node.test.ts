@@ -19,7 +19,8 @@ test.each(['inline', 'worker'] as const)(
     await toka.dispose()
     expect(findGrowth(samples)).toEqual([])
     // Nothing is under way, so what was there with workers is the most that may be there without them.
-    expect(findGrowth([samples.at(-1) as Sample, await sampleResources()])).toEqual([])
+    const [before, after] = [samples.slice(-2), [await sampleResources(), await sampleResources()]]
+    expect(findGrowth([...before, ...after])).toEqual([])
   },
   120_000,
 )
@@ -32,7 +33,7 @@ test('what grows is found: memory by what is left of it, descriptors, threads an
     bufferBytes: 2 ** 22,
     descriptors: 20,
     threads: 7,
-    handles: '',
+    handles: { Timeout: 1 },
   }
   const later = (changes: Partial<Sample>): string[] => findGrowth([sample, sample, { ...sample, ...changes }])
   expect(later({})).toEqual([])
@@ -41,5 +42,8 @@ test('what grows is found: memory by what is left of it, descriptors, threads an
   expect(later({ bufferBytes: 2 ** 24, externalBytes: 2 ** 25 })).toHaveLength(2)
   expect(later({ descriptors: 21 })).toEqual(['21 descriptors after 20'])
   expect(later({ threads: 8 })).toEqual(['8 threads after 7'])
-  expect(later({ handles: 'Timeout 1' })).toEqual(['handles: Timeout 1 after none'])
+  expect(later({ handles: { Timeout: 2, Socket: 1 } })).toEqual([
+    '2 handles of type Timeout after 1',
+    '1 handles of type Socket after 0',
+  ])
 })

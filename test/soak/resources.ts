@@ -16,23 +16,19 @@ export type Sample = {
   bufferBytes: number
   descriptors: number
   threads: number
-  handles: string
+  /** Handles that keep the process alive, by type. */
+  handles: Readonly<Record<string, number>>
 }
 
 const listed = (folder: string): number =>
   existsSync(folder) ? readdirSync(folder).filter((name) => existsSync(`${folder}/${name}`)).length : -1
 
-/** Handles that keep the process alive, by type. Standard streams come and go with what is printed. */
-function handlesNow(): string {
-  const types = process
-    .getActiveResourcesInfo()
-    .filter((type) => !/^(?:TTYWrap|PipeWrap|TickObject|Immediate)$/.test(type))
-  const counts = new Map<string, number>()
-  for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1)
-  return [...counts]
-    .sort()
-    .map(([type, count]) => `${type} ${count}`)
-    .join(', ')
+/** Standard streams come and go with what is printed. */
+function handlesNow(): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const type of process.getActiveResourcesInfo())
+    if (!/^(?:TTYWrap|PipeWrap|TickObject|Immediate)$/.test(type)) counts[type] = (counts[type] ?? 0) + 1
+  return counts
 }
 
 /** Lets what is over be collected, then measures. */
@@ -70,11 +66,17 @@ export function findGrowth(samples: readonly Sample[]): string[] {
     const grown = median(late.map((sample) => sample[key])) - median(early.map((sample) => sample[key]))
     if (grown > GROWTH[key]) found.push(`${key} grew by ${(grown / MiB).toFixed(1)} MiB`)
   }
-  const [first, last] = [samples[0], samples.at(-1)]
-  if (!first || !last) return found
-  if (last.descriptors > first.descriptors) found.push(`${last.descriptors} descriptors after ${first.descriptors}`)
-  if (last.threads > first.threads) found.push(`${last.threads} threads after ${first.threads}`)
-  if (last.handles !== first.handles) found.push(`handles: ${last.handles || 'none'} after ${first.handles || 'none'}`)
+  const types = samples.flatMap(({ handles }) => Object.keys(handles))
+  const counts: Record<string, (sample: Sample) => number> = {
+    descriptors: ({ descriptors }) => descriptors,
+    threads: ({ threads }) => threads,
+    ...Object.fromEntries(types.map((type) => [`handles of type ${type}`, ({ handles }) => handles[type] ?? 0])),
+  }
+  // A timer of someone else may be there for a moment: what is left of runs is there in every late sample.
+  for (const [what, count] of Object.entries(counts)) {
+    const [before, after] = [Math.max(...early.map(count)), Math.min(...late.map(count))]
+    if (after > before) found.push(`${after} ${what} after ${before}`)
+  }
   return found
 }
 

@@ -17,6 +17,8 @@ const COARSE_MS = 1
 const TICK_MS = 0.001
 /** Longest delay that timers of JavaScript take (2^31 - 1 ms). */
 const TIMER_MS = 2 ** 31 - 1
+/** Where a virtual clock ends, in milliseconds since 1970: guests read 64 bits of nanoseconds. */
+const END_MS = 2 ** 63 / 1e6
 /** Sleeps under way at once in a sandbox. */
 const SLEEPERS = 4_096
 
@@ -72,7 +74,7 @@ export class Clock {
 
   /** Moves a new virtual clock to where another one stood. */
   advance(milliseconds: number): void {
-    if (this.virtual) this.#elapsed += milliseconds
+    if (this.virtual) this.#elapsed = this.#atMostEnd(this.#elapsed + milliseconds)
   }
 
   /**
@@ -128,12 +130,18 @@ export class Clock {
     return performance.now() - this.#origin
   }
 
+  /** A sleep without an end jumps to the end of time, not to infinity: that is no time that a clock could show. */
+  #atMostEnd(elapsed: number): number {
+    return Math.min(elapsed, Math.max(END_MS - this.#startMs, 0))
+  }
+
   #shown(milliseconds: number): number {
     return this.#precise() ? milliseconds : Math.floor(milliseconds / COARSE_MS) * COARSE_MS
   }
 
   #jumpAfter(duration: number, wake: () => void): () => void {
-    const sleeper: Sleeper = { due: this.#elapsed + duration, order: this.#order++, wake }
+    const due = this.#atMostEnd(this.#elapsed + duration)
+    const sleeper: Sleeper = { due, order: this.#order++, wake }
     this.#sleepers.push(sleeper)
     this.#jumpSoon()
     return () => {

@@ -75,6 +75,17 @@ describe('time', () => {
     expect(readings).toBeLessThan(2_100)
   })
 
+  test('virtual: a sleep without an end leaves a clock that can be read, forked and restored', async () => {
+    const deterministic = { seed: 's', start: '2026-01-01T00:00:00Z' }
+    const { guest, kernel } = boot({ deterministic })
+    for (const milliseconds of [Number.POSITIVE_INFINITY, Number.MAX_VALUE, 1]) await guest.sleep(milliseconds)
+    // Guests read 64 bits of nanoseconds.
+    expect(Math.floor(await guest.now())).toBe(Math.floor(2 ** 63 / 1e6))
+    const options = { port: port(), limits: DEFAULT_LIMITS, deterministic }
+    for (const twin of [kernel.fork(options), Kernel.restore(kernel.serialize(), options)])
+      expect(await new Guest(twin.process).now()).toBe(await guest.now())
+  })
+
   test('virtual: a sleep that was ended moves no clock', async () => {
     const { guest, kernel } = boot({ deterministic: { seed: 's', start: '2026-01-01T00:00:00Z' } })
     const sleep = guest.sleep(3_600_000)

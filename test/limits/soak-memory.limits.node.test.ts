@@ -1,0 +1,49 @@
+/** What is left of mixed runs in the process: no memory, no handle, no descriptor, no thread. */
+import { expect, test } from 'vitest'
+import { createToka } from '../../src/index.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
+import { findGrowth, type Sample, sampleResources } from '../soak/resources.ts'
+import { soak } from '../soak/soak.ts'
+
+test.each(['inline', 'worker'] as const)(
+  'nothing is left of hundreds of mixed runs (%s)',
+  async (isolation) => {
+    const toka = await createToka({ isolation, workers: 2 })
+    const world = { toka, cancelsLoops: isolation === 'worker' || (await canSuspend()) }
+    const samples: Sample[] = []
+    const rest = async (done: number): Promise<void> => {
+      const sample = await sampleResources()
+      if (done >= 150) samples.push(sample)
+    }
+    await soak(world, { runs: 500, seed: 10_000, inFlight: 6, round: 50, rest })
+    await toka.dispose()
+    expect(findGrowth(samples)).toEqual([])
+    // Nothing is under way, so what was there with workers is the most that may be there without them.
+    const [before, after] = [samples.slice(-2), [await sampleResources(), await sampleResources()]]
+    expect(findGrowth([...before, ...after])).toEqual([])
+  },
+  120_000,
+)
+
+test('what grows is found: memory by what is left of it, descriptors, threads and handles by their number', () => {
+  const sample: Sample = {
+    residentBytes: 2 ** 27,
+    heapBytes: 2 ** 24,
+    externalBytes: 2 ** 23,
+    bufferBytes: 2 ** 22,
+    descriptors: 20,
+    threads: 7,
+    handles: { Timeout: 1 },
+  }
+  const later = (changes: Partial<Sample>): string[] => findGrowth([sample, sample, { ...sample, ...changes }])
+  expect(later({})).toEqual([])
+  expect(later({ residentBytes: 2 ** 28 })).toEqual(['residentBytes grew by 128.0 MiB'])
+  expect(later({ heapBytes: 2 ** 25 })).toEqual(['heapBytes grew by 16.0 MiB'])
+  expect(later({ bufferBytes: 2 ** 24, externalBytes: 2 ** 25 })).toHaveLength(2)
+  expect(later({ descriptors: 21 })).toEqual(['21 descriptors after 20'])
+  expect(later({ threads: 8 })).toEqual(['8 threads after 7'])
+  expect(later({ handles: { Timeout: 2, Socket: 1 } })).toEqual([
+    '2 handles of type Timeout after 1',
+    '1 handles of type Socket after 0',
+  ])
+})

@@ -5,7 +5,7 @@ import { call, withWord } from './natives.ts'
 import { EngineExit, EngineFail, EngineFinish } from './operations.generated.ts'
 import { apply, isError, mapDelete, mapGet, mapSet, SafeError, SafeMap, concat } from './primordials.ts'
 import { Queue } from './queue.ts'
-import { describe, shown } from './report.ts'
+import { describe, isExhaustion, shown } from './report.ts'
 import { armSleep, forgetTimers, runTimer, timersUnderWay } from './timers.ts'
 import { encode } from './values/encode.ts'
 
@@ -16,6 +16,7 @@ export const TURN_MORE = 2
 
 export type FailureKind = 'syntax' | 'error' | 'value'
 
+const EXHAUSTED = encode({ kind: 'error', name: 'InternalError', message: 'out of memory' })
 const UNREADABLE = encode({ kind: 'error', message: 'an uncaught error that cannot be read' })
 
 /** How `process` takes part: its events and its exit code. */
@@ -236,6 +237,7 @@ export function fail(error: unknown, kind: FailureKind): void {
     payload = encode(report)
   } catch {
     // The word of a program that has broken even this is that it failed.
+    if (isExhaustion(error)) payload = EXHAUSTED
   }
   call(EngineFail, payload)
 }

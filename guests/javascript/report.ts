@@ -24,6 +24,11 @@ function textOf(error: object, name: string, length: number): string | undefined
   return typeof text === 'string' ? bounded(text, length) : undefined
 }
 
+/** Whether the engine itself gave up: there is no room to say more. */
+export function isExhaustion(error: unknown): boolean {
+  return isObject(error) && read(error, 'name') === 'InternalError'
+}
+
 /** What an error says of itself, and in its message of the errors behind it. */
 export function describe(error: unknown): Record<string, unknown> {
   const report: Record<string, unknown> = create(null)
@@ -37,6 +42,8 @@ export function describe(error: unknown): Record<string, unknown> {
   report.message = textOf(error, 'message', MESSAGE_LENGTH)
   if (report.message === undefined)
     report.message = isError(error) ? '' : concat('an object that is no error was thrown: ', shownObject(error))
+  // The engine's own: out of memory, or of stack. There is no room to look further.
+  if (report.name === 'InternalError') return report
   const behind = bounded(behindOf(error), BEHIND_LENGTH)
   if (behind !== '') report.message = concat(bounded(report.message as string, MESSAGE_LENGTH - BEHIND_LENGTH), behind)
   return report

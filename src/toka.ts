@@ -16,6 +16,9 @@ import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
+import { readFacts } from './sandbox/snapshot.ts'
+import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
@@ -30,6 +33,11 @@ export type TokaOptions = {
   isolation?: Isolation
   /** Worker threads at most, started as they are needed; default one a processor, at most 8. From 1 to 64. */
   workers?: number
+  /**
+   * 32 to 64 secret bytes that snapshots are sealed with: `restore` takes those that were made with the same key, in any
+   * process. Without it, those of this process alone.
+   */
+  snapshotKey?: Uint8Array
   /** Aborts the preparation of images. */
   signal?: AbortSignal
   /** Told while an image is prepared. */
@@ -46,13 +54,15 @@ export class Toka {
   readonly #io: EngineIo
   readonly #options: Pick<TokaOptions, 'isolation' | 'workers'>
   readonly #ledger = createLedger()
+  readonly #seal: SnapshotSeal
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
   #pool: WorkerPool | undefined
   #closed = false
 
-  constructor(io: EngineIo, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
+  constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
+    this.#seal = seal
     this.#options = options
   }
 
@@ -81,6 +91,22 @@ export class Toka {
     return this.#open(options)
   }
 
+  /**
+   * Opens a sandbox that goes on from a snapshot. It has the powers that it is given here, and no other.
+   * @param snapshot bytes of `sandbox.snapshot()`, of a Toka with the same `snapshotKey`
+   * @throws TokaError when the options are wrong or cannot be served here; TOKA_SNAPSHOT_KEY, TOKA_SNAPSHOT_INVALID,
+   *   TOKA_SNAPSHOT_TRUNCATED, TOKA_SNAPSHOT_VERSION, TOKA_SNAPSHOT_ENGINE or TOKA_SNAPSHOT_MACHINE; TOKA_LIMIT_FILES
+   * @example const twin = await toka.restore(await sandbox.snapshot(), { grants })
+   */
+  async restore(snapshot: Uint8Array, options: RestoreOptions = {}): Promise<Sandbox> {
+    checkRestore(snapshot, options)
+    this.#mustBeOpen()
+    const content = await this.#seal.open(snapshot)
+    const whole = { ...options, ...readFacts(content) }
+    checkSandboxOptions(whole)
+    return this.#open(whole, content)
+  }
+
   /** Disposes every sandbox and ends the workers. Safe to call twice. */
   async dispose(): Promise<void> {
     this.#closed = true
@@ -92,7 +118,7 @@ export class Toka {
     await this.dispose()
   }
 
-  async #open(options: SandboxOptions): Promise<Sandbox> {
+  async #open(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [], limits)
@@ -104,6 +130,8 @@ export class Toka {
       limits,
       image,
       toolbox,
+      seal: this.#seal,
+      ...(snapshot ? { snapshot } : {}),
       onDispose: (gone) => void this.#sandboxes.delete(gone),
       onFork: (twin) => void this.#sandboxes.add(twin),
     }
@@ -115,11 +143,11 @@ export class Toka {
     return sandbox
   }
 
-  async #openHere({ toolbox, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+  async #openHere({ toolbox, seal, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
     const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
     try {
       const sandbox = await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
-      return new InlineSandbox(sandbox, onFork, onDispose)
+      return new InlineSandbox(sandbox, onFork, onDispose, seal)
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)
@@ -187,5 +215,8 @@ export async function createToka(options: TokaOptions = {}): Promise<Toka> {
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onProgress ? { progress: options.onProgress } : {}),
   }
-  return new Toka(io, { ...(isolation ? { isolation } : {}), ...(workers ? { workers } : {}) })
+  return new Toka(io, new SnapshotSeal(options.snapshotKey), {
+    ...(isolation ? { isolation } : {}),
+    ...(workers ? { workers } : {}),
+  })
 }

@@ -94,10 +94,13 @@ const TO_WORKER = {
     limits: record(amount, 100),
     tools: list(tool, MANY),
     policy,
+    /** The content of a snapshot to go on from, made from the image. */
+    snapshot: optional(bytes(MUCH)),
     /** Whether `trace` messages are wanted. */
     trace: flag,
   }),
   fork: fields({ kind: oneOf('fork'), sandbox: count, twin: count }),
+  snapshot: fields({ kind: oneOf('snapshot'), sandbox: count }),
   dispose: fields({ kind: oneOf('dispose'), sandbox: count }),
   run: fields({
     kind: oneOf('run'),
@@ -155,9 +158,11 @@ const event = fields({
 const FROM_WORKER = {
   /** The answer to `init`. */
   ready: fields({ kind: oneOf('ready') }),
-  /** The answers to `open` and `fork`, by the new sandbox's number. */
+  /** The answers to `open` and `fork`, by the new sandbox's number; `refused` of `snapshot` too. */
   opened: fields({ kind: oneOf('opened'), sandbox: count }),
   refused: fields({ kind: oneOf('refused'), sandbox: count, code, message: text(4_000) }),
+  /** The answer to `snapshot`. */
+  snapshotted: fields({ kind: oneOf('snapshotted'), sandbox: count, content: bytes(MUCH) }),
   disposed: fields({ kind: oneOf('disposed'), sandbox: count }),
   /** The answers to `run`. */
   result: fields({ kind: oneOf('result'), run: count, outcome }),

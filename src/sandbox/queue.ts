@@ -1,12 +1,14 @@
 /** One at a time: what a sandbox does waits its turn. */
+import { TokaError } from '../errors.ts'
 
 export class TurnQueue {
   #tail: Promise<unknown> = Promise.resolve()
   #length = 0
 
-  /** Whether something runs or waits. */
-  get busy(): boolean {
-    return this.#length > 0
+  /** @throws TokaError TOKA_SANDBOX_BUSY when something runs or waits */
+  mustBeIdle(what: string): void {
+    if (this.#length > 0)
+      throw new TokaError('TOKA_SANDBOX_BUSY', `a run is in progress, and ${what} was asked not to wait`)
   }
 
   /** Runs a task after all earlier ones, whatever their ends. */

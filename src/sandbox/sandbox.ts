@@ -15,6 +15,7 @@ import { RunLeash } from './leash.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
 import { type RunFacts, RunReport } from './report.ts'
+import { writeSnapshot } from './snapshot.ts'
 import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
@@ -22,6 +23,9 @@ export type SandboxParts = {
   options: SandboxOptions
   limits: Readonly<Limits>
   engine: ExecutionEngine
+  /** The start image of the language: what snapshots are told apart from. */
+  base: Image
+  /** What the guest starts from: the start image, or a state of an earlier guest. */
   image: Image
   gate: Gate
   /** Of this sandbox alone: closed with it. */
@@ -52,9 +56,13 @@ export class LocalSandbox {
     this.#instance = instance
   }
 
-  /** Makes a sandbox; what it was given is closed again when that fails. */
-  static async create(parts: SandboxParts): Promise<LocalSandbox> {
-    const kernel = new Kernel({ ...kernelOptions(parts), process: { env: { ...parts.options.env } } })
+  /**
+   * Makes a sandbox; what it was given is closed again when that fails.
+   * @param parts `state`: of the kernel, from a snapshot
+   */
+  static async create({ state, ...parts }: SandboxParts & { state?: Uint8Array }): Promise<LocalSandbox> {
+    const options = { ...kernelOptions(parts), process: { env: { ...parts.options.env } } }
+    const kernel = state ? Kernel.restore(state, options) : new Kernel(options)
     try {
       for (const [path, content] of Object.entries(parts.options.files ?? {})) kernel.files.put(path, content)
       return await LocalSandbox.#start(parts, kernel)
@@ -95,8 +103,7 @@ export class LocalSandbox {
   /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
   async fork({ wait = true }: WaitOptions = {}): Promise<LocalSandbox> {
     this.#mustBeOpen()
-    if (!wait && this.#queue.busy)
-      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    if (!wait) this.#queue.mustBeIdle('fork')
     return this.forkWith(this.#parts.toolbox.copy())
   }
 
@@ -119,6 +126,20 @@ export class LocalSandbox {
         await closeMounts(drivers.mounts)
         throw error
       }
+    })
+  }
+
+  /**
+   * The content of a snapshot, once the run in progress is over.
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   */
+  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    this.#mustBeOpen()
+    if (!wait) this.#queue.mustBeIdle('snapshot')
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { base, options } = this.#parts
+      return writeSnapshot(base, this.#instance.snapshot(), options, this.#kernel.serialize())
     })
   }
 

@@ -23,6 +23,13 @@ export interface Sandbox {
    * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
    */
   fork(options?: WaitOptions): Promise<Sandbox>
+  /**
+   * The whole state of this sandbox as sealed bytes that `toka.restore` takes: globals, files, working directory, and
+   * the virtual clock and seeded randomness of a deterministic one. No power is in them: no grant, tool, mount,
+   * environment or open descriptor. Waits for the run in progress.
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   */
+  snapshot(options?: WaitOptions): Promise<Uint8Array<ArrayBuffer>>
   /** Kills what runs, and frees everything. Safe to call twice. */
   dispose(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -8,6 +8,7 @@ import { orderOf, resultOf } from './caller.ts'
 import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
 import type { RemoteRun } from './remote-run.ts'
+import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
 import { type WorkerHost, WorkerLost } from './worker-host.ts'
 
@@ -18,6 +19,7 @@ export type WorkerSandboxParts = {
   engine: RunResult['engine']
   /** The account that forks share. */
   family: Family
+  seal: SnapshotSeal
   onTrace: ((event: TraceEvent) => void) | undefined
   /** Forgets a sandbox that is disposed or lost. */
   onDispose(sandbox: Sandbox): void
@@ -75,8 +77,7 @@ export class WorkerSandbox implements Sandbox {
 
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
     this.#mustBeOpen()
-    if (!wait && this.#queue.busy)
-      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    if (!wait) this.#queue.mustBeIdle('fork')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const { host, toolbox } = this.#parts
@@ -84,6 +85,20 @@ export class WorkerSandbox implements Sandbox {
       try {
         const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
         return await this.#keep(twin)
+      } catch (error) {
+        throw error instanceof WorkerLost ? closed(host) : error
+      }
+    })
+  }
+
+  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    this.#mustBeOpen()
+    if (!wait) this.#queue.mustBeIdle('snapshot')
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { host, seal } = this.#parts
+      try {
+        return await seal.close(await host.snapshot(this.#number))
       } catch (error) {
         throw error instanceof WorkerLost ? closed(host) : error
       }

@@ -59,6 +59,8 @@ export class WorkerServer {
         return this.#open(message, this.#ledger)
       case 'fork':
         return this.#fork(message)
+      case 'snapshot':
+        return this.#snapshot(message)
       case 'dispose':
         return this.#dispose(message)
       case 'run':
@@ -94,7 +96,7 @@ export class WorkerServer {
   }
 
   #open(message: MessageOf<ToWorker, 'open'>, ledger: Ledger): boolean {
-    const { sandbox: number, image, policy, trace } = message
+    const { sandbox: number, image, policy, trace, snapshot } = message
     const prepared = this.#images.get(image)
     if (!prepared || this.#residents.has(number)) return false
     const options = message.options as SandboxOptions
@@ -106,6 +108,7 @@ export class WorkerServer {
         limits,
         engine: await prepared.engine,
         image: prepared.image,
+        ...(snapshot ? { snapshot } : {}),
         policy,
         ledger,
         tools,
@@ -137,6 +140,17 @@ export class WorkerServer {
 
   #tracer(sandbox: number): (event: TraceEvent) => void {
     return (event) => this.#port.post({ kind: 'trace', sandbox, event })
+  }
+
+  #snapshot({ sandbox }: MessageOf<ToWorker, 'snapshot'>): boolean {
+    const resident = this.#residents.get(sandbox)
+    if (!resident) return false
+    const { post } = this.#port
+    resident.sandbox.snapshot().then(
+      (content) => post({ kind: 'snapshotted', sandbox, content }),
+      (error) => post({ kind: 'refused', sandbox, ...refusal(error) }),
+    )
+    return true
   }
 
   #dispose({ sandbox: number }: MessageOf<ToWorker, 'dispose'>): boolean {

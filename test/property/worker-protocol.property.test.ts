@@ -40,6 +40,7 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
   })
   await sandbox.run({ source: 'await new Promise((r) => setTimeout(r, 1_000))', signal: AbortSignal.timeout(10) })
   await sandbox.run({ source: '1', collect: ['/[bad/\0'] }).catch(() => {})
+  const snapshot = await sandbox.snapshot()
   const twin = await sandbox.fork()
   await twin.dispose()
   await pool
@@ -48,6 +49,8 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
       options: { language: 'javascript', mounts: [{ at: '/x', from: 1 as never, mode: 'ro' }] },
     })
     .catch(() => {})
+  const request = await poolRequest()
+  await pool.open({ ...request, snapshot: await request.seal.open(snapshot) })
   await sandbox.dispose()
   await pool.dispose()
   return { toWorker: sent, fromWorker: received }
@@ -124,13 +127,27 @@ function mutate(message: object, { path, value, how }: { path: number[]; value: 
   return copy
 }
 
+/** Fields of messages that may be absent. */
+const OPTIONAL: ReadonlySet<string> = new Set(['chunk', 'mailbox', 'snapshot'])
+
 describe('the check of messages', () => {
   test('lets every message of a whole conversation through, and each kind occurs', async () => {
     const { toWorker, fromWorker } = await conversation
     for (const message of toWorker) expect(readToWorker(message)).toBe(message)
     for (const message of fromWorker) expect(readFromWorker(message)).toBe(message)
     const kinds = (messages: { kind: string }[]) => [...new Set(messages.map(({ kind }) => kind))].sort()
-    expect(kinds(toWorker)).toEqual(['answer', 'cancel', 'dispose', 'fork', 'image', 'init', 'input', 'open', 'run'])
+    expect(kinds(toWorker)).toEqual([
+      'answer',
+      'cancel',
+      'dispose',
+      'fork',
+      'image',
+      'init',
+      'input',
+      'open',
+      'run',
+      'snapshot',
+    ])
     expect(kinds(fromWorker)).toEqual([
       'call',
       'disposed',
@@ -141,6 +158,7 @@ describe('the check of messages', () => {
       'ready',
       'refused',
       'result',
+      'snapshotted',
       'trace',
     ])
   })
@@ -158,7 +176,7 @@ describe('the check of messages', () => {
         for (const key of Object.keys(message)) {
           const { [key]: _, ...less } = message as Record<string, unknown>
           // Only what may be absent may be left out.
-          if (key !== 'chunk' && key !== 'mailbox') expect(read(less)).toBeUndefined()
+          if (!OPTIONAL.has(key)) expect(read(less)).toBeUndefined()
           expect(read({ ...message, [key]: Symbol.iterator })).toBeUndefined()
         }
       }

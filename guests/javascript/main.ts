@@ -28,6 +28,7 @@ const LATE: Record<string, PartName> = {
   process: 'node',
   require: 'node',
   structuredClone: 'clone',
+  toka: 'toka',
 }
 
 share(shared)

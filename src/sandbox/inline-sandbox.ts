@@ -3,6 +3,7 @@ import { TokaError } from '../errors.ts'
 import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import { orderOf, resultOf } from './caller.ts'
+import { RunStream, type StartRun } from './run-stream.ts'
 import type { LocalSandbox } from './sandbox.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
@@ -25,6 +26,12 @@ export class InlineSandbox implements Sandbox {
     this.#sandbox = sandbox
     this.#onFork = onFork
     this.#onDispose = onDispose
+  }
+
+  stream<T = unknown>(options: RunOptions<T>): RunStream<T> {
+    const start: StartRun<T> = async (hooks) =>
+      resultOf(await this.#sandbox.execute(orderOf(options), { ...options, ...hooks }), options)
+    return new RunStream(start, options.signal)
   }
 
   async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {

@@ -1,4 +1,5 @@
 /** Every message between the embedding thread and a worker, in both directions, with the check that each must pass. */
+import { CONSOLE_LEVELS, DISPLAY_FORMS, PROGRESS_UNITS } from '../kernel/shown.ts'
 import { BORDER } from '../limits.ts'
 import {
   amount,
@@ -109,8 +110,9 @@ const TO_WORKER = {
     /** Not zero once the run is cancelled: read at each end of a slice. */
     cell: shared(4),
     order,
-    /** Whether `output` messages are wanted, and whether stdin is pulled. */
+    /** Whether `output` and `events` messages are wanted, and whether stdin is pulled. */
     output: flag,
+    events: flag,
     streams: flag,
   }),
   cancel: fields({ kind: oneOf('cancel'), run: count }),
@@ -119,6 +121,22 @@ const TO_WORKER = {
   /** Of a `pull`: what has arrived; nothing at the end. */
   input: fields({ kind: oneOf('input'), run: count, chunk: optional(bytes(MUCH)), failed: flag }),
 }
+
+const denial = fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) })
+
+const guestEvent = either(
+  either(
+    fields({ type: oneOf('stdout', 'stderr'), bytes: bytes(MUCH) }),
+    fields({ type: oneOf('console'), level: oneOf(...CONSOLE_LEVELS), bytes: bytes(MUCH) }),
+  ),
+  either(
+    fields({ type: oneOf('progress'), fraction: optional(amount), message: optional(text(PROGRESS_UNITS)) }),
+    either(
+      fields({ type: oneOf('display'), data: record(content, DISPLAY_FORMS) }),
+      fields({ type: oneOf('denial'), denial }),
+    ),
+  ),
+)
 
 const outcome = fields({
   status: oneOf('completed', 'failed', 'limit', 'cancelled', 'interrupted'),
@@ -140,10 +158,7 @@ const outcome = fields({
     bytesWritten: amount,
     outputBytes: amount,
   }),
-  denials: list(
-    fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) }),
-    BORDER.denials,
-  ),
+  denials: list(denial, BORDER.denials),
   audit: fields({ records: count, head: matching(/^[0-9a-f]{64}$/) }),
 })
 
@@ -179,6 +194,8 @@ const FROM_WORKER = {
   /** More of stdin. */
   pull: fields({ kind: oneOf('pull'), run: count, mailbox: optional(shared(MAILBOX_HEADER)) }),
   output: fields({ kind: oneOf('output'), run: count, stream: oneOf('stdout', 'stderr'), bytes: bytes(MUCH) }),
+  /** What happens, for a stream: never more at once than a queue holds. */
+  events: fields({ kind: oneOf('events'), run: count, events: list(guestEvent, MANY) }),
   trace: fields({ kind: oneOf('trace'), sandbox: count, event }),
 }
 

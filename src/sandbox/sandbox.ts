@@ -12,6 +12,7 @@ import type { SandboxOptions } from '../request.ts'
 import type { PendingCall, Tools } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
+import { listenersOf } from './listeners.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
 import { type RunFacts, RunReport } from './report.ts'
@@ -155,23 +156,26 @@ export class LocalSandbox {
     await closeMounts(this.#parts.drivers.mounts)
   }
 
-  async #perform(order: RunOrder, { onOutput }: RunHooks, leash: RunLeash): Promise<Exit> {
+  async #perform(order: RunOrder, hooks: RunHooks, leash: RunLeash): Promise<Exit> {
     const { process, files } = this.#kernel
     const { gate, toolbox } = this.#parts
     process.begin({
       args: order.args ?? [],
       ...(order.stdin === undefined ? {} : { stdin: order.stdin }),
       ...(order.limits?.outputBytes === undefined ? {} : { outputBytes: order.limits.outputBytes }),
-      ...(onOutput ? { onOutput } : {}),
+      ...listenersOf(hooks),
     })
     makeCollected(files, order.collect)
     files.markUnchanged()
-    gate.begin()
+    const { onEvent } = hooks
+    toolbox.watch = onEvent
+    gate.begin({}, onEvent && ((denial) => onEvent({ type: 'denial', denial })))
     try {
       const command = await this.#command(order)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
       this.#pending = toolbox.takePending()
+      toolbox.watch = undefined
       gate.end()
       process.end()
     }

@@ -1,6 +1,7 @@
 /** What a user holds of a sandbox, wherever it runs. */
 import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
+import type { RunEvent } from '../run-events.ts'
 
 /** Waiting or not, where something else is in progress. */
 export type WaitOptions = {
@@ -17,6 +18,14 @@ export interface Sandbox {
    * @throws TokaError TOKA_REQUEST_INVALID, TOKA_SANDBOX_CLOSED
    */
   run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>>
+  /**
+   * Runs source as `run` does, told event by event: output, console, tool calls, denials, progress, values to display,
+   * and the result as the last. The run begins when the first event is asked for. A slow taker gets fewer and larger
+   * pieces; one that leaves (`break`, `return`) cancels the run.
+   * @throws what `run` throws, at the first event
+   * @example for await (const event of sandbox.stream({ source })) if (event.type === 'console') show(event.text)
+   */
+  stream<T = unknown>(options: RunOptions<T>): AsyncIterableIterator<RunEvent<T>>
   /**
    * A sandbox that starts from this one's state and is independent from here on. Both share grants, quotas and
    * revocations, and the thread that they run on. Waits for the run in progress.

@@ -7,7 +7,9 @@ import type { Toolbox } from '../tool.ts'
 import { orderOf, resultOf } from './caller.ts'
 import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
+import type { RunHooks } from './order.ts'
 import type { RemoteRun } from './remote-run.ts'
+import { RunStream } from './run-stream.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
 import { type WorkerHost, WorkerLost } from './worker-host.ts'
@@ -59,14 +61,22 @@ export class WorkerSandbox implements Sandbox {
     return sandbox
   }
 
-  async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
+  run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
+    return this.#execute(options, options)
+  }
+
+  stream<T = unknown>(options: RunOptions<T>): RunStream<T> {
+    return new RunStream((hooks) => this.#execute(options, { ...options, ...hooks }), options.signal)
+  }
+
+  async #execute<T>(options: RunOptions<T>, hooks: RunHooks): Promise<RunResult<T>> {
     const order = orderOf(options)
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const { host, toolbox, limits, engine } = this.#parts
       const sandbox = this.#number
-      this.#running = host.run({ sandbox, order, hooks: options, toolbox, limits, engine, cell: this.#cell })
+      this.#running = host.run({ sandbox, order, hooks, toolbox, limits, engine, cell: this.#cell })
       try {
         return resultOf(await this.#running.outcome, options)
       } finally {

@@ -169,7 +169,7 @@ export class WorkerServer {
   }
 
   async #execute({ sandbox, tools, limits }: Resident, message: MessageOf<ToWorker, 'run'>): Promise<void> {
-    const { run: number, order, output, streams } = message
+    const { run: number, order, output, events, streams } = message
     const { post } = this.#port
     const run = new ServedRun(message, limits, { post, blocking: this.#blocking, numbers: this.#numbers })
     this.#runs.set(number, run)
@@ -177,7 +177,11 @@ export class WorkerServer {
     let last: FromWorker
     try {
       const whole = streams ? { ...order, stdin: run.input } : order
-      last = { kind: 'result', run: number, outcome: wireOutcome(await sandbox.execute(whole, run.hooks(output))) }
+      last = {
+        kind: 'result',
+        run: number,
+        outcome: wireOutcome(await sandbox.execute(whole, run.hooks(output, events))),
+      }
     } catch (error) {
       last = { kind: 'failed', run: number, ...refusal(error) }
     }

@@ -2,7 +2,8 @@
 
 export type Measure = {
   name: string
-  unit: 'ms' | 'us'
+  /** `x` is a ratio to the first of several things measured in turn. */
+  unit: 'ms' | 'us' | 'x'
   median: number
   lowest: number
   highest: number
@@ -29,7 +30,35 @@ export async function measure(
     await run()
     taken.push(((performance.now() - started) * (unit === 'us' ? 1_000 : 1)) / per)
   }
+  return summary(name, unit, taken)
+}
+
+function summary(name: string, unit: Measure['unit'], taken: number[]): Measure {
   taken.sort((a, b) => a - b)
   const at = (share: number) => taken[Math.floor(share * (taken.length - 1))] ?? 0
-  return { name, unit, median: at(0.5), lowest: at(0.1), highest: at(0.9), times }
+  return { name, unit, median: at(0.5), lowest: at(0.1), highest: at(0.9), times: taken.length }
+}
+
+/**
+ * Times several ways of doing the same in turn, so that what else the machine does falls upon all of them.
+ * @param rounds how often, after a third as many unmeasured rounds
+ * @param ways the first is what the others are compared with
+ * @returns for each of the others, the time of a round relative to the first way's in the same round
+ */
+export function compare(rounds: number, ways: Readonly<Record<string, () => unknown>>): Measure[] {
+  const [reference, ...others] = Object.keys(ways)
+  const ratios = new Map(others.map((name) => [name, [] as number[]]))
+  const time = (name: string) => {
+    const started = performance.now()
+    ways[name]?.()
+    return performance.now() - started
+  }
+  for (let round = -Math.ceil(rounds / 3); round < rounds; round++) {
+    const base = time(reference ?? '')
+    for (const [name, list] of ratios) {
+      const ratio = time(name) / base
+      if (round >= 0) list.push(ratio)
+    }
+  }
+  return [...ratios].map(([name, list]) => summary(name, 'x', list))
 }

@@ -1,5 +1,5 @@
 /** What a grant is: plain data from a person, a file or a token in, a checked grant out; whatever is not known is refused. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { tryParseGlob } from './glob.ts'
 import { GrantError } from './grant-error.ts'
 

@@ -1,5 +1,5 @@
 /** What goes in: the options of a sandbox and the request of a run, checked at the border by one schema each. */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'

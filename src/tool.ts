@@ -1,5 +1,5 @@
 /** A named, typed function of the host that a guest may call: its definition, and the calls with both sides checked. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'

@@ -13,11 +13,15 @@ export type ModuleParts = {
   tables?: (Limits & { name?: string; element?: ValueType })[]
   /** `value` is a constant expression without its `end`. */
   globals?: { name?: string; type: ValueType; mutable?: boolean; value: readonly number[] }[]
+  /** Tags of exceptions. */
+  tags?: readonly Signature[]
   start?: number
   /** Function indices put into table 0 at slot 0. */
   elements?: readonly number[]
+  /** Function indices of a passive segment, which comes after those. */
+  passiveElements?: readonly number[]
   /** Active at `offset`, passive without one. */
-  data?: { offset?: number; bytes: readonly number[] }[]
+  data?: { offset?: number; bytes: readonly number[] | Uint8Array }[]
   dataCount?: boolean
 }
 
@@ -40,8 +44,11 @@ function signature({ params = [], results = [] }: Signature): Writer {
 }
 
 function body({ locals = [], code }: { locals?: readonly ValueType[]; code: readonly number[] }): Writer {
-  const out = new Writer().u32(locals.length)
-  for (const type of locals) out.u32(1).byte(TYPE_CODES[type])
+  const starts = locals.flatMap((type, at) => (type === locals[at - 1] ? [] : [at]))
+  const out = new Writer().u32(starts.length)
+  starts.forEach((start, at) =>
+    out.u32((starts[at + 1] ?? locals.length) - start).byte(TYPE_CODES[locals[start] as ValueType]),
+  )
   return new Writer().sized(out.raw(code).byte(0x0b))
 }
 
@@ -57,7 +64,15 @@ function exportsOf(parts: ModuleParts): Writer[] {
   ]
 }
 
-function dataOf({ offset, bytes }: { offset?: number; bytes: readonly number[] }): Writer {
+function elementsOf({ elements, passiveElements }: ModuleParts): Writer[] {
+  const indices = (list: readonly number[]) => vector(list.map((at) => new Writer().u32(at))).view()
+  return [
+    ...(elements ? [new Writer().raw([0, 0x41, 0, 0x0b]).raw(indices(elements))] : []),
+    ...(passiveElements ? [new Writer().raw([1, 0]).raw(indices(passiveElements))] : []),
+  ]
+}
+
+function dataOf({ offset, bytes }: { offset?: number; bytes: readonly number[] | Uint8Array }): Writer {
   const out = new Writer()
   if (offset === undefined) out.byte(1)
   else out.byte(0).byte(0x41).s32(offset).byte(0x0b)
@@ -66,9 +81,9 @@ function dataOf({ offset, bytes }: { offset?: number; bytes: readonly number[] }
 
 /** The binary of a module; every function has a type of its own. */
 export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const { imports = [], functions = [], memory, tables = [], globals = [], start, elements, data } = parts
+  const { imports = [], functions = [], memory, tables = [], globals = [], tags, start, data } = parts
   const out = new Writer().raw(PREAMBLE)
-  out.section(1, vector([...imports, ...functions].map(signature)))
+  out.section(1, vector([...imports, ...functions, ...(tags ?? [])].map(signature)))
   out.section(2, vector(imports.map(({ module, name }, at) => new Writer().name(module).name(name).byte(0).u32(at))))
   out.section(3, vector(functions.map((_, at) => new Writer().u32(imports.length + at))))
   out.section(
@@ -76,14 +91,13 @@ export function buildModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     vector(tables.map((table) => new Writer().byte(TYPE_CODES[table.element ?? 'funcref']).raw(limits(table).view()))),
   )
   if (memory) out.section(5, vector([limits(memory)]))
+  const firstTag = imports.length + functions.length
+  if (tags) out.section(13, vector(tags.map((_, at) => new Writer().byte(0).u32(firstTag + at))))
   out.section(6, vector(globals.map(({ type, mutable, value }) => [TYPE_CODES[type], mutable ? 1 : 0, ...value, 0x0b])))
   out.section(7, vector(exportsOf(parts)))
   if (start !== undefined) out.section(8, new Writer().u32(start))
-  if (elements)
-    out.section(
-      9,
-      vector([new Writer().raw([0, 0x41, 0, 0x0b]).raw(vector(elements.map((at) => new Writer().u32(at))).view())]),
-    )
+  const segments = elementsOf(parts)
+  if (segments.length > 0) out.section(9, vector(segments))
   if (data && parts.dataCount) out.section(12, new Writer().u32(data.length))
   out.section(10, vector(functions.map(body)))
   if (data) out.section(11, vector(data.map(dataOf)))

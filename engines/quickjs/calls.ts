@@ -44,7 +44,7 @@ export class GuestCalls {
   #finished: Finished[] = []
   /** Bytes of the host in `#finished`, and how many may be there when another call begins. */
   #held = 0
-  readonly #mostHeld: number
+  readonly #mostHeld: () => number
   #underWay = new Set<number>()
   #arrived: (() => void) | undefined
   #interrupt: (() => void) | undefined
@@ -60,7 +60,7 @@ export class GuestCalls {
     dispatch: Dispatch,
     fault: (error: unknown) => void,
     maySuspend: boolean,
-    { blocking, mostHeld }: { blocking: <T>(act: () => T) => T; mostHeld: number },
+    { blocking, mostHeld }: { blocking: <T>(act: () => T) => T; mostHeld: () => number },
   ) {
     this.maySuspend = maySuspend
     this.#blocking = blocking
@@ -83,6 +83,12 @@ export class GuestCalls {
     this.#held = 0
     this.#underWay.clear()
     this.wake()
+  }
+
+  /** Numbers begin anew: the guest that knew the old ones was wiped. */
+  restart(): void {
+    this.close()
+    this.#counter = 0
   }
 
   /** Ends every wait: the run is over. */
@@ -153,7 +159,7 @@ export class GuestCalls {
     }
     let outcome: MaybePromise<Outcome>
     try {
-      if (this.#held >= this.#mostHeld) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
+      if (this.#held >= this.#mostHeld()) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
       outcome = this.#answer(operation, this.#read(argument, length))
     } catch (error) {
       return this.#reply(failure(error), out, capacity)

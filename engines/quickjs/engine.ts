@@ -18,7 +18,9 @@ import { describeModule } from '../../src/loader/describe.ts'
 import { PINS } from '../../src/loader/pins.ts'
 import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
 import { bindState, type State } from '../../src/loader/state.ts'
-import { findSuspension } from '../../src/loader/suspension.ts'
+import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
+import { uncounted } from '../../src/loader/uncounted.ts'
+import { Guest } from './guest.ts'
 import { QuickJsInstance } from './instance.ts'
 import { EngineOperation } from './operations.ts'
 import { type GuestModules, Wiring, type WiringHost } from './wiring.ts'
@@ -133,9 +135,10 @@ function startInterpreter(modules: GuestModules): Booting {
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
     blocking: (act) => act(),
-    mostHeld: 0,
+    mostHeld: () => 0,
   }
-  const wiring = new Wiring(modules, host, () => 0, undefined)
+  const wiring = new Wiring(modules, undefined)
+  wiring.bind(host, uncounted())
   return Object.assign(booting, { wiring })
 }
 
@@ -246,8 +249,37 @@ function modulesOf(image: Image): GuestModules {
   }
 }
 
+/** Everything that forks of one module share. */
+type Line = {
+  modules: GuestModules
+  /** What guests are wiped to: the first image of the module, which holds nothing of any sandbox. */
+  start: Image
+  spares: Guest[]
+}
+
+/** Guests that wait wiped for their next sandbox: each holds about a megabyte. */
+const MOST_SPARES = 8
+
 /** Kept by the module, which forks and their snapshots share. */
-const modules = new WeakMap<WebAssembly.Module, GuestModules>()
+const lines = new WeakMap<WebAssembly.Module, Line>()
+
+function lineOf(image: Image): Line {
+  let line = lines.get(image.module)
+  if (!line) {
+    line = { modules: modulesOf(image), start: image, spares: [] }
+    lines.set(image.module, line)
+  }
+  return line
+}
+
+/** A guest loaded with the image: a spare one, or a new one. */
+function takeGuest({ modules, spares }: Line, image: Image, suspension: Suspension | undefined): Guest {
+  const spare = spares.pop()
+  if (spare?.load(image)) return spare
+  const guest = new Guest(modules, suspension)
+  guest.load(image)
+  return guest
+}
 
 export const quickjs: ExecutionEngine = {
   name: NAME,
@@ -264,11 +296,10 @@ export const quickjs: ExecutionEngine = {
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {
-    let linked = modules.get(image.module)
-    if (!linked) {
-      linked = modulesOf(image)
-      modules.set(image.module, linked)
-    }
-    return new QuickJsInstance(linked, image, context, await findSuspension())
+    const line = lineOf(image)
+    const guest = takeGuest(line, image, await findSuspension())
+    return new QuickJsInstance(guest, image, line.modules.parts, context, (done) => {
+      if (line.spares.length < MOST_SPARES && done.wipe(line.start)) line.spares.push(done)
+    })
   },
 }

@@ -1,4 +1,4 @@
-/** A live QuickJS guest: one command at a time in, an exit out; forked, reset and snapshotted between commands. */
+/** A QuickJS guest in the hands of one sandbox: one command at a time in, an exit out; reset and snapshotted between commands. */
 import {
   type Command,
   type Exit,
@@ -8,13 +8,13 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import type { Image } from '../../src/loader/image.ts'
-import { type BoundState, bindState } from '../../src/loader/state.ts'
-import type { Suspension } from '../../src/loader/suspension.ts'
-import { type GuestModules, Wiring } from './wiring.ts'
+import type { Guest } from './guest.ts'
+import type { Wiring, WiringHost } from './wiring.ts'
 import { loadModule, readSpecifier, resolveModule } from './modules.ts'
 import { EngineOperation } from './operations.ts'
 import { Outcome } from './outcome.ts'
@@ -22,23 +22,6 @@ import { toJavaScript } from './typescript.ts'
 
 /** A command holds a source and an input whole. */
 const COMMAND_LIMITS = { structuredBytes: 2 ** 26, nodes: 16, depth: 2 }
-
-/** Of the linear memory, in bytes: the interpreter's stack and data lie beside the heap. */
-const BESIDE_HEAP = 2 * 2 ** 20
-
-/** The interpreter takes its limit as 32 bits: more would come round to less. */
-const MOST_HEAP = 2 ** 31 - 1
-
-/**
- * The heap's limit that keeps the whole linear memory within `memoryBytes`: the allocator loses up to an eighth to
- * fragments (measured with growing strings and arrays, test/limits).
- */
-function heapLimit(memoryBytes: number): number {
-  return Math.min(Math.floor((memoryBytes - BESIDE_HEAP) * 0.875), MOST_HEAP)
-}
-
-/** Memory beyond this is dearer to zero than a fork: about 0.1 ms a MiB. */
-const RESET_BUDGET = 8 * 2 ** 20
 
 /** How `enter` and `turn` of the bridge end. */
 const Turn = { done: 0, idle: 1, more: 2 } as const
@@ -60,47 +43,44 @@ function kindOf(filename: string, source: string): 'script' | 'module' | 'auto' 
 }
 
 export class QuickJsInstance implements Instance {
+  readonly #guest: Guest
   readonly #wiring: Wiring
-  readonly #state: BoundState
   readonly #image: Image
   readonly #parts: readonly Uint8Array[]
   readonly #context: ProcessContext
+  readonly #retire: (guest: Guest) => void
   #command: Uint8Array = EMPTY
   #outcome = new Outcome()
   #leash: Leash | undefined
+  /** The state now, once it was asked for and until the next run. */
+  #snapshot: Image | undefined
+  #disposed = false
 
-  /** Forks a guest from its image. */
-  constructor(modules: GuestModules, image: Image, context: ProcessContext, suspension: Suspension | undefined) {
+  /**
+   * Takes a guest that is loaded with the image.
+   * @param parts bytecode of the prelude's parts
+   * @param retire takes the guest back, when nothing of it is under way
+   */
+  constructor(
+    guest: Guest,
+    image: Image,
+    parts: readonly Uint8Array[],
+    context: ProcessContext,
+    retire: (guest: Guest) => void,
+  ) {
+    this.#guest = guest
+    this.#wiring = guest.wiring
     this.#image = image
-    this.#parts = modules.parts
+    this.#snapshot = image
+    this.#parts = parts
     this.#context = context
-    const { clock, random } = context.process.services
-    this.#wiring = new Wiring(
-      modules,
-      {
-        dispatch: (operation, argument) => this.#dispatch(operation, argument),
-        callout: () => this.#callout(),
-        pause: () => this.#pause(),
-        stopped: () => this.#leash?.stopped !== undefined,
-        waits: () => this.#waits(),
-        fault: (error) => this.#fault(error),
-        wallMs: () => clock.wallMs(),
-        monotonicMs: () => clock.monotonicMs(),
-        random: (length) => random.fill(length),
-        blocking: (act) => this.#blocking(act),
-        mostHeld: context.limits.memoryBytes,
-      },
-      context.count,
-      suspension,
-    )
-    this.#state = bindState([
-      { exports: this.#wiring.interpreter as unknown as WebAssembly.Exports, layout: modules.layout },
-    ])
-    this.#state.restore(image.state)
+    this.#retire = retire
+    this.#wiring.bind(this.#hostOf(context), context.count)
     this.#start()
   }
 
   async run(command: Command, leash: Leash): Promise<Exit> {
+    this.#mustBeMine()
     const outcome = new Outcome()
     this.#outcome = outcome
     try {
@@ -109,6 +89,7 @@ export class QuickJsInstance implements Instance {
       return leash.stopped ? { exitCode: 1, stopped: leash.stopped, lost: false } : refusedSource(error)
     }
     this.#leash = leash
+    this.#snapshot = undefined
     this.#wiring.arm(leash.slice)
     let trap: unknown
     try {
@@ -126,32 +107,54 @@ export class QuickJsInstance implements Instance {
   }
 
   snapshot(): Image {
-    return { ...this.#image, state: this.#state.capture() }
+    this.#mustBeMine()
+    this.#snapshot ??= { ...this.#image, state: this.#guest.capture() }
+    return this.#snapshot
   }
 
   reset(): boolean {
-    if (!this.#state.reset(this.#image.state, { memoryBytes: RESET_BUDGET })) return false
-    this.#wiring.revive()
-    this.#wiring.armForHost()
+    this.#mustBeMine()
+    if (!this.#guest.load(this.#image)) return false
+    this.#snapshot = this.#image
     this.#start()
     return true
   }
 
   memoryBytes(): number {
-    return this.#wiring.interpreter.memory.buffer.byteLength
+    return this.#guest.memoryBytes
   }
 
   dispose(): void {
-    this.#wiring.calls.close()
-    this.#wiring.kill()
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#wiring.unbind()
+    if (!this.#leash) this.#retire(this.#guest)
   }
 
-  /** After every fork and reset: the bridge finds its block, randomness is fresh, the memory limit is this tenant's. */
+  /** The guest is another's after `dispose`. */
+  #mustBeMine(): void {
+    if (this.#disposed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this guest was given back')
+  }
+
   #start(): void {
-    const seed = new BigInt64Array(this.#context.process.services.random.fill(16).buffer)
-    this.#wiring.bridge.attach()
-    this.#wiring.bridge.seed(seed[0] as bigint, seed[1] as bigint)
-    this.#wiring.interpreter.qjs_set_memory_limit(heapLimit(this.#context.limits.memoryBytes))
+    this.#guest.start(this.#context.process.services.random.fill(16), this.#context.limits.memoryBytes)
+  }
+
+  #hostOf({ process, limits }: ProcessContext): WiringHost {
+    const { clock, random } = process.services
+    return {
+      dispatch: (operation, argument) => this.#dispatch(operation, argument),
+      callout: () => this.#callout(),
+      pause: () => this.#pause(),
+      stopped: () => this.#leash?.stopped !== undefined,
+      waits: () => this.#waits(),
+      fault: (error) => this.#fault(error),
+      wallMs: () => clock.wallMs(),
+      monotonicMs: () => clock.monotonicMs(),
+      random: (length) => random.fill(length),
+      blocking: (act) => this.#blocking(act),
+      mostHeld: () => limits.memoryBytes,
+    }
   }
 
   /** Enters the guest and goes on until nothing is under way. */

@@ -1,5 +1,6 @@
 /** The modules of one QuickJS guest, linked: interpreter, bridge and border, with the host's functions behind them. */
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
+import { TokaError } from '../../src/errors.ts'
 import type { FunctionImport } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
@@ -27,7 +28,26 @@ export type WiringHost = {
   /** Makes a call whose answer the guest waits for, where it cannot be suspended. */
   blocking<T>(act: () => T): T
   /** Bytes of answers that may wait for a guest which takes none. */
-  mostHeld: number
+  mostHeld(): number
+}
+
+function nobody(): never {
+  throw new TokaError('TOKA_INTERNAL', 'a guest without a sandbox called its host')
+}
+
+/** Stands behind a guest between two sandboxes. */
+const NOBODY: WiringHost = {
+  dispatch: nobody,
+  callout: nobody,
+  pause: nobody,
+  stopped: () => true,
+  waits: () => {},
+  fault: () => {},
+  wallMs: nobody,
+  monotonicMs: nobody,
+  random: nobody,
+  blocking: nobody,
+  mostHeld: () => 0,
 }
 
 /** What is compiled once a process and shared by every guest. */
@@ -113,22 +133,23 @@ export class Wiring {
   /** First table slot of the bridge's functions. */
   readonly tableBase: number
   readonly #border: Border
+  #host: WiringHost = NOBODY
   #slice = 0
   readonly #enter: () => MaybePromise<number>
   readonly #turn: () => MaybePromise<number>
 
   /**
-   * @param count the CVM's counter
+   * Nobody stands behind the imports yet: the guest traps at its first call until `bind`.
    * @param suspension JSPI; without it blocking calls of asynchronous tools are refused and long turns keep the thread
    */
-  constructor(
-    modules: GuestModules,
-    host: WiringHost,
-    count: (operation: number) => number,
-    suspension: Suspension | undefined,
-  ) {
-    this.calls = new GuestCalls(host.dispatch, host.fault, suspension !== undefined, host)
-    this.#border = this.#linkBorder(modules, host, count, suspension)
+  constructor(modules: GuestModules, suspension: Suspension | undefined) {
+    this.calls = new GuestCalls(
+      (operation, argument) => this.#host.dispatch(operation, argument),
+      (error) => this.#host.fault(error),
+      suspension !== undefined,
+      { blocking: (act) => this.#host.blocking(act), mostHeld: () => this.#host.mostHeld() },
+    )
+    this.#border = this.#linkBorder(modules, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)
     this.interpreter = interpreter.exports as unknown as InterpreterExports
     this.calls.memory = this.interpreter.memory
@@ -183,32 +204,44 @@ export class Wiring {
     return this.#border.dead.value
   }
 
-  /** After a reset. */
+  /** After a reset: what was under way belongs to nobody. */
   revive(): void {
+    this.calls.restart()
     this.#border.dead.value = Death.alive
   }
 
-  #linkBorder(
-    modules: GuestModules,
-    host: WiringHost,
-    count: (operation: number) => number,
-    suspension: Suspension | undefined,
-  ): Border {
+  /** @param count the CVM's counter, a wasm function */
+  bind(host: WiringHost, count: (operation: number) => number): void {
+    this.#host = host
+    this.#border.countWith(count)
+  }
+
+  /** The guest is nobody's, and dead. */
+  unbind(): void {
+    this.calls.close()
+    this.kill()
+    this.#border.countWith(undefined)
+    this.#host = NOBODY
+  }
+
+  #linkBorder(modules: GuestModules, suspension: Suspension | undefined): Border {
     const own = modules.imports.map((row) => ({ ...row, operation: BorderOperation.Interpreter }))
     const calls = this.calls
     const memory = () => this.interpreter.memory
+    const wallMs = () => this.#host.wallMs()
+    const monotonicMs = () => this.#host.monotonicMs()
     return instantiateBorder([...own, ...BRIDGE_IMPORTS], {
-      count,
       suspension,
-      onFault: host.fault,
-      callout: host.callout,
-      suspend: host.pause,
+      onFault: (error) => this.#host.fault(error),
+      callout: () => this.#host.callout(),
+      suspend: () => this.#host.pause(),
       host: {
-        ...interpreterImports({ memory, wallMs: host.wallMs, monotonicMs: host.monotonicMs, random: host.random }),
+        ...interpreterImports({ memory, wallMs, monotonicMs, random: (length) => this.#host.random(length) }),
         host: {
           call: calls.call.bind(calls),
           begin: calls.begin.bind(calls),
           wait: async (ticket: number, out: number, capacity: number) => {
+            const host = this.#host
             host.waits()
             const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
             if (host.stopped()) this.kill()
@@ -216,7 +249,7 @@ export class Wiring {
           },
           take: calls.take.bind(calls),
           next: calls.next.bind(calls),
-          now: (clock: number) => (clock === 0 ? host.wallMs() : host.monotonicMs()),
+          now: (clock: number) => (clock === 0 ? wallMs() : monotonicMs()),
         },
       },
     })

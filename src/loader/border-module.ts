@@ -1,6 +1,6 @@
 /** A list of imports in, the wasm module out that wraps each of them with the count and the check for death. */
 import { Death } from './guard.ts'
-import { Op, TYPE_CODES, type ValueType, isReference } from './opcodes.ts'
+import { EMPTY_BLOCK, Op, TYPE_CODES, type ValueType, isReference } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import { ExternKind, SectionId } from './sections.ts'
 import { PREAMBLE, Writer } from './writer.ts'
@@ -16,14 +16,15 @@ export type BorderImport = {
   suspends?: boolean
 }
 
-const EMPTY_BLOCK = 0x40
 const VERDICT_SUSPEND = 2
 
 /** Types of the border's own imports, by their index in its type section. */
 const Type = { count: 0, ask: 1, plain: 2, firstImport: 3 } as const
 /** Functions of the border, by index: imports first. */
-const Func = { count: 0, callout: 1, suspend: 2, firstImport: 3 } as const
+const Func = { callout: 0, suspend: 1, firstImport: 2 } as const
 const DEAD = 0
+/** The border's own table of one slot, in which the counter stands: no guest can reach it. */
+const COUNTER = 0
 
 function checkImports(imports: readonly BorderImport[]): void {
   const seen = new Set<string>()
@@ -69,7 +70,8 @@ function wrapperBody(entry: BorderImport, index: number): Writer {
   const code = new Writer(64).u32(1).u32(1).byte(TYPE_CODES.i32)
   trapIfDead(code)
   code.byte(Op.i32Const).s32(entry.operation)
-  code.byte(Op.call).u32(Func.count)
+  code.byte(Op.i32Const).s32(COUNTER)
+  code.byte(Op.callIndirect).u32(Type.count).u32(0)
   code.byte(Op.localTee).u32(counted)
   code.byte(Op.if).byte(EMPTY_BLOCK)
   code.byte(Op.localGet).u32(counted).byte(Op.globalSet).u32(DEAD)
@@ -113,7 +115,6 @@ function typeSection(imports: readonly BorderImport[]): Writer {
 function importSection(imports: readonly BorderImport[]): Writer {
   const body = new Writer().u32(Func.firstImport + imports.length + 1)
   const own = (name: string, type: number) => body.name('border').name(name).byte(ExternKind.function).u32(type)
-  own('count', Type.count)
   own('callout', Type.ask)
   own('suspend', Type.plain)
   imports.forEach(({ module, name }, index) => {
@@ -127,18 +128,22 @@ function importSection(imports: readonly BorderImport[]): Writer {
 }
 
 /**
- * The border's binary. Imports `border.{dead,count,callout,suspend}` and `host:<module>.<name>`; exports the wrappers
- * as `i<position>` and `callout`.
+ * The border's binary. Imports `border.{dead,callout,suspend}` and `host:<module>.<name>`; exports the wrappers as
+ * `i<position>`, `callout`, and the table `counter`, whose one slot holds the CVM's counter: a guest that finds it empty
+ * traps.
  */
 export function encodeBorder(imports: readonly BorderImport[]): Uint8Array<ArrayBuffer> {
   checkImports(imports)
   const first = Func.firstImport + imports.length
   const functions = new Writer().u32(imports.length + 1).u32(Type.plain)
   const exports = new Writer()
-    .u32(imports.length + 1)
+    .u32(imports.length + 2)
     .name('callout')
     .byte(ExternKind.function)
     .u32(first)
+    .name('counter')
+    .byte(ExternKind.table)
+    .u32(0)
   const code = new Writer().u32(imports.length + 1).sized(calloutBody())
   imports.forEach((entry, index) => {
     functions.u32(Type.firstImport + index)
@@ -153,6 +158,7 @@ export function encodeBorder(imports: readonly BorderImport[]): Uint8Array<Array
     .section(SectionId.type, typeSection(imports))
     .section(SectionId.import, importSection(imports))
     .section(SectionId.function, functions)
+    .section(SectionId.table, new Writer().raw([1, TYPE_CODES.funcref, 1, 1, 1]))
     .section(SectionId.export, exports)
     .section(SectionId.code, code)
     .finish()

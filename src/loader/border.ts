@@ -8,8 +8,6 @@ export { Death, guardImport, guardSuspending } from './guard.ts'
 
 /** What a guest is linked to. Host functions may throw: the guest dies of it and `onFault` hears. */
 export type BorderLink = {
-  /** The CVM's counter (i32 operation) -> i32, a wasm export: non-zero kills, and is left in `dead`. */
-  count: (operation: number) => number
   /** By module and name; i64 is BigInt. */
   host: Readonly<Record<string, Readonly<Record<string, HostFunction>>>>
   /** The fuel is spent: answers a Verdict (0 extend, 1 kill, 2 suspend). Sets the fuel anew when it extends or suspends. */
@@ -32,6 +30,11 @@ export type Border = {
   callout: WebAssembly.ExportValue
   /** Non-zero kills: the guest traps at its next import, callout or return from one. Zero makes a reset instance live. */
   dead: WebAssembly.Global<'i32'>
+  /**
+   * Links the CVM's counter, a wasm export (i32 operation) -> i32: non-zero kills, and is left in `dead`. None at
+   * first, or after `undefined`: the guest traps at its next import.
+   */
+  countWith(count: ((operation: number) => number) | undefined): void
 }
 
 /** Modules kept compiled: pinned guests have a handful of signatures, so the oldest goes first beyond this number. */
@@ -84,7 +87,7 @@ export function instantiateBorder(imports: readonly BorderImport[], link: Border
     ? link.suspension.suspending(guardSuspending(async () => link.suspend(), [], guard))
     : guardImport(link.suspend, [], guard)
   const instance = new WebAssembly.Instance(buildBorder(imports), {
-    border: { dead, count: link.count, callout: guardImport(link.callout, ['i32'], guard), suspend },
+    border: { dead, callout: guardImport(link.callout, ['i32'], guard), suspend },
     ...linkHost(imports, link, guard),
   })
   const wrappers: Border['imports'] = {}
@@ -92,5 +95,11 @@ export function instantiateBorder(imports: readonly BorderImport[], link: Border
     const members = (wrappers[module] ??= {})
     members[name] = instance.exports[`i${index}`] as WebAssembly.ExportValue
   })
-  return { imports: wrappers, callout: instance.exports.callout as WebAssembly.ExportValue, dead }
+  const counter = instance.exports.counter as WebAssembly.Table
+  return {
+    imports: wrappers,
+    callout: instance.exports.callout as WebAssembly.ExportValue,
+    dead,
+    countWith: (count) => counter.set(0, count ?? null),
+  }
 }

@@ -1,23 +1,29 @@
-/** The code section in, the same with a check at every loop head and a charge before every bulk instruction out, and what the code does to tables and segments. */
+/** The code section in, the same with its changes out: checks at loop heads of pinned modules, everything metered in others. */
+import { BodyScan } from './body-scan.ts'
+import { type CallGraph, Trait } from './call-graph.ts'
+import { type CodeFacts, FactCollector } from './code-facts.ts'
+import { FRAME_SLOTS, UNCOUNTED_SLOTS } from './costs.ts'
+import type { Edit } from './edits.ts'
+import { ExactMetering } from './exact-metering.ts'
+import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
+import type { BodyTask, ScanContext } from './scan-context.ts'
 import type { Section } from './sections.ts'
-import { Writer } from './writer.ts'
 
-/** What one pass over the code finds. */
-export type CodeFacts = {
-  loopHeads: number
-  /** Tables that an instruction can change (set, grow, fill, copy, init). */
-  writtenTables: ReadonlySet<number>
-  /** Whether `memory.init` or `data.drop` name data segments. */
-  usesDataSegments: boolean
-  /** Whether `data.drop` or `elem.drop` occur: a dropped segment is state that nobody can read. */
-  dropsSegments: boolean
+/** A body's bytes. */
+export type Body = { start: number; end: number }
+
+/** What is done to all bodies: a generator, so that whoever runs it can do something else, or stop, between two steps. */
+export interface CodePass {
+  readonly facts: CodeFacts
+  /** @returns each body's changes in the order of their places */
+  run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]>
 }
 
-/** Where something is put into a body: a check, or the charge of a bulk instruction. */
-type Place = { at: number; bulk: boolean }
+/** Bytes of code between two steps: about 5 ms. */
+const STEP_BYTES = 2 ** 18
 
 /** Instructions that take as long as the number on top of the stack says. */
 const MOVING: ReadonlySet<number> = new Set([
@@ -30,17 +36,34 @@ const MOVING: ReadonlySet<number> = new Set([
   MiscOp.tableFill,
 ])
 
-/** A pass over code bodies: facts are gathered, and places for checks of the body at hand. */
-class CodeScan {
-  readonly writtenTables = new Set<number>()
-  usesDataSegments = false
-  dropsSegments = false
-  loopHeads = 0
-  /** Offsets after the loop headers of the current body, and before its bulk instructions. */
-  readonly places: Place[] = []
+/** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
+export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
 
-  body(reader: Reader): void {
-    this.places.length = 0
+/** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
+export class LoopHeadPass implements CodePass {
+  readonly facts = new FactCollector()
+  readonly #meter: LoopHeadMeter | undefined
+
+  /** @param meter instructions that leave the operand stack as it was */
+  constructor(meter: LoopHeadMeter | undefined) {
+    this.#meter = meter
+  }
+
+  *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
+    const changes: (readonly Edit[])[] = []
+    let passed = 0
+    for (const { start, end } of bodies) {
+      changes.push(this.#body(new Reader(bytes, start, end)))
+      passed += end - start
+      if (passed < STEP_BYTES) continue
+      passed = 0
+      yield
+    }
+    return changes
+  }
+
+  #body(reader: Reader): readonly Edit[] {
+    const edits: Edit[] = []
     for (let left = reader.u32(); left > 0; left--) {
       reader.u32()
       readValueType(reader)
@@ -48,87 +71,106 @@ class CodeScan {
     while (!reader.done) {
       const at = reader.at
       const opcode = reader.byte()
-      const start = reader.at
       const second = skipImmediates(reader, opcode)
-      if (opcode === Op.loop) {
-        this.places.push({ at: reader.at, bulk: false })
-        this.loopHeads++
-      } else if (opcode === Op.tableSet) this.#writesTable(reader, start, 0)
-      else if (opcode === Op.prefixMisc && second >= MiscOp.memoryInit) {
-        if (MOVING.has(second)) this.places.push({ at, bulk: true })
-        this.#bulk(reader, start, second)
-      }
+      this.facts.note(reader, opcode, second, at + 1)
+      if (!this.#meter) continue
+      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
+      else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
+    return edits
+  }
+}
+
+/** Longest body without calls and loops that leaves it to its callers to look for the fuel's end, in bytes. */
+const LEAF_BYTES = 256
+
+/** Passes over bodies whose every path is paid for: callees first, since callers pay for the small ones. */
+export class MeteredPass implements CodePass {
+  readonly #context: ScanContext
+  readonly #graph: CallGraph
+  readonly #exact: boolean
+
+  constructor(context: ScanContext, graph: CallGraph, exact: boolean) {
+    this.#context = context
+    this.#graph = graph
+    this.#exact = exact
   }
 
-  #bulk(reader: Reader, start: number, second: number): void {
-    switch (second) {
-      case MiscOp.memoryInit:
-        this.usesDataSegments = true
-        return
-      case MiscOp.dataDrop:
-        this.usesDataSegments = true
-        this.dropsSegments = true
-        return
-      case MiscOp.elementDrop:
-        this.dropsSegments = true
-        return
-      case MiscOp.tableInit:
-        return this.#writesTable(reader, start, 2)
-      case MiscOp.tableCopy:
-      case MiscOp.tableGrow:
-      case MiscOp.tableFill:
-        return this.#writesTable(reader, start, 1)
+  get facts(): CodeFacts {
+    return this.#context.facts
+  }
+
+  *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
+    const { order } = this.#graph
+    const changes = new Array<readonly Edit[]>(bodies.length).fill([])
+    const uncounted = new Uint32Array(bodies.length)
+    let passed = 0
+    for (const index of order) {
+      const { start, end } = bodies[index] as Body
+      this.#checkSize(index, end - start)
+      const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
+      changes[index] = scanned.finish(this.#countedSlots(index, scanned.slots, uncounted))
+      passed += end - start
+      if (passed < STEP_BYTES) continue
+      passed = 0
+      yield
+    }
+    return changes
+  }
+
+  #checkSize(index: number, size: number): void {
+    const { caps, shape } = this.#context
+    if (caps && size > caps.bodyBytes) {
+      const name = `function ${shape.importedFunctions + index}`
+      throw refuseModule(`${name} is ${size} bytes long, allowed are ${caps.bodyBytes}`)
     }
   }
 
-  /** Notes the table named by the immediate after `skipped` others. */
-  #writesTable(reader: Reader, start: number, skipped: number): void {
-    const immediates = new Reader(reader.bytes, start, reader.at)
-    for (let left = skipped; left > 0; left--) immediates.u32()
-    this.writtenTables.add(immediates.u32())
+  #taskOf(index: number, size: number): BodyTask {
+    const traits = this.#graph.traits[index] as number
+    const callsNothing = (traits & (Trait.calls | Trait.bulk)) === 0
+    const loops = (traits & Trait.loops) !== 0
+    const cyclic = this.#graph.cyclic[index] === 1
+    return {
+      index: this.#context.shape.importedFunctions + index,
+      metering: this.#exact ? new ExactMetering(!callsNothing || loops || size > LEAF_BYTES) : new FastMetering(cyclic),
+      // A body without a loop passes few charges; giving the fuel back at each call costs more than it saves then.
+      keepsFuel: (traits & Trait.exceptions) === 0 && (this.#exact || (loops && callsNothing)),
+    }
+  }
+
+  /**
+   * Depth is counted in the functions through which recursion must pass, in one on each long way down without them, and
+   * in those that may catch an exception, which must put it right.
+   * @param uncounted by the body: slots of the longest way down from it that nobody counts
+   * @returns the slots of its frame and of what nobody counts below it, when it is one that counts
+   */
+  #countedSlots(index: number, slots: number, uncounted: Uint32Array): number | undefined {
+    const { cyclic, traits, callees } = this.#graph
+    let below = 0
+    for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
+    const all = FRAME_SLOTS + slots + below
+    const own = traits[index] as number
+    const calls = (own & Trait.calls) !== 0
+    const catches = (own & Trait.exceptions) !== 0
+    if (calls && (catches || cyclic[index] === 1 || all > UNCOUNTED_SLOTS)) return all
+    uncounted[index] = all
+    return undefined
   }
 }
 
-/** Copies a body with a check or a charge put in at every place. */
-function writeBody(into: Writer, reader: Reader, places: readonly Place[], { check, charge }: Meter): void {
-  let size = reader.end - reader.at
-  for (const { bulk } of places) size += bulk ? charge.length : check.length
-  into.u32(size)
-  let from = reader.at
-  for (const { at, bulk } of places) {
-    into.copy(reader.bytes, from, at).raw(bulk ? charge : check)
-    from = at
-  }
-  into.copy(reader.bytes, from, reader.end)
-}
-
-/** What to put into the code: instructions for loop heads and before bulk instructions, and functions after the last. */
-export type Meter = { check: Uint8Array; charge: Uint8Array; functions: readonly Uint8Array[] }
-
-/**
- * Passes once over the code section, within the allowlist of instructions.
- * @param meter what it puts in must have no effect on the operand stack; none leaves the code as it is
- * @returns the new section body (undefined without a meter) and the facts
- */
-export function rewriteCode(
-  bytes: Uint8Array,
-  section: Section,
-  meter: Meter | undefined,
-): { body: Writer | undefined; facts: CodeFacts } {
+/** Finds the bodies of a code section. */
+export function findBodies(bytes: Uint8Array, section: Section | undefined): Body[] {
+  if (!section) return []
   const reader = new Reader(bytes, section.start, section.end)
-  const scan = new CodeScan()
-  const count = reader.u32()
-  const body = meter && new Writer((section.end - section.start) * 1.25 + 64).u32(count + meter.functions.length)
-  for (let left = count; left > 0; left--) {
+  const bodies: Body[] = []
+  for (let left = reader.u32(); left > 0; left--) {
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
-    scan.body(new Reader(bytes, start, reader.at))
-    if (body && meter) writeBody(body, new Reader(bytes, start, reader.at), scan.places, meter)
+    bodies.push({ start, end: reader.at })
   }
   if (!reader.done) throw refuseModule('the code section is longer than its functions', reader.at)
-  if (body && meter) for (const added of meter.functions) body.u32(added.length).raw(added)
-  return { body, facts: scan }
+  return bodies
 }

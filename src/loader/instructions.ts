@@ -1,10 +1,12 @@
 /** A reader at an opcode in, the same reader after the immediates out: one allowlist for code bodies and constant expressions. */
 import {
+  EMPTY_BLOCK,
   Immediate,
   MISC_SHAPES,
   Op,
   SHAPES,
   SIMD_SHAPES,
+  isValueTypeCode,
   readReferenceType,
   readValueType,
   refuseOpcode,
@@ -13,13 +15,12 @@ import { type Reader, refuseModule } from './reader.ts'
 
 /** Bit of an alignment that announces a memory index (several memories). */
 const MEMORY_INDEX_BIT = 0x40
-const EMPTY_BLOCK = 0x40
 
 function skipBlockType(reader: Reader): void {
   const first = reader.bytes[reader.at] ?? EMPTY_BLOCK
   if (first === EMPTY_BLOCK) reader.skip(1)
   // A negative s33 of one byte is a value type, every other one is the index of a type.
-  else if (first >= 0x40 && first < 0x80) readValueType(reader)
+  else if (isValueTypeCode(first)) readValueType(reader)
   else reader.skipSigned(33)
 }
 
@@ -122,16 +123,22 @@ const CONSTANT_OPS: ReadonlySet<number> = new Set([
   0x23, 0x41, 0x42, 0x43, 0x44, 0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e, 0xd0, 0xd2,
 ])
 const V128_CONST = 12
-const PREFIX_SIMD = 0xfd
 
-/** Passes over a constant expression and its `end`. */
-export function skipConstant(reader: Reader): void {
+/**
+ * Passes over a constant expression and its `end`.
+ * @param onFunction hears the index of a function that it takes a reference of
+ */
+export function skipConstant(reader: Reader, onFunction?: (index: number) => void): void {
   for (;;) {
     const opcode = reader.byte()
     if (opcode === Op.end) return
     const offset = reader.at - 1
+    if (opcode === Op.refFunc && onFunction) {
+      onFunction(reader.u32())
+      continue
+    }
     const second = skipImmediates(reader, opcode)
-    if (!CONSTANT_OPS.has(opcode) && !(opcode === PREFIX_SIMD && second === V128_CONST)) {
+    if (!CONSTANT_OPS.has(opcode) && !(opcode === Op.prefixSimd && second === V128_CONST)) {
       throw refuseModule(`opcode 0x${opcode.toString(16)} in a constant expression`, offset)
     }
   }

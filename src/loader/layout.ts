@@ -4,7 +4,13 @@ import { refuseModule } from './reader.ts'
 import { ExternKind, type ExternKindCode, type ModuleShape, readShape } from './sections.ts'
 
 /** Names of the exports that the rewriter adds. `__g<i>` and `__t<i>` carry the index of a global or table. */
-export const AddedExport = { fuel: '__fuel', callout: '__callout', start: '__start', memory: 'memory' } as const
+export const AddedExport = {
+  fuel: '__fuel',
+  callout: '__callout',
+  stack: '__stack',
+  start: '__start',
+  memory: 'memory',
+} as const
 
 /** Where a guest's state lies, by the exports of the rewritten module. */
 export type StateLayout = {
@@ -16,6 +22,8 @@ export type StateLayout = {
   tables: readonly { index: number; written: boolean }[]
   /** Whether there is an export `__fuel`. */
   fuel: boolean
+  /** Whether there is an export `__stack`: a stranger's module, whose instances are never used again. */
+  stack: boolean
   /** Whether the memory of a new instance is all zero: its own, and no data segments that fill it. */
   blank: boolean
 }
@@ -51,9 +59,10 @@ export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): Sta
   checkSavable(shape)
   const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)
   const callout = exportedAs(shape, ExternKind.table, AddedExport.callout)
-  const globals = shape.globals.flatMap(({ type, mutable }, index) =>
-    mutable && index !== fuel ? [{ index, type }] : [],
-  )
+  const stack = exportedAs(shape, ExternKind.global, AddedExport.stack)
+  // Behind the fuel lie the rewriter's own globals: what they count begins anew in each instance.
+  const own = fuel ?? shape.globals.length
+  const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable && index < own ? [{ index, type }] : []))
   const tables = shape.tables.flatMap((_, index) => (index === callout ? [] : [{ index, written: written.has(index) }]))
   const memory = shape.exports.find(({ kind }) => kind === ExternKind.memory)?.name
   const exportedGlobals = exportedIndices(shape, ExternKind.global, '__g')
@@ -68,6 +77,7 @@ export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): Sta
     globals,
     tables,
     fuel: fuel !== undefined,
+    stack: stack !== undefined,
     blank: shape.importedMemories === 0 && shape.dataSegments === shape.passiveSegments,
   }
 }

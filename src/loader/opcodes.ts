@@ -36,30 +36,63 @@ export const Immediate = {
 /** The opcodes that the loader's own code names. */
 export const Op = {
   unreachable: 0x00,
+  block: 0x02,
   loop: 0x03,
   if: 0x04,
   else: 0x05,
   try: 0x06,
+  catch: 0x07,
+  throw: 0x08,
+  rethrow: 0x09,
+  throwRef: 0x0a,
   end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
+  delegate: 0x18,
   catchAll: 0x19,
+  drop: 0x1a,
+  select: 0x1b,
+  tryTable: 0x1f,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,
   globalGet: 0x23,
   globalSet: 0x24,
   tableSet: 0x26,
+  memorySize: 0x3f,
+  memoryGrow: 0x40,
   i32Const: 0x41,
   i64Const: 0x42,
   i32Eqz: 0x45,
   i32Eq: 0x46,
+  i32LtSigned: 0x48,
+  i32LtUnsigned: 0x49,
+  i32GtUnsigned: 0x4b,
+  i32LeUnsigned: 0x4d,
   i64LtSigned: 0x53,
+  i64GtUnsigned: 0x56,
+  i32Add: 0x6a,
+  i32Sub: 0x6b,
+  i32Mul: 0x6c,
+  i64Add: 0x7c,
   i64Sub: 0x7d,
+  i64Mul: 0x7e,
+  i64Shl: 0x86,
   i64ShrUnsigned: 0x88,
-  i64ExtendUnsigned: 0xad,
+  i64ExtendI32Unsigned: 0xad,
+  refFunc: 0xd2,
   prefixMisc: 0xfc,
+  prefixSimd: 0xfd,
 } as const
+
+/** The block type of a block without parameters and results. */
+export const EMPTY_BLOCK = 0x40
 
 /** Second opcodes after 0xfc. */
 export const MiscOp = {
@@ -71,6 +104,7 @@ export const MiscOp = {
   elementDrop: 13,
   tableCopy: 14,
   tableGrow: 15,
+  tableSize: 16,
   tableFill: 17,
 } as const
 
@@ -192,6 +226,11 @@ export const TYPE_CODES: Readonly<Record<ValueType, number>> = {
   funcref: 0x70,
   externref: 0x6f,
   exnref: 0x69,
+}
+
+/** Whether a byte encodes a value type, known or not: a block type of one byte that is no index. */
+export function isValueTypeCode(code: number): boolean {
+  return code > EMPTY_BLOCK && code < 0x80
 }
 
 export function isReference(type: ValueType): boolean {

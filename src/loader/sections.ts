@@ -52,11 +52,19 @@ export type ModuleShape = {
   exports: ExportEntry[]
   /** Index of the start function. */
   start: number | undefined
+  /** Type index of every tag. */
+  tags: number[]
+  importedFunctions: number
   importedTables: number
   importedMemories: number
   importedGlobals: number
   dataSegments: number
   passiveSegments: number
+  elementSegments: number
+  /** Functions and expressions in all element segments. */
+  elements: number
+  /** Functions that segments and globals hold references of. */
+  references: Set<number>
 }
 
 type Sections = { bytes: Uint8Array; found: Map<number, Section> }
@@ -151,8 +159,11 @@ function readImport(reader: Reader, shape: ModuleShape): ImportEntry {
       return { module, name, kind, index: shape.memories.push(readLimits(reader)) - 1 }
     case ExternKind.global:
       return { module, name, kind, index: shape.globals.push(readGlobal(reader)) - 1 }
-    case ExternKind.tag:
-      return { module, name, kind, index: readTag(reader) }
+    case ExternKind.tag: {
+      const index = readTag(reader)
+      shape.tags.push(index)
+      return { module, name, kind, index }
+    }
   }
 }
 
@@ -164,8 +175,11 @@ function readExport(reader: Reader): ExportEntry {
   return { name, kind, index, start, end: reader.at }
 }
 
-/** Flags of an element segment: 1 passive or declarative, 2 explicit index (or declarative), 4 expressions. */
-function skipElement(reader: Reader): void {
+/**
+ * Flags of an element segment: 1 passive or declarative, 2 explicit index (or declarative), 4 expressions.
+ * @returns how many elements it has
+ */
+function skipElement(reader: Reader, onFunction: (index: number) => void): number {
   const flags = reader.u32()
   if (flags > 7) throw refuseModule(`element segment flags ${flags} are unknown`, reader.at - 1)
   const active = (flags & 1) === 0
@@ -176,10 +190,12 @@ function skipElement(reader: Reader): void {
     if (expressions) readReferenceType(reader)
     else if (reader.byte() !== 0) throw refuseModule('an element kind is unknown', reader.at - 1)
   }
-  for (let left = reader.u32(); left > 0; left--) {
-    if (expressions) skipConstant(reader)
-    else reader.u32()
+  const count = reader.u32()
+  for (let left = count; left > 0; left--) {
+    if (expressions) skipConstant(reader, onFunction)
+    else onFunction(reader.u32())
   }
+  return count
 }
 
 /** @returns whether the segment is passive */
@@ -203,11 +219,16 @@ function emptyShape(sections: ReadonlyMap<number, Section>): ModuleShape {
     globals: [],
     exports: [],
     start: undefined,
+    tags: [],
+    importedFunctions: 0,
     importedTables: 0,
     importedMemories: 0,
     importedGlobals: 0,
     dataSegments: 0,
     passiveSegments: 0,
+    elementSegments: 0,
+    elements: 0,
+    references: new Set(),
   }
 }
 
@@ -223,22 +244,27 @@ function readStart(sections: Sections): number | undefined {
 export function readShape(bytes: Uint8Array): ModuleShape {
   const sections = findSections(bytes)
   const shape = emptyShape(sections.found)
+  const onFunction = (index: number) => shape.references.add(index)
   readVector(sections, SectionId.type, (reader) => shape.types.push(readFunctionType(reader)))
   readVector(sections, SectionId.import, (reader) => shape.imports.push(readImport(reader, shape)))
+  shape.importedFunctions = shape.functions.length
   shape.importedTables = shape.tables.length
   shape.importedMemories = shape.memories.length
   shape.importedGlobals = shape.globals.length
   readVector(sections, SectionId.function, (reader) => shape.functions.push(reader.u32()))
   readVector(sections, SectionId.table, (reader) => shape.tables.push(readTable(reader)))
   readVector(sections, SectionId.memory, (reader) => shape.memories.push(readLimits(reader)))
-  readVector(sections, SectionId.tag, readTag)
+  readVector(sections, SectionId.tag, (reader) => shape.tags.push(readTag(reader)))
   readVector(sections, SectionId.global, (reader) => {
     shape.globals.push(readGlobal(reader))
-    skipConstant(reader)
+    skipConstant(reader, onFunction)
   })
   readVector(sections, SectionId.export, (reader) => shape.exports.push(readExport(reader)))
   shape.start = readStart(sections)
-  readVector(sections, SectionId.element, skipElement)
+  readVector(sections, SectionId.element, (reader) => {
+    shape.elementSegments++
+    shape.elements += skipElement(reader, onFunction)
+  })
   readVector(sections, SectionId.data, (reader) => {
     shape.dataSegments++
     if (skipData(reader)) shape.passiveSegments++

@@ -46,7 +46,8 @@ export interface BoundState {
   restore(state: State): void
   /**
    * Wipes the guest back to a state and takes its fuel. Only when no call of it is under way or suspended.
-   * @returns false when it must be discarded: memory grew past the budget, or a table is not as it was at `bindState`
+   * @returns false when it must be discarded: it is a stranger's, memory grew past the budget, or a table is not as it
+   * was at `bindState`
    */
   reset(state: State, budget: ResetBudget): boolean
 }
@@ -77,6 +78,7 @@ class Guest implements BoundState {
   readonly #cells: Cell[] = []
   readonly #tables: TableRecord[] = []
   readonly #fuel: WebAssembly.Global[] = []
+  readonly #reusable: boolean
   #bytes = new Uint8Array(0)
   #fresh = true
 
@@ -100,6 +102,7 @@ class Guest implements BoundState {
     }
     this.#memory = memory
     this.#blank = blank
+    this.#reusable = parts.every(({ layout }) => !layout.stack)
   }
 
   capture(): State {
@@ -128,6 +131,7 @@ class Guest implements BoundState {
 
   reset(state: State, budget: ResetBudget): boolean {
     this.#fresh = false
+    if (!this.#reusable) return false
     const memory = this.#view()
     if (memory.length > budget.memoryBytes || memory.length < state.pages * PAGE_BYTES) return false
     if (!this.#tables.every(isUnchanged)) return false

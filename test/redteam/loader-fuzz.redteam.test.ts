@@ -47,7 +47,10 @@ const OPTIONS = [
   {},
   { fuel: true, exportState: true, maximumPages: 100 },
   { fuel: true, exportState: true, stripData: true, keepExports: [] },
-]
+  { fuel: true, trust: 'stranger' },
+  { fuel: true, trust: 'stranger', metering: 'exact', exportState: true, maximumPages: 100 },
+  { fuel: true, metering: 'exact' },
+] as const
 
 /** Rewrites and says whether the module was accepted; anything but a TokaError is a failure of the test. */
 function survives(bytes: Uint8Array<ArrayBuffer>, seed: number): boolean {
@@ -95,7 +98,11 @@ const EVERYTHING = buildModule({
       ],
     },
     { code: [0x41, 1, 0x41, 2, 0x41, 3, 0x1c, 1, 0x7f, 0x1a] },
+    // a tail call, throw, table.grow, memory.grow, memory.init, an `if` with a result
+    { code: [0x41, 1, 0x04, 0x7f, 0x41, 2, 0x05, 0x08, 0, 0x0b, 0x40, 0, 0x1a, 0x12, 2] },
+    { code: [0xd0, 0x70, 0x41, 1, 0xfc, 15, 0, 0x1a, 0x41, 0, 0x41, 0, 0x41, 1, 0xfc, 8, 1, 0] },
   ],
+  tags: [{}],
   memory: { minimum: 1, maximum: 4, name: 'memory' },
   tables: [{ minimum: 2, maximum: 9, name: 'table' }],
   globals: [

@@ -28,13 +28,13 @@ function live(parts: Omit<ModuleParts, 'imports'>, host: Host): Live {
   const { bytes } = rewriteModule(buildModule({ ...parts, imports: [{ module: 'env', name: 'call' }] }), FUEL)
   const row = { module: 'env', name: 'call', params: [], results: [], operation: 1, suspends: true }
   const border = instantiateBorder([row], {
-    count: COUNT_ZERO,
     host: { env: { call: () => host.call?.() } },
     callout: () => host.callout?.(exports.__fuel) ?? 1,
     suspend: () => host.suspend?.(),
     suspension: host.suspension,
     onFault: () => {},
   })
+  border.countWith(COUNT_ZERO)
   const exports = instantiate(bytes, border.imports) as unknown as Live['exports']
   exports.__callout.set(0, border.callout)
   exports.__fuel.value = SLICE

@@ -13,7 +13,6 @@ it('10,000 runs killed while suspended deep in their stacks leave memory flat', 
   const code = [0x20, 0, 0x04, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x10, 0, 0x05, 0x03, 0x40, 0x0c, 0, 0x0b, 0x0b]
   const { bytes } = rewriteModule(buildModule({ functions: [{ name: 'dive', params: ['i32'], code }] }), { fuel: true })
   const border = instantiateBorder([], {
-    count: () => 0,
     host: {},
     callout: () => 2,
     suspend: async () => {

@@ -56,7 +56,6 @@ class ShoutInstance implements Instance {
     this.#border = instantiateBorder(
       [{ module: 'shout', name: 'write', params: ['i32', 'i32'], results: ['i32'], operation: Operation.FdWrite }],
       {
-        count: context.count,
         host: { shout: { write: (pointer: number, length: number) => this.#write(pointer >>> 0, length >>> 0) } },
         callout: () => this.#callout(),
         suspend: () => {},
@@ -64,6 +63,7 @@ class ShoutInstance implements Instance {
         onFault: () => {},
       },
     )
+    this.#border.countWith(context.count)
     const { exports } = new WebAssembly.Instance(image.module, this.#border.imports)
     this.#guest = exports as unknown as GuestExports
     this.#guest.__callout.set(0, this.#border.callout)

@@ -29,16 +29,18 @@ const ALL_TYPES: BorderImport = {
   operation: 300,
 }
 
-function link(imports: readonly BorderImport[], changes: Partial<BorderLink> & Pick<BorderLink, 'host'>) {
+type Changes = Partial<BorderLink> & Pick<BorderLink, 'host'> & { count?: (operation: number) => number }
+
+function link(imports: readonly BorderImport[], { count = () => 0, ...changes }: Changes) {
   const faults: unknown[] = []
   const border = instantiateBorder(imports, {
-    count: counter(() => 0),
     callout: () => 0,
     suspend: () => {},
     suspension: undefined,
     onFault: (error) => faults.push(error),
     ...changes,
   })
+  border.countWith(counter(count))
   return { border, faults }
 }
 
@@ -70,10 +72,10 @@ describe('a call across the border', () => {
     const log: string[] = []
     const imports = ['a', 'b'].map((name, at) => ({ module: 'm', name, params: [], results: [], operation: 7 + at }))
     const { border } = link(imports, {
-      count: counter((operation) => {
+      count: (operation) => {
         log.push(`count ${operation}`)
         return 0
-      }),
+      },
       host: { m: { a: () => log.push('a'), b: () => log.push('b') } },
     })
     for (const name of ['b', 'a']) wrapper(border, 'm', name)()
@@ -84,7 +86,7 @@ describe('a call across the border', () => {
     let calls = 0
     let verdict = 42
     const { border } = link([{ module: 'm', name: 'f', params: [], results: [], operation: 1 }], {
-      count: counter(() => verdict),
+      count: () => verdict,
       host: { m: { f: () => calls++ } },
     })
     const call = border.imports.m?.f as () => void
@@ -95,6 +97,25 @@ describe('a call across the border', () => {
     border.dead.value = Death.alive
     call()
     expect(calls).toBe(1)
+  })
+
+  it('traps before the host hears of it while nobody counts, and can be lent to another counter', () => {
+    const log: string[] = []
+    const { border } = link([{ module: 'm', name: 'f', params: [], results: [], operation: 1 }], {
+      host: { m: { f: () => log.push('f') } },
+    })
+    const call = border.imports.m?.f as () => void
+    border.countWith(undefined)
+    expect(call).toThrow(WebAssembly.RuntimeError)
+    expect(log).toEqual([])
+    border.countWith(
+      counter(() => {
+        log.push('another')
+        return 0
+      }),
+    )
+    call()
+    expect(log).toEqual(['another', 'f'])
   })
 
   it('traps on the way back when the guest was killed meanwhile', () => {

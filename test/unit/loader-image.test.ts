@@ -279,7 +279,7 @@ describe('a forged image with the right checksum', () => {
       }),
     )
     const state = { pages: 1, runs: [], globals: [], tableSizes: [] }
-    const layout = { memory: 'memory', globals: [], tables: [], fuel: false, blank: true }
+    const layout = { memory: 'memory', globals: [], tables: [], fuel: false, stack: false, blank: true }
     const forged = await encodeImage({ ...ENGINE, moduleBytes: hidden.bytes, layout, state })
     await expect(decodeImage(forged, ENGINE)).rejects.toMatchObject(refused)
     expect(() => readLayout(hidden.bytes, new Set())).toThrow(/does not export all of its state/)

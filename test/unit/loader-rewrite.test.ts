@@ -132,6 +132,7 @@ describe('exports of the state', () => {
         { index: 1, written: true },
       ],
       fuel: false,
+      stack: false,
       blank: true,
     })
     expect(Object.keys(instantiate(bytes)).sort()).toEqual(['__g0', '__g2', '__t0', '__t1', 'keep', 'memory', 'own'])

@@ -1,0 +1,61 @@
+/** What a module of a stranger may declare: everything that costs time before its fuel is looked at has a cap here. */
+import { refuseModule } from './reader.ts'
+import { ExternKind, type ModuleShape } from './sections.ts'
+
+/** Sizes beyond which a stranger's module is refused. Real programs stay far below all of them. */
+export const STRANGER_CAPS = {
+  /** Bytes of the module. Validating 1 MiB takes about 10 ms. */
+  moduleBytes: 16 * 2 ** 20,
+  /** Bytes of one function body: a function is compiled in one go when it is first called. */
+  bodyBytes: 64 * 2 ** 10,
+  /** Each takes some microseconds at its first call, however small it is. */
+  functions: 20_000,
+  types: 10_000,
+  /** Parameters and results of one type together. */
+  typeArity: 128,
+  imports: 1_000,
+  exports: 10_000,
+  globals: 10_000,
+  tags: 1_000,
+  tables: 8,
+  /** Slots of one table. A table that may grow further is held to this; one that begins larger is refused. */
+  tableSlots: 100_000,
+  /** Functions in all element segments together: instantiation takes 0.1 us for each. */
+  elements: 200_000,
+  elementSegments: 10_000,
+  dataSegments: 10_000,
+  /** Locals and parameters of one function. */
+  locals: 2_000,
+  /** Slots of one frame, which is also what deep recursion overshoots by. */
+  frameSlots: 4_000,
+  /** Locals and operands that are alive, summed up over all branches and blocks of a function: compilers merge them there. */
+  mergedSlots: 1_000_000,
+} as const
+
+export type StrangerCaps = { readonly [cap in keyof typeof STRANGER_CAPS]: number }
+
+/** Refuses by name what a stranger may not have. */
+export function checkShape(shape: ModuleShape, caps: StrangerCaps): void {
+  const most = (what: string, found: number, allowed: number) => {
+    if (found > allowed) throw refuseModule(`it has ${found} ${what}, allowed are ${allowed}`)
+  }
+  most('functions', shape.functions.length, caps.functions)
+  most('types', shape.types.length, caps.types)
+  most('imports', shape.imports.length, caps.imports)
+  most('exports', shape.exports.length, caps.exports)
+  most('globals', shape.globals.length, caps.globals)
+  most('tags', shape.tags.length, caps.tags)
+  most('tables', shape.tables.length, caps.tables)
+  most('functions in its element segments', shape.elements, caps.elements)
+  most('element segments', shape.elementSegments, caps.elementSegments)
+  most('data segments', shape.dataSegments, caps.dataSegments)
+  for (const { params, results } of shape.types) {
+    most('parameters and results in one type', params.length + results.length, caps.typeArity)
+  }
+  shape.tables.forEach(({ minimum }, index) => most(`slots in table ${index}`, minimum, caps.tableSlots))
+  for (const { kind, module, name } of shape.imports) {
+    if (kind !== ExternKind.function) {
+      throw refuseModule(`it imports ${module}.${name}, and a stranger may import functions only`)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** A function body and a list of changes in, the changed body out: where checks and replaced instructions are put in. */
+import type { Writer } from './writer.ts'
+
+/** Replaces `[at, until)` of the binary by `code`; undefined leaves the place as it is. */
+export type Edit = { at: number; until: number; code: ArrayLike<number> | undefined }
+
+/** Writes the size and the bytes of the body `[start, end)` with the edits made, which are in the order of their places. */
+export function writeEdited(into: Writer, bytes: Uint8Array, start: number, end: number, edits: readonly Edit[]): void {
+  let size = end - start
+  for (const { at, until, code } of edits) if (code) size += code.length - (until - at)
+  into.u32(size)
+  let from = start
+  for (const { at, until, code } of edits) {
+    if (!code) continue
+    into.copy(bytes, from, at).raw(code)
+    from = until
+  }
+  into.copy(bytes, from, end)
+}
+
+/** Two lists in the order of their places as one; at the same place the first list's go first. */
+export function mergeEdits(first: readonly Edit[], second: readonly Edit[]): Edit[] {
+  const merged: Edit[] = []
+  let at = 0
+  for (const edit of second) {
+    for (let next = first[at]; next && next.at <= edit.at; next = first[++at]) merged.push(next)
+    merged.push(edit)
+  }
+  for (; at < first.length; at++) merged.push(first[at] as Edit)
+  return merged
+}

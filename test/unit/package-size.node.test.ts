@@ -1,0 +1,66 @@
+/** What the package costs: in bytes on disk with all that it depends on, and in bytes over the network for a page. */
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { expect, test } from 'vitest'
+import { root } from '../module-graph.ts'
+import { closure } from '../runtimes/notice.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+const { dependencies } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
+  dependencies: Record<string, string>
+}
+
+/** Bytes of all files under a directory. */
+function bytesUnder(path: string): number {
+  const stat = lstatSync(path)
+  if (!stat.isDirectory()) return stat.size
+  return readdirSync(path).reduce((sum, name) => sum + bytesUnder(join(path, name)), 0)
+}
+
+/**
+ * Gzipped bytes of what a page loads to call `createToka`, before an engine is loaded.
+ * @param external packages that are not counted
+ */
+async function browserCore(external: readonly string[]): Promise<number> {
+  const { outputFiles, metafile } = await build({
+    entryPoints: [`${root}dist/src/index.js`],
+    bundle: true,
+    splitting: true,
+    minify: true,
+    metafile: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+    outdir: join(root, 'dist/unused'),
+    external: [...external],
+    logLevel: 'silent',
+  })
+  const first = Object.keys(metafile.outputs).find((path) => path.endsWith('/index.js')) ?? ''
+  const loaded = new Set([first])
+  for (const path of loaded) {
+    for (const { path: next, kind } of metafile.outputs[path]?.imports ?? []) {
+      if (kind === 'import-statement' && metafile.outputs[next]) loaded.add(next)
+    }
+  }
+  const files = outputFiles.filter(({ path }) => [...loaded].some((one) => path.endsWith(one.replace(/^.*\//, '/'))))
+  expect(files.length).toBe(loaded.size)
+  return files.reduce((sum, { contents }) => sum + gzipSync(contents, { level: 9 }).length, 0)
+}
+
+test('the package and all that it depends on take at most 30 MB', () => {
+  const installed = closure(Object.keys(dependencies)).map((name) => bytesUnder(join(root, 'node_modules', name)))
+  expect(installed.length).toBeGreaterThanOrEqual(Object.keys(dependencies).length)
+  const own = bytesUnder(join(root, 'dist'))
+  expect(installed.reduce((sum, size) => sum + size, own)).toBeLessThanOrEqual(30 * MiB)
+})
+
+test('the core that a page loads takes at most 60 KB gzipped, and 30 KB more for its schemas', async () => {
+  const own = await browserCore(['zod'])
+  expect(own).toBeGreaterThan(10 * KiB)
+  expect(own).toBeLessThanOrEqual(60 * KiB)
+  expect(await browserCore([])).toBeLessThanOrEqual(90 * KiB)
+})

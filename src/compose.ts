@@ -10,7 +10,7 @@ import type { Limits } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import type { SandboxOptions } from './request.ts'
 import { LocalSandbox } from './sandbox/sandbox.ts'
-import { openSnapshot } from './sandbox/snapshot.ts'
+import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import type { Tools } from './tool.ts'
 
 /** Checked options, and what they mean here. */
@@ -33,7 +33,7 @@ export type Composition = {
  */
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
   const { options, limits, engine, image: base, snapshot, policy, ledger, tools, blocking } = composition
-  const start = snapshot ? openSnapshot(snapshot, base, limits) : { image: base }
+  const start = snapshot ? (await loadSnapshots()).openSnapshot(snapshot, base, limits) : { image: base }
   const openDrivers = (toolbox: Tools) => openAll(options, toolbox)
   const drivers = await openDrivers(tools)
   let gate: Gate

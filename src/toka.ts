@@ -15,9 +15,9 @@ import { checkSandboxOptions, type Language, type RunRequest, type SandboxOption
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
-import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
-import { readFacts } from './sandbox/snapshot.ts'
+import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
@@ -57,7 +57,7 @@ export class Toka {
   readonly #seal: SnapshotSeal
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
-  #pool: WorkerPool | undefined
+  #pool: Promise<WorkerPool> | undefined
   #closed = false
 
   constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
@@ -102,6 +102,7 @@ export class Toka {
     checkRestore(snapshot, options)
     this.#mustBeOpen()
     const content = await this.#seal.open(snapshot)
+    const { readFacts } = await loadSnapshots()
     const whole = { ...options, ...readFacts(content) }
     checkSandboxOptions(whole)
     return this.#open(whole, content)
@@ -111,7 +112,7 @@ export class Toka {
   async dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
-    await this.#pool?.dispose()
+    await (await this.#pool)?.dispose()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,7 +161,7 @@ export class Toka {
     const share = this.#ledger.shared
     if (chooseIsolation(isolation, { suspend: suspension, share }) === 'inline') return undefined
     const size = this.#options.workers ?? defaultWorkers()
-    this.#pool ??= new WorkerPool({ start: startThread, ledger: this.#ledger, size, suspension })
+    this.#pool ??= openPool({ start: startThread, ledger: this.#ledger, size, suspension })
     return this.#pool
   }
 
@@ -177,6 +178,12 @@ export class Toka {
   #mustBeOpen(): void {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
+}
+
+/** A page whose sandboxes are its own thread's loads no pool. */
+async function openPool(options: PoolOptions): Promise<WorkerPool> {
+  const { WorkerPool } = await import('./sandbox/pool.ts')
+  return new WorkerPool(options)
 }
 
 /** What a sandbox is made of, wherever it goes. */

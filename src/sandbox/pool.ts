@@ -53,7 +53,7 @@ export class WorkerPool {
 
   /** Starts a worker if there is none: it loads while an image is prepared. */
   wake(): void {
-    if (this.#hosts.size === 0) this.#start()
+    if (this.#hosts.size === 0 && !this.#closed) this.#start()
   }
 
   /**

@@ -16,7 +16,7 @@ import { listenersOf } from './listeners.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
 import { type RunFacts, RunReport } from './report.ts'
-import { writeSnapshot } from './snapshot.ts'
+import { loadSnapshots } from './load-snapshots.ts'
 import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
@@ -140,6 +140,7 @@ export class LocalSandbox {
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const { base, options } = this.#parts
+      const { writeSnapshot } = await loadSnapshots()
       return writeSnapshot(base, this.#instance.snapshot(), options, this.#kernel.serialize())
     })
   }

@@ -6,7 +6,7 @@ import { architectureClass } from '../loader/architecture.ts'
 import { applyDelta, deltaOf } from '../loader/delta.ts'
 import { type ImageContent, LOADER_VERSION, readContent, writeContent } from '../loader/image-format.ts'
 import type { Image } from '../loader/image.ts'
-import { PAGE_BYTES } from '../loader/state.ts'
+import { PAGE_BYTES, type State } from '../loader/state.ts'
 import type { SandboxOptions } from '../request.ts'
 
 /** What of a sandbox's options belongs to its state. The others are powers: they are given anew. */
@@ -92,6 +92,17 @@ function checkOrigin(content: Content, base: Image): void {
   if (content.image !== base.name) throw refused('ENGINE', 'it was made from another start image')
 }
 
+/** Whether a guest of the start image can have such a state. Its memory only ever grows. */
+function isStateOf({ pages, globals, tableSizes }: State, base: State): boolean {
+  return (
+    pages >= base.pages &&
+    globals.length === base.globals.length &&
+    globals.every(({ type }, at) => type === base.globals[at]?.type) &&
+    tableSizes.length === base.tableSizes.length &&
+    tableSizes.every((size, at) => size === base.tableSizes[at])
+  )
+}
+
 /**
  * The image and the kernel's state that a sandbox goes on from.
  * @param bytes content whose seal was checked
@@ -107,7 +118,7 @@ export function openSnapshot(
   const content = read(bytes)
   checkOrigin(content, base)
   const { state } = content
-  if (state.pages < base.state.pages) throw damaged()
+  if (!isStateOf(state, base.state)) throw damaged()
   const least = state.pages * PAGE_BYTES
   if (least > memoryBytes)
     throw new TokaError(

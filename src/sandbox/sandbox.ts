@@ -15,7 +15,7 @@ import { RunLeash } from './leash.ts'
 import { listenersOf } from './listeners.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
-import { type RunFacts, RunReport } from './report.ts'
+import { neverBegun, type RunFacts, RunReport } from './report.ts'
 import { loadSnapshots } from './load-snapshots.ts'
 import type { WaitOptions } from './surface.ts'
 
@@ -43,7 +43,7 @@ const text = new TextDecoder('utf-8', { fatal: true })
 
 export class LocalSandbox {
   readonly #parts: SandboxParts
-  readonly #queue = new TurnQueue()
+  readonly #queue = new TurnQueue(BORDER.turns)
   readonly #kernel: Kernel
   #instance: Instance
   #running: RunLeash | undefined
@@ -84,7 +84,7 @@ export class LocalSandbox {
   async execute(order: RunOrder, hooks: RunHooks): Promise<RunOutcome> {
     const collect = compileCollector(order.collect)
     this.#mustBeOpen()
-    return this.#queue.run(async () => {
+    const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
       const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks)
       this.#running = leash
@@ -98,7 +98,8 @@ export class LocalSandbox {
         leash.done()
         this.#running = undefined
       }
-    })
+    }
+    return this.#queue.run(turn, { signal: hooks.signal, answer: () => neverBegun(this.#facts().engine) })
   }
 
   /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */

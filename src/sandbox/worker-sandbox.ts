@@ -1,6 +1,6 @@
 /** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
 import { TokaError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { BORDER, type Limits } from '../limits.ts'
 import type { RunOptions, TraceEvent } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
@@ -9,6 +9,7 @@ import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
 import type { RunHooks } from './order.ts'
 import type { RemoteRun } from './remote-run.ts'
+import { neverBegun } from './report.ts'
 import { RunStream } from './run-stream.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
@@ -31,7 +32,7 @@ export type WorkerSandboxParts = {
 
 export class WorkerSandbox implements Sandbox {
   readonly #parts: WorkerSandboxParts
-  readonly #queue = new TurnQueue()
+  readonly #queue = new TurnQueue(BORDER.turns)
   readonly #cell = new Int32Array(new SharedArrayBuffer(4))
   /** Its number in the worker. */
   #number = 0
@@ -71,10 +72,10 @@ export class WorkerSandbox implements Sandbox {
 
   async #execute<T>(options: RunOptions<T>, hooks: RunHooks): Promise<RunResult<T>> {
     const order = orderOf(options)
+    const { host, toolbox, limits, engine } = this.#parts
     this.#mustBeOpen()
-    return this.#queue.run(async () => {
+    const turn = async (): Promise<RunResult<T>> => {
       this.#mustBeOpen()
-      const { host, toolbox, limits, engine } = this.#parts
       const sandbox = this.#number
       this.#running = host.run({ sandbox, order, hooks, toolbox, limits, engine, cell: this.#cell })
       try {
@@ -82,7 +83,8 @@ export class WorkerSandbox implements Sandbox {
       } finally {
         this.#running = undefined
       }
-    })
+    }
+    return this.#queue.run(turn, { signal: hooks.signal, answer: () => resultOf(neverBegun(engine), options) })
   }
 
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {

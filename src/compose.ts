@@ -15,7 +15,7 @@ import type { Tools } from './tool.ts'
 
 /** Checked options, and what they mean here. */
 export type Composition = {
-  options: Pick<SandboxOptions, 'language' | 'files' | 'mounts' | 'env' | 'deterministic' | 'onTrace'>
+  options: Pick<SandboxOptions, 'language' | 'files' | 'mounts' | 'env' | 'deterministic' | 'priority' | 'onTrace'>
   limits: Readonly<Limits>
   engine: ExecutionEngine
   image: Image

@@ -1,5 +1,6 @@
 /** The one interface between a sandbox and what runs a language: engines implement it, sandboxes call it. */
 import type { TokaErrorCode } from './errors.ts'
+import type { MaybePromise } from './kernel/host-port.ts'
 import type { Process } from './kernel/process.ts'
 import type { Image } from './loader/image.ts'
 import type { Limits } from './limits.ts'
@@ -45,9 +46,13 @@ export interface Leash {
   readonly slice: number
   /** A slice of `used` units is spent. */
   spent(used: number): (typeof Verdict)[keyof typeof Verdict]
-  /** Resolves when the guest may go on after `suspend`. */
+  /** Resolves when the guest may go on after `suspend`: others had the thread. */
   pause(): Promise<void>
-  /** The guest gets the thread, or leaves it: what `usage.cpuMs` counts. */
+  /** Asks for the thread, before the guest is entered and after each wait: resolves when it is the guest's turn. */
+  enter(): MaybePromise<void>
+  /** The guest waits, or has ended: others may have the thread. */
+  leave(): void
+  /** The thread itself waits for the guest's call, or goes on: such time is not counted as `usage.cpuMs`. */
   onThread(running: boolean): void
   /** Why the guest must die, once it must. */
   readonly stopped: StopReason | undefined

@@ -6,6 +6,7 @@ export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits } from './limits.ts'
 export type {
   Isolation,
+  Priority,
   Language,
   MountOptions,
   MountSource,

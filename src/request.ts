@@ -5,9 +5,10 @@ import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
 import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { Isolation } from './sandbox/isolation.ts'
+import type { Priority } from './sandbox/scheduler.ts'
 import type { Tool } from './tool.ts'
 
-export type { GrantInput, Isolation, MountSource }
+export type { GrantInput, Isolation, MountSource, Priority }
 
 /** Languages that have an engine today. */
 export type Language = 'javascript' | 'typescript'
@@ -39,6 +40,11 @@ export type SandboxOptions = {
    * same. Default: that of `createToka`.
    */
   isolation?: Isolation
+  /**
+   * How much of its thread the sandbox gets while others want it too: `high` four times as much as `normal`, `low` a
+   * quarter. Default: `normal`.
+   */
+  priority?: Priority
   /** Sees every gated call with its verdict and time. */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
@@ -139,6 +145,7 @@ const sandboxShape = {
     })
     .optional(),
   isolation: z.enum(['inline', 'worker']).optional(),
+  priority: z.enum(['low', 'normal', 'high']).optional(),
   onTrace: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }

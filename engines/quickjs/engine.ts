@@ -1,6 +1,7 @@
 /** The JavaScript engine: QuickJS's wasm in, an image with our prelude booted, forks of it out. */
 import { bridgeWasm } from '../../guests/bridge/bridge.generated.ts'
 import { preludeCore, preludeParts } from '../../guests/javascript/prelude.generated.ts'
+import { moduleOf } from '../../src/embedded-wasm.ts'
 import { type EngineIo, type ExecutionEngine, type Instance, type ProcessContext, Verdict } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError } from '../../src/kernel/host-port.ts'
@@ -95,14 +96,12 @@ const EXPORTS = [
 
 const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
 
-const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
-
 /** A Wiring's modules from rewritten bytes. */
 function compile({ bytes, meta }: ReturnType<typeof rewriteModule>): GuestModules {
   if (!meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
   return {
     interpreter: new WebAssembly.Module(bytes),
-    bridge: new WebAssembly.Module(fromBase64(bridgeWasm)),
+    bridge: moduleOf(bridgeWasm),
     imports: meta.description.functionImports,
     layout: meta.layout,
     parts: [],
@@ -128,6 +127,7 @@ function startInterpreter(modules: GuestModules): Booting {
     pause: async () => {},
     stopped: () => false,
     waits: () => {},
+    resumes: () => undefined,
     fault: (error) => {
       booting.fault = String(error)
     },
@@ -235,14 +235,11 @@ function partsOf({ files }: Image): Uint8Array[] {
   return parts as Uint8Array[]
 }
 
-let bridge: WebAssembly.Module | undefined
-
 /** The modules that forks of an image are linked from. */
 function modulesOf(image: Image): GuestModules {
-  bridge ??= new WebAssembly.Module(fromBase64(bridgeWasm))
   return {
     interpreter: image.module,
-    bridge,
+    bridge: moduleOf(bridgeWasm),
     imports: describeModule(image.moduleBytes).functionImports,
     layout: image.layout,
     parts: partsOf(image),

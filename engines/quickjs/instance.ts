@@ -97,7 +97,7 @@ export class QuickJsInstance implements Instance {
     } catch (error) {
       trap = error ?? new Error('unknown')
     }
-    leash.onThread(false)
+    leash.leave()
     leash.spent(this.#wiring.burned())
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.calls.close()
@@ -148,6 +148,7 @@ export class QuickJsInstance implements Instance {
       pause: () => this.#pause(),
       stopped: () => this.#leash?.stopped !== undefined,
       waits: () => this.#waits(),
+      resumes: () => this.#leash?.enter(),
       fault: (error) => this.#fault(error),
       wallMs: () => clock.wallMs(),
       monotonicMs: () => clock.monotonicMs(),
@@ -159,15 +160,14 @@ export class QuickJsInstance implements Instance {
 
   /** Enters the guest and goes on until nothing is under way. */
   async #drive(leash: Leash): Promise<void> {
+    await leash.enter()
     if (leash.stopped) return
-    leash.onThread(true)
     let turn = await this.#wiring.enter()
     while (turn !== Turn.done && !leash.stopped) {
       if (turn === Turn.idle) {
-        leash.onThread(false)
         this.#waits()
         await this.#wiring.calls.arrival()
-        leash.onThread(true)
+        await leash.enter()
       } else if (leash.spent(0) === Verdict.suspend) await leash.pause()
       if (!leash.stopped) turn = await this.#wiring.turn()
     }
@@ -259,6 +259,7 @@ export class QuickJsInstance implements Instance {
 
   /** The guest is going to wait for the host. */
   #waits(): void {
+    this.#leash?.leave()
     this.#leash?.watch(() => this.#wiring.calls.wake())
   }
 

@@ -20,6 +20,8 @@ export type WiringHost = {
   stopped(): boolean
   /** The guest is going to wait: `calls.wake` must be called when it must die. */
   waits(): void
+  /** After a wait: resolves when it is the guest's turn. */
+  resumes(): MaybePromise<void>
   fault(error: unknown): void
   /** Milliseconds since 1970, and of the monotonic clock. */
   wallMs(): number
@@ -42,6 +44,7 @@ const NOBODY: WiringHost = {
   pause: nobody,
   stopped: () => true,
   waits: () => {},
+  resumes: nobody,
   fault: () => {},
   wallMs: nobody,
   monotonicMs: nobody,
@@ -244,6 +247,7 @@ export class Wiring {
             const host = this.#host
             host.waits()
             const reply = host.stopped() ? 0n : await calls.wait(ticket, out, capacity)
+            await host.resumes()
             if (host.stopped()) this.kill()
             return reply
           },

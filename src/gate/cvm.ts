@@ -5,7 +5,7 @@ import { verifyProgram } from '../../capabilities/verify.ts'
 import { cvmWasm } from '../../guests/cvm/cvm.generated.ts'
 import { TokaError } from '../errors.ts'
 import type { Account, Ledger } from './ledger.ts'
-import { moduleOf } from './wasm.ts'
+import { moduleOf } from '../embedded-wasm.ts'
 
 const PAGE = 65_536
 

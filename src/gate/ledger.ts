@@ -4,7 +4,7 @@ import { LEDGER_PAGES } from '../../capabilities/isa.ts'
 import { ledgerWasm } from '../../guests/ledger/ledger.generated.ts'
 import { sharedWasm } from '../../guests/ledger/shared.generated.ts'
 import { TokaError } from '../errors.ts'
-import { moduleOf } from './wasm.ts'
+import { moduleOf } from '../embedded-wasm.ts'
 
 /** The cells of one policy: plain numbers, the same in every worker. `holders` counts the gates that share them. */
 export type Account = { readonly holders: number; readonly cells: readonly number[] }

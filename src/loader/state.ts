@@ -1,5 +1,6 @@
 /** A live guest's memory, globals and tables in, a sparse copy out, and back: what forks start from and resets return to. */
 import { TokaError } from '../errors.ts'
+import { type Erase, eraserOf } from './eraser.ts'
 import { AddedExport, type StateLayout } from './layout.ts'
 import type { ValueType } from './opcodes.ts'
 
@@ -8,7 +9,7 @@ export const RUN_BLOCK = 4_096
 /** Bytes of a wasm page. */
 export const PAGE_BYTES = 65_536
 
-/** Bytes of memory that are not all zero. Runs are sorted, do not overlap and lie within the state's pages. */
+/** Blocks of memory that are not all zero. Runs are sorted and aligned to RUN_BLOCK, do not overlap and lie within the state's pages. */
 export type Run = { offset: number; bytes: Uint8Array }
 export type GlobalValue = { type: 'i32' | 'f32' | 'f64'; value: number } | { type: 'i64'; value: bigint }
 
@@ -80,6 +81,7 @@ class Guest implements BoundState {
   readonly #fuel: WebAssembly.Global[] = []
   readonly #reusable: boolean
   #bytes = new Uint8Array(0)
+  #erase: Erase | undefined
   #fresh = true
 
   constructor(parts: readonly StatePart[]) {
@@ -125,7 +127,7 @@ class Guest implements BoundState {
     this.#growTo(state.pages)
     const memory = this.#view()
     if (this.#blank) for (const { offset, bytes } of state.runs) memory.set(bytes, offset)
-    else overwrite(memory, state.runs)
+    else this.#overwrite(memory, state.runs)
     this.#setGlobals(state)
   }
 
@@ -135,9 +137,22 @@ class Guest implements BoundState {
     const memory = this.#view()
     if (memory.length > budget.memoryBytes || memory.length < state.pages * PAGE_BYTES) return false
     if (!this.#tables.every(isUnchanged)) return false
-    overwrite(memory, state.runs)
+    this.#overwrite(memory, state.runs)
     this.#setGlobals(state)
     return true
+  }
+
+  /** Makes the memory zero but for the runs. */
+  #overwrite(memory: Uint8Array, runs: readonly Run[]): void {
+    if (!this.#memory) return
+    this.#erase ??= eraserOf(this.#memory)
+    let end = 0
+    for (const { offset, bytes } of runs) {
+      if (offset > end) this.#erase(end, offset)
+      memory.set(bytes, offset)
+      end = offset + bytes.length
+    }
+    if (memory.length > end) this.#erase(end, memory.length)
   }
 
   #checkFit({ globals, tableSizes, runs, pages }: State): void {
@@ -173,17 +188,6 @@ class Guest implements BoundState {
     if (buffer && this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer)
     return this.#bytes
   }
-}
-
-/** Makes `memory` zero but for the runs. */
-function overwrite(memory: Uint8Array, runs: readonly Run[]): void {
-  let end = 0
-  for (const { offset, bytes } of runs) {
-    if (offset > end) memory.fill(0, end, offset)
-    memory.set(bytes, offset)
-    end = offset + bytes.length
-  }
-  if (memory.length > end) memory.fill(0, end)
 }
 
 function findRuns(memory: Uint8Array): Run[] {

@@ -1,35 +1,27 @@
 /** One run's leash: what fuel, time and cancellation allow, asked by the engine at every end of a slice. */
 import { type Leash, type StopReason, Verdict } from '../engine.ts'
+import type { MaybePromise } from '../kernel/host-port.ts'
+import { type Claim, Share, scheduler } from './scheduler.ts'
 
 /**
- * Units of fuel between two questions. A unit is a loop head of the interpreter: at 4-8 ns each a slice is under
- * half a millisecond, which bounds the overshoot of a deadline.
+ * Units of fuel between two questions, at first. A unit is a loop head of the interpreter: at 4-8 ns each a slice is
+ * under a quarter of a millisecond, which bounds the overshoot of a deadline.
  */
 const SLICE = 20_000
-/** Longest time that a guest keeps the thread where it can be suspended, in milliseconds. */
-const TURN_MS = 2
-
-/** A task of its own in the event loop: timers, input and other guests go first. */
-function macrotask(): Promise<void> {
-  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
-  return new Promise((resolve) => {
-    const channel = new MessageChannel()
-    channel.port1.onmessage = () => {
-      channel.port1.close()
-      resolve()
-    }
-    channel.port2.postMessage(null)
-  })
-}
+const LEAST_SLICE = 50
+/** A slice that took longer than this, in milliseconds, is followed by a shorter one: a unit may be a page fault. */
+const SLICE_MS = 0.4
 
 /**
  * A leash for one run. `done` must be called at its end.
  * @param limits time in milliseconds, fuel in units
  * @param caller aborting its signal cancels the run; so does `isCancelled`, which is asked at each end of a slice
+ * @param share of the sandbox
  */
 export class RunLeash implements Leash {
   readonly #deadline: number
   readonly #fuel: number
+  readonly #claim: Claim
   /** A guest that never waits asks for the time itself: only one that waits needs a timer. */
   #timer: ReturnType<typeof setTimeout> | undefined
   #watcher: (() => void) | undefined
@@ -38,25 +30,30 @@ export class RunLeash implements Leash {
   readonly #cancel = () => this.stop('cancelled')
   #stopped: StopReason | undefined
   #used = 0
+  #slice = SLICE
   #turnEnds = 0
+  /** When the guest got the thread, while it has it. */
   #since: number | undefined
+  #sliceSince = 0
   #cpuMs = 0
 
   constructor(
     limits: { timeoutMs: number; fuel: number },
     caller: { signal?: AbortSignal | undefined; isCancelled?: (() => boolean) | undefined } = {},
+    share = new Share(),
   ) {
     const outer = caller.signal
     this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
     this.#fuel = limits.fuel
+    this.#claim = scheduler.claim(share, this.#deadline)
     this.#outer = outer
     if (outer?.aborted) this.#cancel()
     else outer?.addEventListener('abort', this.#cancel, { once: true })
   }
 
   get slice(): number {
-    return Math.max(1, Math.floor(Math.min(SLICE, this.#fuel - this.#used)))
+    return Math.max(1, Math.floor(Math.min(this.#slice, this.#fuel - this.#used)))
   }
 
   get stopped(): StopReason | undefined {
@@ -80,6 +77,7 @@ export class RunLeash implements Leash {
   stop(reason: StopReason): void {
     if (this.#stopped) return
     this.#stopped = reason
+    this.#claim.hurry()
     this.#watcher?.()
   }
 
@@ -88,16 +86,33 @@ export class RunLeash implements Leash {
     return this.#cpuMs
   }
 
+  /** Waits for the thread before anything is done for the run. */
+  turn(): MaybePromise<void> {
+    return this.#claim.enter()
+  }
+
+  enter(): MaybePromise<void> {
+    const turn = this.#claim.enter()
+    return turn ? turn.then(() => this.onThread(true)) : this.onThread(true)
+  }
+
+  leave(): void {
+    this.onThread(false)
+    this.#claim.leave()
+  }
+
   onThread(running: boolean): void {
     const now = performance.now()
     if (this.#since !== undefined) this.#cpuMs += now - this.#since
     this.#since = running ? now : undefined
-    if (running) this.#turnEnds = now + TURN_MS
+    this.#sliceSince = now
+    if (running) this.#turnEnds = this.#claim.turnEnds
   }
 
   spent(used: number): (typeof Verdict)[keyof typeof Verdict] {
     this.#used += used
     const now = performance.now()
+    if (used > 0) this.#measureSlice(now)
     if (this.#used > this.#fuel) this.stop('fuel')
     if (now >= this.#deadline) this.stop('time')
     if (this.#isCancelled?.()) this.stop('cancelled')
@@ -106,15 +121,21 @@ export class RunLeash implements Leash {
   }
 
   async pause(): Promise<void> {
-    this.onThread(false)
-    await macrotask()
-    this.onThread(true)
+    this.leave()
+    await this.enter()
   }
 
-  /** Releases the timer and the listener. */
+  /** Releases the thread, the timer and the listener. */
   done(): void {
-    this.onThread(false)
+    this.leave()
     clearTimeout(this.#timer)
     this.#outer?.removeEventListener('abort', this.#cancel)
+  }
+
+  #measureSlice(now: number): void {
+    const took = now - this.#sliceSince
+    this.#sliceSince = now
+    if (took > SLICE_MS) this.#slice = Math.max(LEAST_SLICE, Math.floor((this.#slice * SLICE_MS) / (2 * took)))
+    else if (this.#slice < SLICE && took < SLICE_MS / 4) this.#slice = Math.min(SLICE, this.#slice * 2)
   }
 }

@@ -9,7 +9,14 @@ type Opening = MessageOf<ToWorker, 'open'>
 const own = (content: string | Uint8Array): string | Uint8Array<ArrayBuffer> =>
   typeof content === 'string' ? content : new Uint8Array(content)
 
-export function plainOptions({ language, files, mounts, env, deterministic }: SandboxOptions): Opening['options'] {
+export function plainOptions({
+  language,
+  files,
+  mounts,
+  env,
+  deterministic,
+  priority,
+}: SandboxOptions): Opening['options'] {
   return {
     language,
     ...(files
@@ -18,6 +25,7 @@ export function plainOptions({ language, files, mounts, env, deterministic }: Sa
     ...(mounts ? { mounts } : {}),
     ...(env ? { env } : {}),
     ...(deterministic ? { deterministic } : {}),
+    ...(priority ? { priority } : {}),
   }
 }
 

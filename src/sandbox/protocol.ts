@@ -53,6 +53,7 @@ const options = fields({
   mounts: optional(list(mount, MANY)),
   env: optional(record(text(MUCH), MANY)),
   deterministic: optional(fields({ seed: text(MUCH), start: text(100) })),
+  priority: optional(oneOf('low', 'normal', 'high')),
 })
 
 const tool = fields({

@@ -17,6 +17,7 @@ import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
 import { neverBegun, type RunFacts, RunReport } from './report.ts'
 import { loadSnapshots } from './load-snapshots.ts'
+import { Share, scheduler } from './scheduler.ts'
 import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
@@ -45,14 +46,16 @@ export class LocalSandbox {
   readonly #parts: SandboxParts
   readonly #queue = new TurnQueue(BORDER.turns)
   readonly #kernel: Kernel
+  readonly #share: Share
   #instance: Instance
   #running: RunLeash | undefined
   /** Calls that the last run left without an answer. */
   #pending: PendingCall[] = []
   #closed = false
 
-  private constructor(parts: SandboxParts, kernel: Kernel, instance: Instance) {
+  private constructor(parts: SandboxParts, kernel: Kernel, instance: Instance, share: Share) {
     this.#parts = parts
+    this.#share = share
     this.#kernel = kernel
     this.#instance = instance
   }
@@ -74,7 +77,9 @@ export class LocalSandbox {
   }
 
   static async #start(parts: SandboxParts, kernel: Kernel): Promise<LocalSandbox> {
-    return new LocalSandbox(parts, kernel, await parts.engine.fork(parts.image, contextOf(parts, kernel)))
+    const share = new Share(parts.options.priority)
+    const instance = await scheduler.work(share, () => parts.engine.fork(parts.image, contextOf(parts, kernel)))
+    return new LocalSandbox(parts, kernel, instance, share)
   }
 
   /**
@@ -86,10 +91,11 @@ export class LocalSandbox {
     this.#mustBeOpen()
     const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
-      const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks)
+      const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks, this.#share)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {
+        await leash.turn()
         const exit = await this.#perform(order, hooks, leash)
         const outcome = report.finish(exit, this.#facts(), () => collect(this.#kernel.files))
         if (exit.lost && !this.#closed) await this.#renew()
@@ -152,7 +158,7 @@ export class LocalSandbox {
     this.#closed = true
     this.#running?.stop('cancelled')
     await this.#queue.idle()
-    this.#instance.dispose()
+    await scheduler.work(this.#share, () => this.#instance.dispose())
     this.#kernel.dispose()
     this.#parts.gate.dispose()
     await closeMounts(this.#parts.drivers.mounts)

@@ -81,7 +81,7 @@ ${copyrightOf('quickjs-wasi')}
 
 ${quickjsNotice}
 
-Contained in this package as WebAssembly: the capability VM, the ledger and the bridge are compiled with AssemblyScript
+Contained in this package as WebAssembly: the capability VM, the ledger, the bridge and the eraser are compiled with AssemblyScript
 (https://www.assemblyscript.org), whose standard library is under the Apache License, Version 2.0.
 
 Contained in this package, in whole or in part, bundled into the programs that run inside its sandboxes:

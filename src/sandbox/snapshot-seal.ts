@@ -76,7 +76,7 @@ export class SnapshotSeal {
    */
   async open(snapshot: Uint8Array): Promise<Bytes> {
     // The caller's bytes may change, or belong to several threads: what is checked is what is read.
-    const sealed = Uint8Array.from(snapshot)
+    const sealed = new Uint8Array(snapshot)
     const { hmac, mark } = await this.#imported()
     const end = endOf(sealed, mark)
     const proof = sealed.subarray(end)

@@ -59,3 +59,25 @@ export class TokaError extends Error {
     this.code = code
   }
 }
+
+/** What a guest may meet, and die of: the codes of errors that the host has made inside it. */
+const MET_BY_GUESTS: ReadonlySet<unknown> = new Set<TokaErrorCode>([
+  'TOKA_DENIED',
+  'TOKA_TOOL_FAILED',
+  'TOKA_TOOL_INPUT',
+  'TOKA_TOOL_OUTPUT',
+  'TOKA_TOOL_UNKNOWN',
+  'TOKA_CALL_BLOCKING',
+  'TOKA_VALUE_UNSUPPORTED',
+  'TOKA_VALUE_SIZE',
+])
+
+/**
+ * The code of a run that ended by an error of the guest's. A guest can throw anything: only codes that it may meet count,
+ * and of a denial the gate's own record has the last word (sandbox/report.ts).
+ * @param code what the guest's error says; EACCES is how files say that they are denied
+ */
+export function codeOfUncaught(code: unknown): TokaErrorCode {
+  if (code === 'EACCES') return 'TOKA_DENIED'
+  return MET_BY_GUESTS.has(code) ? (code as TokaErrorCode) : 'TOKA_GUEST_ERROR'
+}

@@ -62,6 +62,9 @@ export function narrowed<L extends object>(limits: L, by: { readonly [K in keyof
 /** The smallest memory that a language's image leaves room in. */
 export const MINIMUM_MEMORY: Readonly<Record<string, number>> = { javascript: 8 * MiB, typescript: 8 * MiB }
 
+/** Bytes of a source text, the largest. */
+export const MOST_SOURCE_BYTES = 8 * MiB
+
 /** Fixed bounds of the border: every import has a worst case that no fuel sees, so each is small (measured in docs/engines.md). */
 export const BORDER = {
   /** Bytes moved by one read or write; a short result is legal. */
@@ -88,7 +91,7 @@ export const BORDER = {
   resultBytes: 16 * MiB,
   resultNodes: 1_000_000,
   /** Bytes of a source text. */
-  sourceBytes: 8 * MiB,
+  sourceBytes: MOST_SOURCE_BYTES,
   /** Runs, forks and snapshots of a sandbox at once, waiting ones too: each holds its request. */
   turns: 1_024,
   /** Refused calls kept for the result; the rest is counted. */

@@ -45,7 +45,10 @@ export type SandboxOptions = {
    * quarter. Default: `normal`.
    */
   priority?: Priority
-  /** Sees every gated call with its verdict and time. */
+  /**
+   * Sees every gated call with its verdict and time. What it throws ends the run, which rejects with it. What it returns
+   * is not waited for.
+   */
   onTrace?: (event: TraceEvent) => void
   signal?: AbortSignal
 }
@@ -79,6 +82,10 @@ export type RunOptions<T = unknown> = {
   collect?: string[]
   /** Narrower limits for this run. */
   limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>
+  /**
+   * Gets each piece of output as it comes. What it throws ends the run, which rejects with it. What it returns is not
+   * waited for.
+   */
   onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
   signal?: AbortSignal
 }
@@ -110,6 +117,15 @@ function fitsGuest(strings: readonly string[]): boolean {
   )
 }
 
+/** A source's size, without encoding the ones that are surely small. */
+function checkSize(source: string, context: z.RefinementCtx): void {
+  if (source.length * 3 <= BORDER.sourceBytes) return
+  const bytes = utf8.encode(source).length
+  if (bytes <= BORDER.sourceBytes) return
+  const most = BORDER.sourceBytes.toLocaleString('en')
+  context.addIssue({ code: 'custom', message: `is ${bytes.toLocaleString('en')} bytes; the most is ${most} bytes` })
+}
+
 const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRING_BYTES} bytes in all`
 
 /** What 64 bits of nanoseconds hold: a guest's clock ends there. */
@@ -122,6 +138,9 @@ const limits = z
     ),
   )
   .partial()
+
+/** What a run may narrow. */
+const runLimits = limits.pick({ timeoutMs: true, fuel: true, outputBytes: true })
 
 const sandboxShape = {
   language: z.string(),
@@ -154,6 +173,7 @@ const runShape = {
   source: z
     .string()
     .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+    .superRefine(checkSize)
     .optional(),
   file: guestPath.optional(),
   input: z.unknown().optional(),
@@ -165,23 +185,34 @@ const runShape = {
     .optional(),
   output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
   collect: z.array(z.string()).optional(),
-  limits: limits.optional(),
+  limits: runLimits.optional(),
   onOutput: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }
 
 const sandboxSchema = z.strictObject(sandboxShape)
 const runSchema = z.strictObject(runShape)
-const requestSchema = z.strictObject({ ...sandboxShape, ...runShape })
+const requestSchema = z.strictObject({ ...runShape, ...sandboxShape })
 
 const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript'])
+
+/** As one would write it: `mounts[0].mode`. */
+function fieldOf(path: readonly PropertyKey[]): string {
+  const write = (text: string, step: PropertyKey): string => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    const name = String(step)
+    if (!/^[A-Za-z_$][\w$]*$/.test(name)) return `${text}[${JSON.stringify(name)}]`
+    return text === '' ? name : `${text}.${name}`
+  }
+  return path.reduce(write, '')
+}
 
 function check(schema: z.ZodType, value: unknown, what: string): void {
   const parsed = schema.safeParse(value)
   if (parsed.success) return
   const text = parsed.error.issues
     .slice(0, 3)
-    .map((issue) => `${issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''}${issue.message}`)
+    .map((issue) => `${issue.path.length > 0 ? `${fieldOf(issue.path)}: ` : ''}${issue.message}`)
     .join('; ')
   throw new TokaError('TOKA_REQUEST_INVALID', `${what}: ${text}`)
 }

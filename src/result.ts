@@ -11,6 +11,11 @@ export type RunError = {
   message: string
   /** Frames of the guest's own code, with the lines of its source. */
   guestStack?: string
+  /**
+   * Of TOKA_DENIED for want of a grant: the rule that would allow it, as `parseRule` and `--allow` take it. It comes from
+   * the gate's record of denials; the guest never sees it.
+   */
+  grant?: string
 }
 
 export type Usage = {

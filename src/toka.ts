@@ -14,11 +14,13 @@ import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
+import { CallerGuard } from './sandbox/caller-guard.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
+import { checkRuntime } from './runtime.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
 
@@ -60,6 +62,7 @@ export class Toka {
   #pool: Promise<WorkerPool> | undefined
   #closed = false
 
+  /** @internal */
   constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
     this.#seal = seal
@@ -146,9 +149,11 @@ export class Toka {
 
   async #openHere({ toolbox, seal, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
     const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
+    const guard = new CallerGuard(parts.options.onTrace)
+    const options = guard.onTrace ? { ...parts.options, onTrace: guard.onTrace } : parts.options
     try {
-      const sandbox = await composeSandbox({ ...parts, engine, policy, ledger: this.#ledger, tools: toolbox })
-      return new InlineSandbox(sandbox, onFork, onDispose, seal)
+      const sandbox = await composeSandbox({ ...parts, options, engine, policy, ledger: this.#ledger, tools: toolbox })
+      return new InlineSandbox(sandbox, guard, onFork, onDispose, seal)
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)
@@ -200,17 +205,33 @@ function limitsOf({ language, limits }: SandboxOptions): Limits {
   )
 }
 
+const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
+  'cache',
+  'isolation',
+  'workers',
+  'snapshotKey',
+  'signal',
+  'onProgress',
+])
+
 /** Images live in memory alone. */
 const NO_CACHE: EngineIo['cache'] = { get: async () => undefined, put: async () => {} }
 
 /**
  * Makes a Toka. Nothing is loaded until the first sandbox.
- * @throws TokaError TOKA_REQUEST_INVALID naming the option
+ * @throws TokaError TOKA_REQUEST_INVALID naming the option, TOKA_RUNTIME_UNSUPPORTED
  * @example
  * const toka = await createToka()
  * try { console.log((await toka.run({ language: 'javascript', source: '1 + 1' })).value) } finally { await toka.dispose() }
  */
 export async function createToka(options: TokaOptions = {}): Promise<Toka> {
+  checkRuntime()
+  const unknown = Object.keys(options).filter((name) => !OPTIONS.has(name))
+  if (unknown.length > 0)
+    throw new TokaError(
+      'TOKA_REQUEST_INVALID',
+      `createToka has no option ${unknown.map((name) => JSON.stringify(name)).join(', ')}`,
+    )
   const { isolation, workers } = options
   if (isolation !== undefined && isolation !== 'inline' && isolation !== 'worker')
     throw new TokaError('TOKA_REQUEST_INVALID', `isolation: must be 'inline' or 'worker'`)

@@ -8,7 +8,10 @@ import { type ToolEvent, watchCall } from './tool-events.ts'
 
 /** What a tool's function gets beside its input. */
 export type ToolContext = {
-  /** Aborted when the run that made the call ends, whatever the reason. */
+  /**
+   * Aborted when the run that made the call ends, whatever the reason. A listener that throws is an uncaught exception
+   * of your program, as with every AbortSignal.
+   */
   signal: AbortSignal
   /** One value a call: what a result's `pending` names when the run was stopped before the call's outcome was known. */
   idempotencyKey: string
@@ -74,8 +77,12 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType = z.ZodUnkno
   }
   if (output) schemaOf(name, 'output', output)
   const tool: Tool = { name, description, input, readOnly, run: run as Tool['run'], ...(output ? { output } : {}) }
+  made.add(tool)
   return Object.freeze(tool)
 }
+
+/** What `defineTool` has checked; a look-alike was not. */
+const made = new WeakSet<Tool>()
 
 /** A tool as guests see it, its schemas as JSON Schema. */
 export function describeTool(tool: Tool): ToolDescription {
@@ -118,9 +125,7 @@ export class Toolbox implements Tools {
   constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
     this.#limits = { structuredBytes, flatBytes }
     for (const tool of tools) {
-      if (typeof tool?.run !== 'function' || !(tool.input instanceof z.ZodType)) {
-        throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
-      }
+      if (!made.has(tool)) throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
       if (this.#tools.has(tool.name)) throw new TokaError('TOKA_TOOL_INVALID', `two tools are named ${tool.name}`)
       this.#tools.set(tool.name, tool)
     }

@@ -31,10 +31,10 @@ const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
 /**
- * A source that may be a module: only then is it worth parsing twice. The blanks end at the line: `\s*` would read
- * every run of empty lines once for each of its lines, on the host's thread.
+ * A source that may be a module, wherever the words are: only then is it worth parsing twice. The guest's own parser
+ * decides. `import(` is in scripts too.
  */
-const MODULE_SYNTAX = /^[^\S\n\r\u2028\u2029]*(?:import|export)\b/m
+const MODULE_SYNTAX = /\b(?:export|import)\b(?!\s*\()/
 const MODULE_ENDING = /\.m[jt]s$/
 
 function kindOf(filename: string, source: string): 'script' | 'module' | 'auto' {

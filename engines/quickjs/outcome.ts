@@ -1,7 +1,7 @@
 /** What a run left behind: the guest's own word, or how its instance fell, as an `Exit`. */
 import type { Exit, StopReason } from '../../src/engine.ts'
 import type { TokaErrorCode } from '../../src/errors.ts'
-import { MESSAGE_LIMIT } from '../../src/errors.ts'
+import { codeOfUncaught, MESSAGE_LIMIT } from '../../src/errors.ts'
 import { BORDER } from '../../src/limits.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
 
@@ -95,7 +95,7 @@ function described(payload: Uint8Array): Exit {
         ? report.code === 'TOKA_VALUE_SIZE'
           ? 'TOKA_VALUE_SIZE'
           : 'TOKA_VALUE_UNSUPPORTED'
-        : 'TOKA_GUEST_ERROR'
+        : codeOfUncaught(report.code)
   const full = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   return { exitCode: 1, error: { code, message: full, ...(stack === '' ? {} : { guestStack: stack }) }, lost: false }
 }

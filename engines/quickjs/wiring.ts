@@ -96,7 +96,7 @@ const TABLE_FUNCTIONS = [
   'decodeUtf8',
   'evaluateScript',
   'evaluateModule',
-  'detectModule',
+  'refuseScript',
   'now',
   'random',
   'install',

@@ -139,15 +139,12 @@ export function evaluateModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   return pair
 }
 
-/** (source, filename) -> 1 if it does not parse as a script. */
-export function detectModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+/** (source, filename) -> why it does not parse as a script, undefined when it does. */
+export function refuseScript(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const compiled = evaluateText(ctx, argument(argc, argv, 0), argument(argc, argv, 1), EVAL_ASYNC | EVAL_COMPILE_ONLY)
-  if (isException(compiled)) {
-    JS_FreeValue(ctx, JS_GetException(ctx))
-    return 1
-  }
+  if (isException(compiled)) return JS_GetException(ctx)
   JS_FreeValue(ctx, compiled)
-  return 0
+  return UNDEFINED
 }
 
 /** (clock) -> milliseconds. */

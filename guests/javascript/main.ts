@@ -16,6 +16,7 @@ import { performance } from './web/performance.ts'
 const LATE: Record<string, PartName> = {
   AbortController: 'events',
   AbortSignal: 'events',
+  Buffer: 'buffer',
   CustomEvent: 'events',
   Event: 'events',
   EventTarget: 'events',

@@ -23,8 +23,8 @@ export const evaluateModule = natives[6] as (
   source: string,
   filename: string,
 ) => [promise: Promise<unknown>, namespace: Record<string, unknown>]
-/** Whether the source parses only as a module. */
-export const detectModule = natives[7] as (source: string, filename: string) => number
+/** Why the source does not parse as a script; undefined when it does. */
+export const refuseScript = natives[7] as (source: string, filename: string) => unknown
 /** Milliseconds of a clock: 0 wall, 1 monotonic. */
 export const now = natives[8] as (clock: number) => number
 /** The engine's Math.random, seeded anew for every fork. */

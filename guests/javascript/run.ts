@@ -1,6 +1,7 @@
 /** One command: source text in, the value of the program (or its failure) out. */
+import { tellingError } from './grammar.ts'
 import { fail, finishMain, isRunning, runTicks, startLife, uncaught } from './loop.ts'
-import { call, detectModule, evaluateModule, evaluateScript } from './natives.ts'
+import { call, evaluateModule, evaluateScript, refuseScript } from './natives.ts'
 import { EngineCommand, RESULT_BYTES } from './operations.generated.ts'
 import {
   apply,
@@ -48,9 +49,10 @@ export function run(): void {
 async function main(command: Command): Promise<void> {
   try {
     const input = command.input === undefined ? undefined : decode(command.input)
-    const isModule =
-      command.kind === 'module' || (command.kind === 'auto' && detectModule(command.source, command.filename) === 1)
-    const { value } = isModule ? await pinned(runModule(command, input)) : await pinned(runScript(command, input))
+    const refusal = command.kind === 'auto' ? refuseScript(command.source, command.filename) : undefined
+    const isScript = command.kind !== 'module' && refusal === undefined
+    const ran = isScript ? runScript(command, input) : runModule(command, input, refusal)
+    const { value } = await pinned(ran)
     if (isRunning()) finishMain(encodeResult(value))
   } catch (error) {
     if (error instanceof Unparsed) fail(error.error, 'syntax')
@@ -77,11 +79,14 @@ class Unparsed {
   }
 }
 
-function parsed<T>(evaluate: () => T): T {
+/** @param refusal why the source was not taken for a script before, if it was tried */
+function parsed<T>(evaluate: () => T, refusal?: unknown): T {
   try {
     return evaluate()
   } catch (error) {
-    throw isError(error) && error instanceof SafeSyntaxError ? new Unparsed(error) : error
+    throw isError(error) && error instanceof SafeSyntaxError
+      ? new Unparsed(tellingError(refusal, error, filename))
+      : error
   }
 }
 
@@ -117,8 +122,8 @@ async function runScript(command: Command, input: unknown): Promise<Box> {
 }
 
 /** A module's default export; if it is a function, what it answers when called with the input. */
-async function runModule(command: Command, input: unknown): Promise<Box> {
-  const pair = parsed(() => evaluateModule(command.source, command.filename))
+async function runModule(command: Command, input: unknown, refusal: unknown): Promise<Box> {
+  const pair = parsed(() => evaluateModule(command.source, command.filename), refusal)
   await pinned(pair[0])
   const exported = pair[1].default
   if (typeof exported !== 'function') return await pinned(settled(exported))

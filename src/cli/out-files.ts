@@ -1,7 +1,7 @@
 /** The files a guest made go in, host files beneath one directory come out: all written, then all renamed into place. */
 import { randomUUID } from 'node:crypto'
-import { lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
-import { dirname, join, sep } from 'node:path'
+import { lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve, sep } from 'node:path'
 
 /** A file that would not lie beneath the directory, or could not be written. */
 export class OutFileError extends Error {
@@ -19,8 +19,7 @@ export async function writeOutFiles(
   hostDirectory: string,
   files: Readonly<Record<string, Uint8Array>>,
 ): Promise<string[]> {
-  await mkdir(hostDirectory, { recursive: true })
-  const root = await realpath(hostDirectory)
+  const root = await rootOf(hostDirectory)
   const targets = Object.entries(files)
     .map(([path, bytes]) => ({ parts: partsOf(path), bytes }))
     .sort((a, b) => (a.parts.join('/') < b.parts.join('/') ? -1 : 1))
@@ -39,6 +38,24 @@ export async function writeOutFiles(
     throw new OutFileError(error instanceof Error ? error.message : String(error))
   }
   return written.map(({ target }) => target)
+}
+
+/** Whether files can be written beneath a directory, as far as can be told before: it, or what it would be made in. */
+export async function canHold(hostDirectory: string): Promise<boolean> {
+  for (let path = resolve(hostDirectory); ; path = dirname(path)) {
+    const there = await stat(path).catch(() => undefined)
+    if (there) return there.isDirectory()
+    if (path === dirname(path)) return false
+  }
+}
+
+async function rootOf(hostDirectory: string): Promise<string> {
+  try {
+    await mkdir(hostDirectory, { recursive: true })
+    return await realpath(hostDirectory)
+  } catch (error) {
+    throw new OutFileError(error instanceof Error ? error.message : String(error))
+  }
 }
 
 /** The components below `/out`. What a guest calls a name may be a path, a drive or a stream on this host. */

@@ -1,9 +1,9 @@
 /** A plan in, a request for the library out: the source, the grant files and the tool files are read here, on the host. */
-import { readFile } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import type { GrantInput, RunRequest, Tool } from '../index.ts'
+import { readStream, readText, reasonOf } from './host-text.ts'
 import type { RunPlan } from './run-options.ts'
 import { lazyInput } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
@@ -18,7 +18,7 @@ const DETERMINISTIC_START = '2026-01-01T00:00:00Z'
  */
 export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRequest> {
   const fromStdin = plan.file === '-'
-  const source = fromStdin ? await readAll(stdin) : await readText('FILE', plan.file)
+  const source = fromStdin ? await readStream('the source from stdin', stdin) : await readText('FILE', plan.file)
   const tools = (await Promise.all(plan.toolFiles.map(loadTools))).flat()
   const granted = (await Promise.all(plan.grantFiles.map(loadGrants))).flat()
   return {
@@ -37,38 +37,6 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
     ...(plan.seed === undefined ? {} : { deterministic: { seed: plan.seed, start: DETERMINISTIC_START } }),
     ...(plan.isolation ? { isolation: plan.isolation } : {}),
   }
-}
-
-async function readAll(stdin: Readable): Promise<string> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of stdin) chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array))
-  return decode('the source from stdin', Buffer.concat(chunks))
-}
-
-async function readText(option: string, path: string): Promise<string> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (error) {
-    throw new UsageError(`${option} ${JSON.stringify(path)}: ${reasonOf(error)}`)
-  }
-  return decode(`${option} ${JSON.stringify(path)}`, bytes)
-}
-
-function decode(what: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new UsageError(`${what}: expected text in UTF-8`)
-  }
-}
-
-function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'ENOENT') return 'no such file'
-  if (code === 'EISDIR') return 'it is a directory, expected a file'
-  if (code === 'EACCES' || code === 'EPERM') return 'no permission to read it'
-  return error instanceof Error ? error.message : String(error)
 }
 
 async function loadGrants(path: string): Promise<GrantInput[]> {

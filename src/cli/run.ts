@@ -2,7 +2,7 @@
 import { createToka, type RunRequest, type RunResult, type TraceEvent } from '../index.ts'
 import { ExitCode, exitCodeOf } from './exit-codes.ts'
 import { RUN_HELP } from './help.ts'
-import { writeOutFiles } from './out-files.ts'
+import { canHold, writeOutFiles } from './out-files.ts'
 import { resultToJson, valueToJson } from './result-json.ts'
 import { parseRunOptions, type RunPlan } from './run-options.ts'
 import { loadRequest } from './run-request.ts'
@@ -24,6 +24,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
   if (plan.out !== undefined && plan.mounts.some(({ at }) => at === '/out' || at.startsWith('/out/'))) {
     throw new UsageError("--out hands back files of the sandbox's own /out: it cannot go with a --mount there")
+  }
+  if (plan.out !== undefined && !(await canHold(plan.out))) {
+    throw new UsageError(`--out ${JSON.stringify(plan.out)}: it is no directory, and none can be made there`)
   }
   const paint = paintFor(terminal.stderr, terminal.environment)
   const request = await loadRequest(plan, terminal.stdin)

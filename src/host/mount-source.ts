@@ -4,11 +4,14 @@ import type { FileDriver } from '../gate/drivers.ts'
 /** Files given by value: path (absolute, as the guest sees it beneath the mount) to content. */
 export type MemorySource = { files: Readonly<Record<string, string | Uint8Array>> }
 
+/** What a `FileSystemDirectoryHandle` is known by here, so that programs without browser types can be compiled. */
+export type DirectoryHandle = { readonly kind: 'directory'; readonly name: string }
+
 /**
  * A host directory's path (Node), a directory handle of the page, of its private file system or picked by the user
  * (browsers), or files by value (everywhere).
  */
-export type MountSource = string | FileSystemDirectoryHandle | MemorySource
+export type MountSource = string | DirectoryHandle | MemorySource
 
 /**
  * Opens a source as a driver.

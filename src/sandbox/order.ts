@@ -17,6 +17,8 @@ export type RunHooks = Pick<RunOptions, 'onOutput' | 'signal'> & {
   onEvent?: (event: LiveEvent) => void
   /** Asked at each end of a slice: a cancellation that needs no message. */
   isCancelled?: () => boolean
+  /** Told when the run's turn has come. */
+  onTurn?: () => void
 }
 
 /** How a run ended: a result whose value is encoded. */

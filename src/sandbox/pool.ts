@@ -7,6 +7,7 @@ import type { Image } from '../loader/image.ts'
 import type { SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
+import { CallerGuard } from './caller-guard.ts'
 import { Family } from './family.ts'
 import { shareImage } from './share-image.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
@@ -63,10 +64,10 @@ export class WorkerPool {
   async open(request: PoolRequest): Promise<Sandbox> {
     const { options, toolbox, limits, engine, seal, snapshot, onDispose, onFork } = request
     const family = new Family(openPolicy(options.grants ?? [], this.#options.ledger), this.#options.ledger)
-    const { onTrace } = options
+    const guard = new CallerGuard(options.onTrace)
     try {
       return await this.#somewhere((host) => {
-        const parts = { host, toolbox, limits, engine, family, seal, onTrace, onDispose, onFork }
+        const parts = { host, toolbox, limits, engine, family, seal, guard, onDispose, onFork }
         const image = this.#provide(host, request)
         const opening = {
           image,

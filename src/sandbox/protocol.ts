@@ -147,7 +147,9 @@ const outcome = fields({
   stderr: text(MUCH),
   truncated: fields({ stdout: flag, stderr: flag }),
   files: record(bytes(MUCH), MANY),
-  error: optional(fields({ code, message: text(4_000), guestStack: optional(text(20_000)) })),
+  error: optional(
+    fields({ code, message: text(4_000), guestStack: optional(text(20_000)), grant: optional(text(MUCH)) }),
+  ),
   usage: fields({
     wallMs: amount,
     cpuMs: amount,

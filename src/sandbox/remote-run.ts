@@ -50,8 +50,6 @@ export class RemoteRun {
   #over = false
   /** What this thread knows of the run's end. */
   #stop: StopReason | undefined
-  /** The caller's own `onOutput` threw. */
-  #faulty = false
 
   constructor(parts: RemoteRunParts) {
     this.#parts = parts
@@ -116,7 +114,7 @@ export class RemoteRun {
       case 'events':
         return this.#events.accept(message.events as GuestEvent[])
       case 'output':
-        this.#tell(message)
+        this.#parts.hooks.onOutput?.(message.stream, message.bytes)
         return true
       case 'result':
         this.#finish(message.outcome)
@@ -159,20 +157,9 @@ export class RemoteRun {
     )
   }
 
-  #tell({ stream, bytes }: MessageOf<FromWorker, 'output'>): void {
-    if (this.#faulty) return
-    try {
-      this.#parts.hooks.onOutput?.(stream, bytes)
-    } catch {
-      this.#faulty = true
-      this.#demand()
-    }
-  }
-
   #finish(outcome: MessageOf<FromWorker, 'result'>['outcome']): void {
     const pending = this.#close()
-    const whole = { ...outcome, pending, engine: this.#parts.engine } as RunOutcome
-    this.#resolve(this.#faulty ? faulty(whole) : whole)
+    this.#resolve({ ...outcome, pending, engine: this.#parts.engine } as RunOutcome)
   }
 
   #close(): RunOutcome['pending'] {
@@ -183,12 +170,6 @@ export class RemoteRun {
     this.#input.end()
     return this.#calls.end()
   }
-}
-
-/** The same as on this thread: the caller's own callback is part of the host. */
-function faulty({ value: _, ...outcome }: RunOutcome): RunOutcome {
-  const error = { code: 'TOKA_INTERNAL' as const, message: 'a fault inside a host call' }
-  return { ...outcome, status: 'failed', exitCode: outcome.exitCode || 1, error }
 }
 
 /** Bytes of their own: a view would bring all of its memory along. */

@@ -1,6 +1,8 @@
 /** How a run ended, made into its result: the exit, what the gate saw, and what was used. */
+import { formatRule } from '../../capabilities/format-rule.ts'
 import type { Exit, StopReason } from '../engine.ts'
 import { TokaError, type TokaErrorCode } from '../errors.ts'
+import type { Denial } from '../gate/denials.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Process } from '../kernel/process.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
@@ -45,7 +47,8 @@ export class RunReport {
   finish(exit: Exit, facts: RunFacts, collect: () => Record<string, Uint8Array>): RunOutcome {
     const { stdout, stderr } = facts.process
     const [files, problem] = gathered(collect)
-    const ending = endingOf(problem && !exit.stopped ? { ...exit, error: problem } : exit)
+    const { denials } = this.#gate
+    const ending = endingOf(problem && !exit.stopped ? { ...exit, error: problem } : borneOut(exit, denials))
     const usage = this.#gate.usage()
     return {
       ...ending,
@@ -65,7 +68,7 @@ export class RunReport {
         bytesWritten: usage.bytesWritten,
         outputBytes: stdout.total + stderr.total,
       },
-      denials: [...this.#gate.denials],
+      denials: [...denials],
       pending: facts.pending,
       audit: this.#gate.audit(),
       engine: facts.engine,
@@ -82,7 +85,25 @@ function gathered(collect: () => Record<string, Uint8Array>): [Record<string, Ui
   }
 }
 
-function endingOf({ stopped, error, value }: Exit): { status: RunStatus; value?: Uint8Array; error?: RunError } {
+/**
+ * An exit whose denial is the gate's: the guest's word for it is not enough, and the rule that would allow it comes from
+ * the record alone. Of several the one that the message names, or the last.
+ */
+function borneOut(exit: Exit, denials: readonly Denial[]): Exit & { error?: RunError } {
+  const { error } = exit
+  if (error?.code !== 'TOKA_DENIED') return exit
+  const denial =
+    denials.findLast(({ resource }) => resource !== '' && error.message.includes(resource)) ?? denials.at(-1)
+  if (!denial) return { ...exit, error: { ...error, code: 'TOKA_GUEST_ERROR' } }
+  if (denial.reason !== 'no-grant') return exit
+  return { ...exit, error: { ...error, grant: formatRule(denial.operation, denial.resource) } }
+}
+
+function endingOf({ stopped, error, value }: Exit & { error?: RunError }): {
+  status: RunStatus
+  value?: Uint8Array
+  error?: RunError
+} {
   if (stopped) {
     const { status, code, message } = STOPS[stopped]
     return { status, error: { code, message } }

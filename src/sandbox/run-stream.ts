@@ -1,4 +1,5 @@
 /** A run as an iterable of its events: it begins with the first one asked for, and is cancelled when its taker leaves. */
+import type { RunOptions } from '../request.ts'
 import type { LiveEvent, RunEvent } from '../run-events.ts'
 import type { RunResult } from '../result.ts'
 import { EventQueue } from './event-queue.ts'
@@ -7,14 +8,19 @@ import { EventQueue } from './event-queue.ts'
 export type StreamHooks = { onEvent: (event: LiveEvent) => void; signal: AbortSignal }
 
 /** Starts a run. */
-export type StartRun<T> = (hooks: StreamHooks) => Promise<RunResult<T>>
+type StartRun<T> = (hooks: StreamHooks) => Promise<RunResult<T>>
+
+/** A run's checked options, with the stream's signal beside the caller's. */
+export function watchedBy<T>(options: RunOptions<T>, live: StreamHooks | undefined): RunOptions<T> {
+  if (!live) return options
+  return { ...options, signal: options.signal ? AbortSignal.any([options.signal, live.signal]) : live.signal }
+}
 
 type Ending<T> = { result: RunResult<T> } | { error: unknown }
 
 export class RunStream<T> implements AsyncIterableIterator<RunEvent<T>> {
   readonly #start: StartRun<T>
   readonly #stop = new AbortController()
-  readonly #signal: AbortSignal
   readonly #queue = new EventQueue()
   readonly #decoders = new Map<string, TextDecoder>()
   #run: Promise<void> | undefined
@@ -23,10 +29,8 @@ export class RunStream<T> implements AsyncIterableIterator<RunEvent<T>> {
   #turn: Promise<unknown> = Promise.resolve()
   #wake: (() => void) | undefined
 
-  /** @param signal of the caller: cancels the run, whose result still comes */
-  constructor(start: StartRun<T>, signal: AbortSignal | undefined) {
+  constructor(start: StartRun<T>) {
     this.#start = start
-    this.#signal = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal
   }
 
   /** @throws what `run` throws */
@@ -79,7 +83,7 @@ export class RunStream<T> implements AsyncIterableIterator<RunEvent<T>> {
       this.#wake?.()
     }
     try {
-      this.#ending = { result: await this.#start({ onEvent, signal: this.#signal }) }
+      this.#ending = { result: await this.#start({ onEvent, signal: this.#stop.signal }) }
     } catch (error) {
       this.#ending = { error }
     }

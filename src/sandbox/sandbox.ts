@@ -2,7 +2,7 @@
 import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance, ProcessContext } from '../engine.ts'
-import { TokaError } from '../errors.ts'
+import { codeOfUncaught, TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
@@ -91,6 +91,7 @@ export class LocalSandbox {
     this.#mustBeOpen()
     const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
+      hooks.onTurn?.()
       const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks, this.#share)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
@@ -109,10 +110,10 @@ export class LocalSandbox {
   }
 
   /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
-  async fork({ wait = true }: WaitOptions = {}): Promise<LocalSandbox> {
+  async fork({ wait = true }: WaitOptions = {}, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
     this.#mustBeOpen()
     if (!wait) this.#queue.mustBeIdle('fork')
-    return this.forkWith(this.#parts.toolbox.copy())
+    return this.forkWith(this.#parts.toolbox.copy(), trace)
   }
 
   /** A fork with tools of its own, and with its own eyes on the gate where they are given. */
@@ -207,8 +208,9 @@ export class LocalSandbox {
     try {
       source ??= text.decode(await readFile(this.#kernel.process, filename, BORDER.sourceBytes))
     } catch (error) {
-      const message = error instanceof GuestFacingError ? error.message : `${filename} is not UTF-8 text`
-      return { exitCode: 1, error: { code: 'TOKA_GUEST_ERROR', message }, lost: false }
+      const known = error instanceof GuestFacingError ? error : undefined
+      const message = known?.message ?? `${filename} is not UTF-8 text`
+      return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
     return { language, source, filename, ...(input ? { input } : {}) }
   }

@@ -15,7 +15,8 @@ export interface Sandbox {
    * Runs source in this sandbox. What it leaves in the global scope and in files stays for the next run, except after
    * a stop, an exit or a trap: then the next run starts from the sandbox's first image, with the files as they are.
    * @returns the result; a guest's failure is no exception
-   * @throws TokaError TOKA_REQUEST_INVALID, TOKA_SANDBOX_CLOSED, TOKA_SANDBOX_BUSY when 1,024 wait already
+   * @throws TokaError TOKA_REQUEST_INVALID, TOKA_SANDBOX_CLOSED, TOKA_SANDBOX_BUSY when 1,024 wait already; what `onOutput`
+   *   or `onTrace` throws, once the guest is stopped
    */
   run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>>
   /**

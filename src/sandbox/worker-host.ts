@@ -278,11 +278,7 @@ export class WorkerHost {
 
   #acceptTrace({ sandbox, event }: MessageOf<FromWorker, 'trace'>): boolean {
     const onTrace = this.#residents.get(sandbox)?.onTrace
-    try {
-      onTrace?.(event as TraceEvent)
-    } catch {
-      // An observer's fault must not decide a call.
-    }
+    onTrace?.(event as TraceEvent)
     return onTrace !== undefined
   }
 

@@ -1,16 +1,16 @@
 /** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
 import { TokaError } from '../errors.ts'
 import { BORDER, type Limits } from '../limits.ts'
-import type { RunOptions, TraceEvent } from '../request.ts'
+import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
 import { orderOf, resultOf } from './caller.ts'
+import type { CallerGuard } from './caller-guard.ts'
 import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
-import type { RunHooks } from './order.ts'
 import type { RemoteRun } from './remote-run.ts'
 import { neverBegun } from './report.ts'
-import { RunStream } from './run-stream.ts'
+import { RunStream, type StreamHooks, watchedBy } from './run-stream.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
 import { type WorkerHost, WorkerLost } from './worker-host.ts'
@@ -23,7 +23,8 @@ export type WorkerSandboxParts = {
   /** The account that forks share. */
   family: Family
   seal: SnapshotSeal
-  onTrace: ((event: TraceEvent) => void) | undefined
+  /** The caller's callbacks. */
+  guard: CallerGuard
   /** Forgets a sandbox that is disposed or lost. */
   onDispose(sandbox: Sandbox): void
   /** Knows a fork. */
@@ -49,12 +50,12 @@ export class WorkerSandbox implements Sandbox {
    */
   static async create(
     parts: WorkerSandboxParts,
-    enter: (resident: { onTrace: WorkerSandboxParts['onTrace']; onLost(): void }) => Promise<number>,
+    enter: (resident: { onTrace: CallerGuard['onTrace']; onLost(): void }) => Promise<number>,
   ): Promise<WorkerSandbox> {
     const sandbox = new WorkerSandbox(parts)
     parts.family.join()
     try {
-      sandbox.#number = await enter({ onTrace: parts.onTrace, onLost: () => sandbox.#lose() })
+      sandbox.#number = await enter({ onTrace: parts.guard.onTrace, onLost: () => sandbox.#lose() })
     } catch (error) {
       parts.family.leave()
       throw error
@@ -63,28 +64,34 @@ export class WorkerSandbox implements Sandbox {
   }
 
   run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
-    return this.#execute(options, options)
+    return this.#execute(options)
   }
 
   stream<T = unknown>(options: RunOptions<T>): RunStream<T> {
-    return new RunStream((hooks) => this.#execute(options, { ...options, ...hooks }), options.signal)
+    return new RunStream((live) => this.#execute(options, live))
   }
 
-  async #execute<T>(options: RunOptions<T>, hooks: RunHooks): Promise<RunResult<T>> {
+  async #execute<T>(options: RunOptions<T>, live?: StreamHooks): Promise<RunResult<T>> {
     const order = orderOf(options)
-    const { host, toolbox, limits, engine } = this.#parts
+    const watched = watchedBy(options, live)
+    const { host, toolbox, limits, engine, guard } = this.#parts
     this.#mustBeOpen()
     const turn = async (): Promise<RunResult<T>> => {
       this.#mustBeOpen()
-      const sandbox = this.#number
-      this.#running = host.run({ sandbox, order, hooks, toolbox, limits, engine, cell: this.#cell })
+      const parts = { sandbox: this.#number, order, toolbox, limits, engine, cell: this.#cell }
       try {
-        return resultOf(await this.#running.outcome, options)
+        const outcome = await guard.run(watched, (given) => {
+          given.onTurn?.()
+          const hooks = live ? { ...given, onEvent: live.onEvent } : given
+          this.#running = host.run({ ...parts, hooks })
+          return this.#running.outcome
+        })
+        return resultOf(outcome, options)
       } finally {
         this.#running = undefined
       }
     }
-    return this.#queue.run(turn, { signal: hooks.signal, answer: () => resultOf(neverBegun(engine), options) })
+    return this.#queue.run(turn, { signal: watched.signal, answer: () => resultOf(neverBegun(engine), options) })
   }
 
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
@@ -92,8 +99,8 @@ export class WorkerSandbox implements Sandbox {
     if (!wait) this.#queue.mustBeIdle('fork')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const { host, toolbox } = this.#parts
-      const parts = { ...this.#parts, toolbox: toolbox.copy() }
+      const { host, toolbox, guard } = this.#parts
+      const parts = { ...this.#parts, guard: guard.fork(), toolbox: toolbox.copy() }
       try {
         const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
         return await this.#keep(twin)

@@ -129,6 +129,15 @@ describe('a request', () => {
     )
   })
 
+  test('names a source that is too large, before anything of it is read', async () => {
+    const most = 8 * MiB
+    expect(await refused({ source: `//${'x'.repeat(most)}` })).toMatch(
+      /^TOKA_REQUEST_INVALID .*source: is 8,388,610 bytes; the most is 8,388,608 bytes$/,
+    )
+    expect(await refused({ source: `//${'é'.repeat(most / 2)}` })).toMatch(/source: is 8,388,610 bytes/)
+    expect(await valueOf(`//${'x'.repeat(most - 4)}\n1`)).toBe(1)
+  })
+
   test('names a file that no guest can name', async () => {
     expect(await refused({ file: `/${'x'.repeat(5_000)}` })).toMatch(/^TOKA_REQUEST_INVALID .*file.*4096 bytes/)
     expect(await refused({ file: '/\ud800' })).toMatch(/^TOKA_REQUEST_INVALID .*file.*well-formed/)

@@ -84,6 +84,7 @@ const rules: Record<string, Rule> = {
     of: (path) => under(path, 'guests/') && !isGuestBuild(path),
     files: (target, from) => under(target, from.split('/').slice(0, 2).join('/').concat('/')) || isGenerated(target),
     packages: [
+      'buffer',
       'core-js-pure',
       'events',
       'node-inspect-extracted',

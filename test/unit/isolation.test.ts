@@ -236,16 +236,40 @@ describe.each(WAYS)('%s:', (way) => {
     expect(seen).toEqual(['stdout a', 'stderr b', 'note', 'stdout c', 'note', 'stdout d'])
   })
 
-  test('a callback of the caller that throws ends the run as a fault of the host, and nothing else', async () => {
-    const result = await runIn(way, {
-      source: 'console.log(1); for (;;) {}',
-      limits: { timeoutMs: 2_000 },
-      onOutput: () => {
-        throw new Error('callback')
-      },
-    })
-    expect(result).toMatchObject({ status: 'failed', error: { code: 'TOKA_INTERNAL' } })
-    expect(result.usage.wallMs).toBeLessThan(1_000)
+  test('a callback of the caller that throws ends the run, which rejects with what it threw; the next run is unharmed', async () => {
+    const mistake = new TypeError('the caller is wrong')
+    let told = 0
+    const wrong = (): never => {
+      told++
+      throw mistake
+    }
+    const sandbox = await (await tokaOf(way)).open({ language: 'javascript', ...tools, onTrace: () => wrong() })
+    const loop = { limits: { timeoutMs: 10_000 } }
+    const started = performance.now()
+    try {
+      const both = [
+        sandbox.run({ source: 'console.log(1); console.log(2); for (;;) {}', onOutput: wrong, ...loop }),
+        sandbox.run({ source: 'await tools.add({ a: 1, b: 2 }); for (;;) {}', ...loop }),
+      ]
+      for (const run of both) await expect(run).rejects.toBe(mistake)
+      expect(told).toBe(2)
+      await expect(sandbox.run({ source: 'await tools.add({ a: 1, b: 2 })', ...loop })).rejects.toBe(mistake)
+      expect((await sandbox.run({ source: 'console.log(1); 2' })).value).toBe(2)
+      const twin = await sandbox.fork()
+      await expect(twin.run({ source: 'await tools.add({ a: 1, b: 2 })' })).rejects.toBe(mistake)
+      await twin.dispose()
+    } finally {
+      await sandbox.dispose()
+    }
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
+  test('a callback that throws does not cost the caller its own signal', async () => {
+    const stop = new AbortController()
+    const run = runIn(way, { source: 'console.log(1); for (;;) {}', onOutput: () => stop.abort(), signal: stop.signal })
+    expect((await run).status).toBe('cancelled')
+    const late = runIn(way, { source: 'console.log(1)', onOutput: () => {}, signal: AbortSignal.abort() })
+    expect((await late).status).toBe('cancelled')
   })
 
   test('every gated call is traced, those of forks too', async () => {

@@ -56,7 +56,7 @@ function install(): void {
     '--strip-components=1',
   ])
   if (status !== 0) throw new Error(String(stderr))
-  for (const name of closure(Object.keys(manifest.dependencies))) {
+  for (const name of [...closure(Object.keys(manifest.dependencies)), '@types/node', 'undici-types']) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction')
   }
@@ -135,18 +135,23 @@ test('the installed command runs a file', () => {
   expect(stdout).toContain('hello from inside')
 })
 
-test('the declarations let right code through and refuse wrong code, without skipLibCheck', () => {
-  const compilerOptions = {
-    module: 'nodenext',
-    target: 'es2023',
-    lib: ['ES2024', 'ESNext.Disposable', 'DOM', 'DOM.AsyncIterable'],
-    strict: true,
-    noEmit: true,
-    types: [],
-    skipLibCheck: false,
-  }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }))
-  const source = `
+test.each([
+  { program: 'a page', lib: ['DOM', 'DOM.AsyncIterable'], types: [] },
+  { program: 'a Node program without the types of pages', lib: [], types: ['node'] },
+])(
+  'the declarations let right code of $program through and refuse wrong code, without skipLibCheck',
+  ({ lib, types }) => {
+    const compilerOptions = {
+      module: 'nodenext',
+      target: 'es2023',
+      lib: ['ES2024', 'ESNext.Disposable', ...lib],
+      strict: true,
+      noEmit: true,
+      types,
+      skipLibCheck: false,
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }))
+    const source = `
     import { createToka, type RunResult } from 'toka'
     await using toka = await createToka()
     const result: RunResult = await toka.run({ language: 'javascript', source: '1 + 1' })
@@ -157,10 +162,11 @@ test('the declarations let right code through and refuse wrong code, without ski
     await toka.run({ language: 'cobol', source: '' })
     console.log(status, wrong)
   `
-  writeFileSync(join(folder, 'use.ts'), source)
-  const { stdout, status } = node(join(root, 'node_modules/typescript/bin/tsc'), '-p', folder)
-  expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
-})
+    writeFileSync(join(folder, 'use.ts'), source)
+    const { stdout, status } = node(join(root, 'node_modules/typescript/bin/tsc'), '-p', folder)
+    expect({ stdout, status }).toEqual({ stdout: '', status: 0 })
+  },
+)
 
 test('the lock names the packages of every platform, so that `npm ci` works from any machine', () => {
   // A registry that lacks a platform's package makes npm leave it out of the lock, and `npm ci` then refuses the lock.

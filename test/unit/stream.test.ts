@@ -186,6 +186,9 @@ describe.each(WAYS)('a stream: %s', (way) => {
   test('throws what run throws, and tells a failure as a result', async () => {
     const sandbox = await open()
     await expect(sandbox.stream({ source: 1 as never }).next()).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
+    await expect(sandbox.stream(undefined as never).next()).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
+    const ofSignal = sandbox.stream({ source: '1', signal: 'stop' as never })
+    await expect(ofSignal.next()).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
     await expect(all(sandbox, { source: '1', collect: ['['] })).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
     expect((await all(sandbox, { source: 'throw new Error("no")' })).at(-1)).toMatchObject({
       result: { status: 'failed', error: { code: 'TOKA_GUEST_ERROR' } },
@@ -215,6 +218,12 @@ describe.each(WAYS)('a stream: %s', (way) => {
       void pieces.push([args.length, args[0], text.decode(args[1])])
     await all(sandbox, { source: 'console.log("x")', onOutput })
     expect(pieces).toEqual([[2, 'stdout', 'x\n']])
+    const fault = () => {
+      throw new Error('of the caller')
+    }
+    await expect(all(sandbox, { source: 'console.log(1); for (;;) {}', onOutput: fault })).rejects.toThrow(
+      'of the caller',
+    )
   })
 })
 

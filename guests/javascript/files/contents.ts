@@ -15,6 +15,7 @@ import { bytesLength, setBytes, viewOf } from '../primordials.ts'
 import { decode } from '../values/decode.ts'
 import { bytesIn } from '../web/bytes.ts'
 import { descriptorOf, intentOf, optionsOf, pathOf } from './arguments.ts'
+import { bufferOf } from './buffers.ts'
 import { bytesOfData, decodeText, encodingOf } from './encodings.ts'
 import { type FileStat, Stats } from './stats.ts'
 import { type Steps, step } from './steps.ts'
@@ -86,7 +87,7 @@ export function* readFile(file: unknown, options?: unknown): Steps<string | Uint
   const { encoding, flag } = optionsOf(options)
   const wanted = encodingOf(encoding)
   const bytes = yield* withFile(file, flag ?? 'r', readAll)
-  return wanted === undefined ? bytes : decodeText(bytes, wanted)
+  return wanted === undefined ? bufferOf(bytes) : decodeText(bytes, wanted)
 }
 
 export function* writeFile(file: unknown, data: unknown, options?: unknown): Steps<undefined> {

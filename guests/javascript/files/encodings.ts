@@ -67,9 +67,18 @@ export function encodeText(text: string, encoding: Encoding): Uint8Array {
     case 'ascii':
       return Uint8Array.from({ length: text.length }, (_, index) => text.charCodeAt(index))
     case 'hex':
-      return Encoded.fromHex(/^(?:[0-9a-fA-F]{2})*/.exec(text)?.[0] ?? '')
+      return fromLooseHex(text)
     default:
       return fromLooseBase64(text)
+  }
+}
+
+/** Node takes what comes before the first pair that is none. */
+function fromLooseHex(text: string): Uint8Array {
+  try {
+    return Encoded.fromHex(text)
+  } catch {
+    return Encoded.fromHex(/^(?:[0-9a-fA-F]{2})*/.exec(text)?.[0] ?? '')
   }
 }
 

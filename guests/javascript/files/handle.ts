@@ -2,6 +2,7 @@
 import { codedError } from '../failures.ts'
 import { appendFile, close, fstat, fsync, ftruncate, read, readFile, write, writeFile } from './contents.ts'
 import { optionsOf } from './arguments.ts'
+import { bufferOf } from './buffers.ts'
 import type { Stats } from './stats.ts'
 import { runLater } from './steps.ts'
 
@@ -37,7 +38,7 @@ export class FileHandle {
       length?: unknown
       position?: unknown
     }
-    const buffer = bare ? (options.buffer ?? new Uint8Array(16_384)) : given
+    const buffer = bare ? (options.buffer ?? bufferOf(new Uint8Array(16_384))) : given
     const bytesRead = await runLater(read(this.#open(), buffer, bare ? options : offset, length, position))
     return { bytesRead, buffer }
   }

@@ -5,6 +5,7 @@ import { keepAlive } from '../loop.ts'
 import { withWord, writeDouble, writeWord } from '../natives.ts'
 import { FdRead } from '../operations.generated.ts'
 import { part } from '../parts.ts'
+import { bufferOf } from '../files/buffers.ts'
 import { encodingOf } from '../files/encodings.ts'
 
 const CHUNK_BYTES = 65_536
@@ -83,7 +84,8 @@ export class StandardInput extends EventEmitter {
     writeWord(argument, 4, CHUNK_BYTES)
     writeDouble(argument, 8, -1)
     const bytes = await callLater(FdRead, argument)
-    if (bytes.length > 0) return this.#decoder === undefined ? bytes : this.#decoder.decode(bytes, { stream: true })
+    if (bytes.length > 0)
+      return this.#decoder === undefined ? bufferOf(bytes) : this.#decoder.decode(bytes, { stream: true })
     this.#ended = true
     return this.#decoder?.decode() || undefined
   }

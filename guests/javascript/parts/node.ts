@@ -6,6 +6,7 @@ import { indexOfText, sliceText, startsWith } from '../primordials.ts'
 import { fs, fsPromises } from '../modules/fs.ts'
 import { process } from '../modules/process.ts'
 import { subset } from '../modules/subset.ts'
+import { part } from '../parts.ts'
 
 const { win32: _none, posix: _self, ...posix } = path as typeof path & { _makeLong: unknown }
 const paths: object = subset(
@@ -28,7 +29,15 @@ export { EventEmitter, process }
 const PROCESS_NAMES =
   'argv cwd chdir env exit hrtime nextTick pid platform stderr stdin stdout uptime version versions'.split(' ')
 
-const modules: Record<string, { value: object; names: string[] }> = Object.assign(Object.create(null), {
+const BUFFER_NAMES = 'Buffer SlowBuffer INSPECT_MAX_BYTES kMaxLength kStringMaxLength constants atob btoa'.split(' ')
+
+const modules: Record<string, { readonly value: object; names: string[] }> = Object.assign(Object.create(null), {
+  buffer: {
+    get value() {
+      return part<typeof import('./buffer.ts')>('buffer').buffer
+    },
+    names: BUFFER_NAMES,
+  },
   fs: { value: fs, names: Object.keys(fs) },
   'fs/promises': { value: fsPromises, names: Object.keys(fsPromises) },
   path: { value: paths, names: Object.keys(paths) },
@@ -60,7 +69,6 @@ const MISSING: Record<string, string> = Object.assign(Object.create(null), {
   async_hooks: BUNDLE,
   assert: BUNDLE,
   'assert/strict': BUNDLE,
-  buffer: `use Uint8Array, TextEncoder and TextDecoder, or ${BUNDLE}`,
   console: GLOBAL('console'),
   constants: 'use the constants of "fs"',
   crypto: GLOBAL('crypto.randomUUID and crypto.getRandomValues'),

@@ -10,6 +10,19 @@ declare module 'events' {
   }
 }
 
+declare module 'buffer/' {
+  export const Buffer: {
+    (value: unknown): Uint8Array
+    readonly prototype: Uint8Array & { write: unknown }
+    from: unknown
+    byteLength: unknown
+    compare(first: unknown, second: unknown): number
+    isEncoding(encoding: unknown): boolean
+  }
+  export const SlowBuffer: unknown
+  export const INSPECT_MAX_BYTES: number
+}
+
 declare module 'punycode/' {
   const punycode: { decode(text: string): string; encode(text: string): string }
   export default punycode

@@ -2,6 +2,7 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defaultClientConditions, defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { seenInNode, snapshotInNode } from './test/browser/node-side.ts'
 
 const kinds = ['unit', 'property', 'differential', 'conformance', 'limits', 'redteam', 'browser', 'types']
 const include = kinds.map((kind) => `test/${kind}/**/*.test.ts`)
@@ -48,6 +49,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
+            commands: { snapshotInNode, seenInNode },
             provider: playwright({
               launchOptions: { args: chromiumArgs, ...(chromiumPath ? { executablePath: chromiumPath } : {}) },
             }),

@@ -10,6 +10,7 @@ import type { Limits } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import type { SandboxOptions } from './request.ts'
 import { LocalSandbox } from './sandbox/sandbox.ts'
+import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import type { Tools } from './tool.ts'
 
 /** Checked options, and what they mean here. */
@@ -18,6 +19,8 @@ export type Composition = {
   limits: Readonly<Limits>
   engine: ExecutionEngine
   image: Image
+  /** The content of a snapshot to go on from, made from this image; its seal was checked. */
+  snapshot?: Uint8Array<ArrayBuffer>
   policy: Policy
   ledger: Ledger
   tools: Tools
@@ -26,10 +29,11 @@ export type Composition = {
 
 /**
  * Makes a sandbox on this thread.
- * @throws TokaError TOKA_MOUNT_MISSING, TOKA_MOUNT_UNSUPPORTED, TOKA_REQUEST_INVALID for a mount's place or a file's path
+ * @throws TokaError as `openSnapshot`; TOKA_MOUNT_MISSING, TOKA_MOUNT_UNSUPPORTED, TOKA_REQUEST_INVALID for a mount's place or a file's path
  */
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
-  const { options, limits, engine, image, policy, ledger, tools, blocking } = composition
+  const { options, limits, engine, image: base, snapshot, policy, ledger, tools, blocking } = composition
+  const start = snapshot ? (await loadSnapshots()).openSnapshot(snapshot, base, limits) : { image: base }
   const openDrivers = (toolbox: Tools) => openAll(options, toolbox)
   const drivers = await openDrivers(tools)
   let gate: Gate
@@ -45,7 +49,8 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
       options,
       limits,
       engine,
-      image,
+      base,
+      ...start,
       gate,
       drivers,
       openDrivers,

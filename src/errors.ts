@@ -12,6 +12,12 @@ export type TokaErrorCode =
   | 'TOKA_ENGINE_MISSING' // an optional package is not installed; the message names the install command
   | 'TOKA_ENGINE_LOAD' // an engine's wasm is missing, has another hash, or does not compile
   | 'TOKA_IMAGE_INVALID' // image bytes of an unknown version, a wrong hash, or damaged
+  | 'TOKA_SNAPSHOT_INVALID' // bytes that are no snapshot, or were changed
+  | 'TOKA_SNAPSHOT_TRUNCATED' // the end of a snapshot is missing
+  | 'TOKA_SNAPSHOT_KEY' // a snapshot made with another key, or without one in another process
+  | 'TOKA_SNAPSHOT_VERSION' // a snapshot of another format or loader
+  | 'TOKA_SNAPSHOT_ENGINE' // a snapshot of another engine, or of another version or start image of it
+  | 'TOKA_SNAPSHOT_MACHINE' // a snapshot made on a machine that computes otherwise
   | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
   | 'TOKA_SANDBOX_CLOSED' // used after dispose
   | 'TOKA_RUNTIME_UNSUPPORTED' // this runtime lacks what the call needs; the message says what

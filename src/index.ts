@@ -16,6 +16,8 @@ export type {
   TraceEvent,
 } from './request.ts'
 export type { RunError, RunResult, RunStatus, Usage } from './result.ts'
+export type { ConsoleLevel, DisplayData, RunEvent, ToolEvent } from './run-events.ts'
+export type { RestoreOptions } from './sandbox/restore-options.ts'
 export type { Sandbox, WaitOptions } from './sandbox/surface.ts'
 export { defineTool, type PendingCall, type Tool, type ToolContext, type ToolDescription } from './tool.ts'
 export { createToka, type Toka, type TokaOptions } from './toka.ts'

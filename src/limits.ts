@@ -92,6 +92,8 @@ export const BORDER = {
   resultNodes: 1_000_000,
   /** Bytes of a source text. */
   sourceBytes: MOST_SOURCE_BYTES,
+  /** Runs, forks and snapshots of a sandbox at once, waiting ones too: each holds its request. */
+  turns: 1_024,
   /** Refused calls kept for the result; the rest is counted. */
   denials: 100,
 } as const

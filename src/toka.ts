@@ -16,7 +16,10 @@ import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
 import { CallerGuard } from './sandbox/caller-guard.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
-import { type PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
+import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
+import { loadSnapshots } from './sandbox/load-snapshots.ts'
+import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
 import { checkRuntime } from './runtime.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 import { Toolbox } from './tool.ts'
@@ -32,6 +35,11 @@ export type TokaOptions = {
   isolation?: Isolation
   /** Worker threads at most, started as they are needed; default one a processor, at most 8. From 1 to 64. */
   workers?: number
+  /**
+   * 32 to 64 secret bytes that snapshots are sealed with: `restore` takes those that were made with the same key, in any
+   * process. Without it, those of this process alone.
+   */
+  snapshotKey?: Uint8Array
   /** Aborts the preparation of images. */
   signal?: AbortSignal
   /** Told while an image is prepared. */
@@ -48,14 +56,16 @@ export class Toka {
   readonly #io: EngineIo
   readonly #options: Pick<TokaOptions, 'isolation' | 'workers'>
   readonly #ledger = createLedger()
+  readonly #seal: SnapshotSeal
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
-  #pool: WorkerPool | undefined
+  #pool: Promise<WorkerPool> | undefined
   #closed = false
 
   /** @internal */
-  constructor(io: EngineIo, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
+  constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
     this.#io = io
+    this.#seal = seal
     this.#options = options
   }
 
@@ -84,18 +94,35 @@ export class Toka {
     return this.#open(options)
   }
 
+  /**
+   * Opens a sandbox that goes on from a snapshot. It has the powers that it is given here, and no other.
+   * @param snapshot bytes of `sandbox.snapshot()`, of a Toka with the same `snapshotKey`
+   * @throws TokaError when the options are wrong or cannot be served here; TOKA_SNAPSHOT_KEY, TOKA_SNAPSHOT_INVALID,
+   *   TOKA_SNAPSHOT_TRUNCATED, TOKA_SNAPSHOT_VERSION, TOKA_SNAPSHOT_ENGINE or TOKA_SNAPSHOT_MACHINE; TOKA_LIMIT_FILES
+   * @example const twin = await toka.restore(await sandbox.snapshot(), { grants })
+   */
+  async restore(snapshot: Uint8Array, options: RestoreOptions = {}): Promise<Sandbox> {
+    checkRestore(snapshot, options)
+    this.#mustBeOpen()
+    const content = await this.#seal.open(snapshot)
+    const { readFacts } = await loadSnapshots()
+    const whole = { ...options, ...readFacts(content) }
+    checkSandboxOptions(whole)
+    return this.#open(whole, content)
+  }
+
   /** Disposes every sandbox and ends the workers. Safe to call twice. */
   async dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
-    await this.#pool?.dispose()
+    await (await this.#pool)?.dispose()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
 
-  async #open(options: SandboxOptions): Promise<Sandbox> {
+  async #open(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
     const toolbox = new Toolbox(options.tools ?? [], limits)
@@ -107,6 +134,8 @@ export class Toka {
       limits,
       image,
       toolbox,
+      seal: this.#seal,
+      ...(snapshot ? { snapshot } : {}),
       onDispose: (gone) => void this.#sandboxes.delete(gone),
       onFork: (twin) => void this.#sandboxes.add(twin),
     }
@@ -118,13 +147,13 @@ export class Toka {
     return sandbox
   }
 
-  async #openHere({ toolbox, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+  async #openHere({ toolbox, seal, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
     const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
     const guard = new CallerGuard(parts.options.onTrace)
     const options = guard.onTrace ? { ...parts.options, onTrace: guard.onTrace } : parts.options
     try {
       const sandbox = await composeSandbox({ ...parts, options, engine, policy, ledger: this.#ledger, tools: toolbox })
-      return new InlineSandbox(sandbox, guard, onFork, onDispose)
+      return new InlineSandbox(sandbox, guard, onFork, onDispose, seal)
     } finally {
       // The sandbox's gate holds the account itself.
       this.#ledger.release(policy.account)
@@ -137,7 +166,7 @@ export class Toka {
     const share = this.#ledger.shared
     if (chooseIsolation(isolation, { suspend: suspension, share }) === 'inline') return undefined
     const size = this.#options.workers ?? defaultWorkers()
-    this.#pool ??= new WorkerPool({ start: startThread, ledger: this.#ledger, size, suspension })
+    this.#pool ??= openPool({ start: startThread, ledger: this.#ledger, size, suspension })
     return this.#pool
   }
 
@@ -154,6 +183,12 @@ export class Toka {
   #mustBeOpen(): void {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
+}
+
+/** A page whose sandboxes are its own thread's loads no pool. */
+async function openPool(options: PoolOptions): Promise<WorkerPool> {
+  const { WorkerPool } = await import('./sandbox/pool.ts')
+  return new WorkerPool(options)
 }
 
 /** What a sandbox is made of, wherever it goes. */
@@ -174,6 +209,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
   'cache',
   'isolation',
   'workers',
+  'snapshotKey',
   'signal',
   'onProgress',
 ])
@@ -207,5 +243,8 @@ export async function createToka(options: TokaOptions = {}): Promise<Toka> {
     ...(options.signal ? { signal: options.signal } : {}),
     ...(options.onProgress ? { progress: options.onProgress } : {}),
   }
-  return new Toka(io, { ...(isolation ? { isolation } : {}), ...(workers ? { workers } : {}) })
+  return new Toka(io, new SnapshotSeal(options.snapshotKey), {
+    ...(isolation ? { isolation } : {}),
+    ...(workers ? { workers } : {}),
+  })
 }

@@ -4,6 +4,7 @@ import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { type ToolEvent, watchCall } from './tool-events.ts'
 
 /** What a tool's function gets beside its input. */
 export type ToolContext = {
@@ -102,6 +103,8 @@ type CallLimits = Pick<Limits, 'structuredBytes' | 'flatBytes'>
 
 /** What a sandbox needs of its tools, wherever they run. */
 export interface Tools {
+  /** Told of the calls of the run in progress, where they are made; must not throw. */
+  watch: ((event: ToolEvent) => void) | undefined
   /** The same tools for another sandbox, whose calls are its own. */
   copy(): Tools
   /** A run is over: the calls that the host has not answered yet, which are nobody's from here on. */
@@ -113,6 +116,7 @@ export interface Tools {
 
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox implements Tools {
+  watch: ((event: ToolEvent) => void) | undefined
   readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
   #underWay = new Set<PendingCall>()
@@ -154,9 +158,15 @@ export class Toolbox implements Tools {
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
     const tool = this.#tools.get(name)
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
+    const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
+    const act = (): MaybePromise<Uint8Array> => this.#make(tool, call, input, signal)
+    return this.watch ? watchCall(call, this.watch, act) : act()
+  }
+
+  #make(tool: Tool, call: PendingCall, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const { name } = tool
     const parsed = tool.input.safeParse(decodeInput(name, input, this.#limits))
     if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
-    const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
     let output: unknown
     try {
       output = tool.run(parsed.data as never, { signal, idempotencyKey: call.idempotencyKey })

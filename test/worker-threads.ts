@@ -2,6 +2,7 @@
 import { startThread } from '#worker'
 import type { PoolRequest } from '../src/sandbox/pool.ts'
 import { WorkerPool } from '../src/sandbox/pool.ts'
+import { SnapshotSeal } from '../src/sandbox/snapshot-seal.ts'
 import type { StartThread, ThreadEvents, WorkerThread } from '../src/sandbox/thread.ts'
 import { readAsset } from '#source'
 import { quickjs } from '../engines/quickjs/engine.ts'
@@ -29,6 +30,7 @@ export async function poolRequest(options: Partial<SandboxOptions> = {}): Promis
     image: made,
     engine: { name: quickjs.name, version: quickjs.version, image: made.name },
     toolbox: new Toolbox(options.tools ?? []),
+    seal: new SnapshotSeal(),
     onDispose: () => {},
     onFork: () => {},
   }

@@ -29,6 +29,7 @@ const LATE: Record<string, PartName> = {
   process: 'node',
   require: 'node',
   structuredClone: 'clone',
+  toka: 'toka',
 }
 
 share(shared)

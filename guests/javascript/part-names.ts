@@ -1,3 +1,14 @@
 /** The parts of the prelude, in the order of their numbers at the border; each is the file of that name in parts/. */
-export const PART_NAMES = ['buffer', 'clone', 'console', 'crypto', 'events', 'inspect', 'node', 'text', 'url'] as const
+export const PART_NAMES = [
+  'buffer',
+  'clone',
+  'console',
+  'crypto',
+  'events',
+  'inspect',
+  'node',
+  'text',
+  'toka',
+  'url',
+] as const
 export type PartName = (typeof PART_NAMES)[number]

@@ -80,6 +80,7 @@ export function describeDenial(operation: ActionName, resource: string, reason: 
 export class DenialList {
   readonly #kept: Denial[] = []
   #total = 0
+  #tell: ((denial: Denial) => void) | undefined
 
   get kept(): readonly Denial[] {
     return this.#kept
@@ -91,11 +92,20 @@ export class DenialList {
 
   add(denial: Denial): void {
     this.#total++
-    if (this.#kept.length < BORDER.denials) this.#kept.push(denial)
+    if (this.#kept.length >= BORDER.denials) return
+    this.#kept.push(denial)
+    this.#tell?.(denial)
   }
 
-  clear(): void {
+  /** @param tell is told each one that is kept from here on; must not throw */
+  clear(tell?: (denial: Denial) => void): void {
+    this.#tell = tell
     this.#kept.length = 0
     this.#total = 0
+  }
+
+  /** Nobody listens any more. */
+  hush(): void {
+    this.#tell = undefined
   }
 }

@@ -36,8 +36,8 @@ export interface Gate {
   /** Refused calls of this run, at most `BORDER.denials`, and how many there were. */
   readonly denials: readonly Denial[]
   readonly denialCount: number
-  /** A run begins: host calls, denials and traffic count from nothing. */
-  begin(limits?: Partial<GateLimits>): void
+  /** A run begins: host calls, denials and traffic count from nothing. `onDenial` is told each denial that is kept. */
+  begin(limits?: Partial<GateLimits>, onDenial?: (denial: Denial) => void): void
   /** A run is over, or must be: calls under way are aborted, their late results dropped. */
   end(): void
   /** Import calls over the gate's life: counted = local + allowed + denied. */
@@ -97,17 +97,18 @@ class SandboxGate implements Gate {
     return this.#calls.denials.total
   }
 
-  begin(limits: Partial<GateLimits> = {}): void {
+  begin(limits: Partial<GateLimits> = {}, onDenial?: (denial: Denial) => void): void {
     this.#cvm.exports.leave()
     this.#limits = { ...this.#policy.limits, ...limits }
     this.#cvm.exports.begin(wholeNumber(this.#limits.hostCalls), wholeNumber(this.#limits.concurrentCalls))
-    this.#calls.denials.clear()
+    this.#calls.denials.clear(onDenial)
     this.#traffic.bytesRead = 0
     this.#traffic.bytesWritten = 0
   }
 
   end(): void {
     this.#calls.abort()
+    this.#calls.denials.hush()
     this.#cvm.exports.leave()
   }
 

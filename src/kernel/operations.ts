@@ -57,6 +57,12 @@ export const Operation = {
   ToolList: 50,
   /** u32 length of name + text name + encoded value -> encoded value. Asynchronous where the tool is. */
   ToolCall: 51,
+  /** u32 level (0 log, 1 info, 2 debug, 3 warn, 4 error, 5 trace) + bytes -> u32 written to stdout (0 to 2) or stderr. */
+  ConsoleWrite: 60,
+  /** value: [fraction from 0 to 1 | undefined, text | undefined] -> empty. */
+  Progress: 61,
+  /** value: { [MIME type]: string | bytes } -> empty. */
+  Display: 62,
   /** Engine's own operations (request, result, modules) start here: the engine answers, the kernel refuses. */
   EngineFirst: 100,
 } as const

@@ -5,6 +5,7 @@ import type { MaybePromise } from './host-port.ts'
 import { type InputSource, InputStream } from './input.ts'
 import { OutputStream } from './output.ts'
 import type { Services } from './services.ts'
+import { type ConsoleLevel, Shown, type ShownListener } from './shown.ts'
 
 /** Answers an operation for a process (calls.ts). */
 export type Dispatch = (process: Process, operation: number, argument: Uint8Array) => MaybePromise<Uint8Array>
@@ -21,8 +22,10 @@ export type ProcessRun = {
   stdin?: InputSource
   /** Bytes kept of each of stdout and stderr; default `limits.outputBytes`. */
   outputBytes?: number
-  /** Gets each kept piece of output while the guest runs; must not throw. */
-  onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void
+  /** Gets each kept piece of output while the guest runs, with the level if the console wrote it; must not throw. */
+  onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array, level: ConsoleLevel | undefined) => void
+  /** Gets progress and values to display; must not throw. */
+  onShown?: ShownListener
 }
 
 export class Process {
@@ -34,6 +37,7 @@ export class Process {
   cwd = '/'
   stdout = new OutputStream(0)
   stderr = new OutputStream(0)
+  shown = new Shown(0)
   readonly #dispatch: Dispatch
   /** Made when something asks for it: most runs end without. */
   #run: AbortController | undefined
@@ -42,6 +46,7 @@ export class Process {
   /** Calls that wait for an answer; each is told when the run ends. */
   readonly #waiting = new Set<(reason: Error) => void>()
   #outside = 0
+  #level: ConsoleLevel | undefined
 
   constructor(pid: number, services: Services, dispatch: Dispatch, run: ProcessRun = {}) {
     this.pid = pid
@@ -76,8 +81,9 @@ export class Process {
     this.env = run.env ?? this.env
     this.cwd = run.cwd ?? this.cwd
     this.#stdin = new InputStream(run.stdin)
-    this.stdout = new OutputStream(limit, tell && ((bytes) => tell('stdout', bytes)))
-    this.stderr = new OutputStream(limit, tell && ((bytes) => tell('stderr', bytes)))
+    this.stdout = new OutputStream(limit, tell && ((bytes) => tell('stdout', bytes, this.#level)))
+    this.stderr = new OutputStream(limit, tell && ((bytes) => tell('stderr', bytes, this.#level)))
+    this.shown = new Shown(limit, run.onShown)
     this.descriptors.set(0, this.#stdin)
     this.descriptors.set(1, this.stdout)
     this.descriptors.set(2, this.stderr)
@@ -126,6 +132,16 @@ export class Process {
     return answer.finally(() => {
       this.#outside--
     })
+  }
+
+  /** Writes as the console: who listens to the output is told the level. */
+  atLevel<T>(level: ConsoleLevel, write: () => T): T {
+    this.#level = level
+    try {
+      return write()
+    } finally {
+      this.#level = undefined
+    }
   }
 
   #await(answer: Promise<Uint8Array>): Promise<Uint8Array> {

@@ -2,6 +2,7 @@
 import type { InputSource } from '../kernel/input.ts'
 import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
+import type { LiveEvent } from '../run-events.ts'
 
 /** A checked request, without what stays with the caller: the schema of its result, its callbacks, its signal. */
 export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'args' | 'collect' | 'limits'> & {
@@ -12,6 +13,8 @@ export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'args' | 'collect' |
 
 /** What stays with the caller. */
 export type RunHooks = Pick<RunOptions, 'onOutput' | 'signal'> & {
+  /** Told what happens, as it happens; never throws. */
+  onEvent?: (event: LiveEvent) => void
   /** Asked at each end of a slice: a cancellation that needs no message. */
   isCancelled?: () => boolean
   /** Told when the run's turn has come. */

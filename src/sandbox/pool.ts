@@ -10,6 +10,7 @@ import type { Toolbox } from '../tool.ts'
 import { CallerGuard } from './caller-guard.ts'
 import { Family } from './family.ts'
 import { shareImage } from './share-image.ts'
+import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox } from './surface.ts'
 import type { StartThread } from './thread.ts'
 import { WorkerHost, WorkerLost } from './worker-host.ts'
@@ -34,6 +35,9 @@ export type PoolRequest = {
   image: Image
   engine: RunResult['engine']
   toolbox: Toolbox
+  seal: SnapshotSeal
+  /** The content of a snapshot to go on from, made from the image. */
+  snapshot?: Uint8Array<ArrayBuffer>
   onDispose(sandbox: Sandbox): void
   onFork(sandbox: Sandbox): void
 }
@@ -50,7 +54,7 @@ export class WorkerPool {
 
   /** Starts a worker if there is none: it loads while an image is prepared. */
   wake(): void {
-    if (this.#hosts.size === 0) this.#start()
+    if (this.#hosts.size === 0 && !this.#closed) this.#start()
   }
 
   /**
@@ -58,12 +62,12 @@ export class WorkerPool {
    * @throws TokaError what opening one here would throw; TOKA_RUNTIME_UNSUPPORTED when no worker can be started
    */
   async open(request: PoolRequest): Promise<Sandbox> {
-    const { options, toolbox, limits, engine, onDispose, onFork } = request
+    const { options, toolbox, limits, engine, seal, snapshot, onDispose, onFork } = request
     const family = new Family(openPolicy(options.grants ?? [], this.#options.ledger), this.#options.ledger)
     const guard = new CallerGuard(options.onTrace)
     try {
       return await this.#somewhere((host) => {
-        const parts = { host, toolbox, limits, engine, family, guard, onDispose, onFork }
+        const parts = { host, toolbox, limits, engine, family, seal, guard, onDispose, onFork }
         const image = this.#provide(host, request)
         const opening = {
           image,
@@ -71,6 +75,7 @@ export class WorkerPool {
           limits,
           tools: toolbox.describe(),
           policy: plainPolicy(family.policy),
+          ...(snapshot ? { snapshot } : {}),
         }
         return WorkerSandbox.create(parts, (resident) => host.open(opening, resident))
       })

@@ -1,4 +1,5 @@
 /** Every message between the embedding thread and a worker, in both directions, with the check that each must pass. */
+import { CONSOLE_LEVELS, DISPLAY_FORMS, PROGRESS_UNITS } from '../kernel/shown.ts'
 import { BORDER } from '../limits.ts'
 import {
   amount,
@@ -95,10 +96,13 @@ const TO_WORKER = {
     limits: record(amount, 100),
     tools: list(tool, MANY),
     policy,
+    /** The content of a snapshot to go on from, made from the image. */
+    snapshot: optional(bytes(MUCH)),
     /** Whether `trace` messages are wanted. */
     trace: flag,
   }),
   fork: fields({ kind: oneOf('fork'), sandbox: count, twin: count }),
+  snapshot: fields({ kind: oneOf('snapshot'), sandbox: count }),
   dispose: fields({ kind: oneOf('dispose'), sandbox: count }),
   run: fields({
     kind: oneOf('run'),
@@ -107,8 +111,9 @@ const TO_WORKER = {
     /** Not zero once the run is cancelled: read at each end of a slice. */
     cell: shared(4),
     order,
-    /** Whether `output` messages are wanted, and whether stdin is pulled. */
+    /** Whether `output` and `events` messages are wanted, and whether stdin is pulled. */
     output: flag,
+    events: flag,
     streams: flag,
   }),
   cancel: fields({ kind: oneOf('cancel'), run: count }),
@@ -117,6 +122,22 @@ const TO_WORKER = {
   /** Of a `pull`: what has arrived; nothing at the end. */
   input: fields({ kind: oneOf('input'), run: count, chunk: optional(bytes(MUCH)), failed: flag }),
 }
+
+const denial = fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) })
+
+const guestEvent = either(
+  either(
+    fields({ type: oneOf('stdout', 'stderr'), bytes: bytes(MUCH) }),
+    fields({ type: oneOf('console'), level: oneOf(...CONSOLE_LEVELS), bytes: bytes(MUCH) }),
+  ),
+  either(
+    fields({ type: oneOf('progress'), fraction: optional(amount), message: optional(text(PROGRESS_UNITS)) }),
+    either(
+      fields({ type: oneOf('display'), data: record(content, DISPLAY_FORMS) }),
+      fields({ type: oneOf('denial'), denial }),
+    ),
+  ),
+)
 
 const outcome = fields({
   status: oneOf('completed', 'failed', 'limit', 'cancelled', 'interrupted'),
@@ -140,10 +161,7 @@ const outcome = fields({
     bytesWritten: amount,
     outputBytes: amount,
   }),
-  denials: list(
-    fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) }),
-    BORDER.denials,
-  ),
+  denials: list(denial, BORDER.denials),
   audit: fields({ records: count, head: matching(/^[0-9a-f]{64}$/) }),
 })
 
@@ -158,9 +176,11 @@ const event = fields({
 const FROM_WORKER = {
   /** The answer to `init`. */
   ready: fields({ kind: oneOf('ready') }),
-  /** The answers to `open` and `fork`, by the new sandbox's number. */
+  /** The answers to `open` and `fork`, by the new sandbox's number; `refused` of `snapshot` too. */
   opened: fields({ kind: oneOf('opened'), sandbox: count }),
   refused: fields({ kind: oneOf('refused'), sandbox: count, code, message: text(4_000) }),
+  /** The answer to `snapshot`. */
+  snapshotted: fields({ kind: oneOf('snapshotted'), sandbox: count, content: bytes(MUCH) }),
   disposed: fields({ kind: oneOf('disposed'), sandbox: count }),
   /** The answers to `run`. */
   result: fields({ kind: oneOf('result'), run: count, outcome }),
@@ -177,6 +197,8 @@ const FROM_WORKER = {
   /** More of stdin. */
   pull: fields({ kind: oneOf('pull'), run: count, mailbox: optional(shared(MAILBOX_HEADER)) }),
   output: fields({ kind: oneOf('output'), run: count, stream: oneOf('stdout', 'stderr'), bytes: bytes(MUCH) }),
+  /** What happens, for a stream: never more at once than a queue holds. */
+  events: fields({ kind: oneOf('events'), run: count, events: list(guestEvent, MANY) }),
   trace: fields({ kind: oneOf('trace'), sandbox: count, event }),
 }
 

@@ -5,6 +5,8 @@ import type { Limits } from '../limits.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
 import { InputFeed } from './input-feed.ts'
+import { RemoteEvents } from './remote-events.ts'
+import type { GuestEvent } from '../run-events.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
 import { stoppedOutcome } from './report.ts'
@@ -39,6 +41,7 @@ export class RemoteRun {
   readonly #parts: RemoteRunParts
   readonly #calls: ToolCalls
   readonly #input: InputFeed
+  readonly #events: RemoteEvents
   readonly #cancel = (): void => this.cancel()
   #resolve!: (outcome: RunOutcome) => void
   #reject!: (error: TokaError) => void
@@ -54,6 +57,8 @@ export class RemoteRun {
     const { stdin } = parts.order
     this.#calls = new ToolCalls(parts.toolbox, parts.limits, parts.post)
     this.#input = new InputFeed(parts.run, stdin instanceof ReadableStream ? stdin : undefined, parts.post)
+    const { outputBytes = parts.limits.outputBytes } = parts.order.limits ?? {}
+    this.#events = new RemoteEvents(parts.hooks.onEvent, outputBytes)
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -70,10 +75,11 @@ export class RemoteRun {
   /** Sends the run on its way, unless it was cancelled before. */
   begin(): void {
     if (this.#over) return
-    const { run, sandbox, order, hooks, limits, cell, post } = this.#parts
+    const { run, sandbox, order, hooks, limits, toolbox, cell, post } = this.#parts
     const { stdin, ...rest } = order
     this.#started = performance.now()
     Atomics.store(cell, 0, 0)
+    toolbox.watch = hooks.onEvent
     post({
       kind: 'run',
       sandbox,
@@ -81,6 +87,7 @@ export class RemoteRun {
       cell: cell.buffer,
       order: plainOrder(rest, stdin),
       output: hooks.onOutput !== undefined,
+      events: hooks.onEvent !== undefined,
       streams: stdin instanceof ReadableStream,
     })
     this.#watch('time', (order.limits?.timeoutMs ?? limits.timeoutMs) + GRACE_MS)
@@ -104,6 +111,8 @@ export class RemoteRun {
         return this.#calls.make(message)
       case 'pull':
         return this.#input.pull(message)
+      case 'events':
+        return this.#events.accept(message.events as GuestEvent[])
       case 'output':
         this.#parts.hooks.onOutput?.(message.stream, message.bytes)
         return true
@@ -155,6 +164,7 @@ export class RemoteRun {
 
   #close(): RunOutcome['pending'] {
     this.#over = true
+    this.#parts.toolbox.watch = undefined
     clearTimeout(this.#timer)
     this.#parts.hooks.signal?.removeEventListener('abort', this.#cancel)
     this.#input.end()

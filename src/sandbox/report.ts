@@ -112,6 +112,11 @@ function endingOf({ stopped, error, value }: Exit & { error?: RunError }): {
   return { status: 'completed', ...(value ? { value } : {}) }
 }
 
+/** A run that was cancelled while it waited its turn. */
+export function neverBegun(engine: RunResult['engine']): RunOutcome {
+  return stoppedOutcome('cancelled', { wallMs: 0, pending: [], engine })
+}
+
 /** What is known of a run whose sandbox cannot tell any more. */
 export function stoppedOutcome(
   reason: StopReason,

@@ -12,10 +12,12 @@ import type { SandboxOptions } from '../request.ts'
 import type { PendingCall, Tools } from '../tool.ts'
 import { compileCollector, makeCollected } from './collect.ts'
 import { RunLeash } from './leash.ts'
+import { listenersOf } from './listeners.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import { TurnQueue } from './queue.ts'
+import { neverBegun, type RunFacts, RunReport } from './report.ts'
+import { loadSnapshots } from './load-snapshots.ts'
 import { Share, scheduler } from './scheduler.ts'
-import { type RunFacts, RunReport } from './report.ts'
 import type { WaitOptions } from './surface.ts'
 
 /** What a sandbox is made of, from `compose.ts`. */
@@ -23,6 +25,9 @@ export type SandboxParts = {
   options: SandboxOptions
   limits: Readonly<Limits>
   engine: ExecutionEngine
+  /** The start image of the language: what snapshots are told apart from. */
+  base: Image
+  /** What the guest starts from: the start image, or a state of an earlier guest. */
   image: Image
   gate: Gate
   /** Of this sandbox alone: closed with it. */
@@ -39,7 +44,7 @@ const text = new TextDecoder('utf-8', { fatal: true })
 
 export class LocalSandbox {
   readonly #parts: SandboxParts
-  readonly #queue = new TurnQueue()
+  readonly #queue = new TurnQueue(BORDER.turns)
   readonly #kernel: Kernel
   readonly #share: Share
   #instance: Instance
@@ -55,9 +60,13 @@ export class LocalSandbox {
     this.#instance = instance
   }
 
-  /** Makes a sandbox; what it was given is closed again when that fails. */
-  static async create(parts: SandboxParts): Promise<LocalSandbox> {
-    const kernel = new Kernel({ ...kernelOptions(parts), process: { env: { ...parts.options.env } } })
+  /**
+   * Makes a sandbox; what it was given is closed again when that fails.
+   * @param parts `state`: of the kernel, from a snapshot
+   */
+  static async create({ state, ...parts }: SandboxParts & { state?: Uint8Array }): Promise<LocalSandbox> {
+    const options = { ...kernelOptions(parts), process: { env: { ...parts.options.env } } }
+    const kernel = state ? Kernel.restore(state, options) : new Kernel(options)
     try {
       for (const [path, content] of Object.entries(parts.options.files ?? {})) kernel.files.put(path, content)
       return await LocalSandbox.#start(parts, kernel)
@@ -80,7 +89,7 @@ export class LocalSandbox {
   async execute(order: RunOrder, hooks: RunHooks): Promise<RunOutcome> {
     const collect = compileCollector(order.collect)
     this.#mustBeOpen()
-    return this.#queue.run(async () => {
+    const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
       hooks.onTurn?.()
       const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks, this.#share)
@@ -96,14 +105,14 @@ export class LocalSandbox {
         leash.done()
         this.#running = undefined
       }
-    })
+    }
+    return this.#queue.run(turn, { signal: hooks.signal, answer: () => neverBegun(this.#facts().engine) })
   }
 
   /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
   async fork({ wait = true }: WaitOptions = {}, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
     this.#mustBeOpen()
-    if (!wait && this.#queue.busy)
-      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    if (!wait) this.#queue.mustBeIdle('fork')
     return this.forkWith(this.#parts.toolbox.copy(), trace)
   }
 
@@ -129,6 +138,21 @@ export class LocalSandbox {
     })
   }
 
+  /**
+   * The content of a snapshot, once the run in progress is over.
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   */
+  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    this.#mustBeOpen()
+    if (!wait) this.#queue.mustBeIdle('snapshot')
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { base, options } = this.#parts
+      const { writeSnapshot } = await loadSnapshots()
+      return writeSnapshot(base, this.#instance.snapshot(), options, this.#kernel.serialize())
+    })
+  }
+
   /** Kills what runs, and frees everything. Safe to call twice. */
   async dispose(): Promise<void> {
     if (this.#closed) return
@@ -141,23 +165,26 @@ export class LocalSandbox {
     await closeMounts(this.#parts.drivers.mounts)
   }
 
-  async #perform(order: RunOrder, { onOutput }: RunHooks, leash: RunLeash): Promise<Exit> {
+  async #perform(order: RunOrder, hooks: RunHooks, leash: RunLeash): Promise<Exit> {
     const { process, files } = this.#kernel
     const { gate, toolbox } = this.#parts
     process.begin({
       args: order.args ?? [],
       ...(order.stdin === undefined ? {} : { stdin: order.stdin }),
       ...(order.limits?.outputBytes === undefined ? {} : { outputBytes: order.limits.outputBytes }),
-      ...(onOutput ? { onOutput } : {}),
+      ...listenersOf(hooks),
     })
     makeCollected(files, order.collect)
     files.markUnchanged()
-    gate.begin()
+    const { onEvent } = hooks
+    toolbox.watch = onEvent
+    gate.begin({}, onEvent && ((denial) => onEvent({ type: 'denial', denial })))
     try {
       const command = await this.#command(order)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
       this.#pending = toolbox.takePending()
+      toolbox.watch = undefined
       gate.end()
       process.end()
     }

@@ -12,6 +12,7 @@ export class WorkerLost extends Error {
 }
 
 type Answer = { resolve(): void; reject(error: Error): void }
+type Bytes = Uint8Array<ArrayBuffer>
 type Opening = Omit<MessageOf<ToWorker, 'open'>, 'kind' | 'sandbox' | 'trace'>
 type Resident = { onTrace: ((event: TraceEvent) => void) | undefined; onLost(): void }
 export type HostInit = Omit<MessageOf<ToWorker, 'init'>, 'kind'>
@@ -35,6 +36,7 @@ export class WorkerHost {
   readonly #images = new Set<number>()
   readonly #residents = new Map<number, Resident>()
   readonly #openings = new Map<number, Answer>()
+  readonly #snapshots = new Map<number, { resolve(content: Bytes): void; reject(error: Error): void }>()
   readonly #disposals = new Map<number, () => void>()
   readonly #runs = new Map<number, RemoteRun>()
   #counter = 0
@@ -109,6 +111,24 @@ export class WorkerHost {
     }
   }
 
+  /**
+   * The content of a snapshot of a sandbox that does nothing else.
+   * @throws TokaError of the worker, WorkerLost
+   */
+  async snapshot(sandbox: number): Promise<Bytes> {
+    if (this.over) throw new WorkerLost(this.reason)
+    try {
+      return await new Promise<Bytes>((resolve, reject) => {
+        this.#snapshots.set(sandbox, { resolve, reject })
+        this.#post({ kind: 'snapshot', sandbox })
+        this.#hold()
+      })
+    } finally {
+      this.#snapshots.delete(sandbox)
+      this.#hold()
+    }
+  }
+
   /** Frees a sandbox whose runs have ended. Resolves when it is gone, with its worker if need be. */
   async dispose(sandbox: number): Promise<void> {
     if (this.over) return
@@ -147,7 +167,7 @@ export class WorkerHost {
 
   /** The program waits for a worker that has something to do, and the worker must answer in time. */
   #hold(): void {
-    const asked = this.#openings.size + this.#disposals.size
+    const asked = this.#openings.size + this.#snapshots.size + this.#disposals.size
     this.#thread.hold(asked + this.#runs.size > 0 && !this.over)
     if (asked === 0 || this.over) {
       clearTimeout(this.#patience)
@@ -157,10 +177,11 @@ export class WorkerHost {
 
   /** As with runs, twice: the answer may be here already. */
   #impatient(): void {
-    const waiting = [...this.#openings.keys(), ...this.#disposals.keys()]
+    const maps = [this.#openings, this.#snapshots, this.#disposals]
+    const waiting = maps.flatMap((map) => [...map].map(([sandbox, answer]) => ({ map, sandbox, answer })))
     this.#patience = setTimeout(() => {
       this.#patience = undefined
-      const stuck = waiting.some((sandbox) => this.#openings.has(sandbox) || this.#disposals.has(sandbox))
+      const stuck = waiting.some(({ map, sandbox, answer }) => map.get(sandbox) === answer)
       if (stuck && this.#runs.size === 0) this.end('it did not answer')
       else this.#hold()
     }, PATIENCE_MS / 10)
@@ -183,6 +204,7 @@ export class WorkerHost {
       this.#residents.delete(sandbox)
       reject(new WorkerLost(reason))
     }
+    for (const { reject } of [...this.#snapshots.values()]) reject(new WorkerLost(reason))
     for (const resolve of [...this.#disposals.values()]) resolve()
     this.#disposals.clear()
     this.#hold()
@@ -218,6 +240,8 @@ export class WorkerHost {
       case 'opened':
       case 'refused':
         return this.#acceptOpening(message)
+      case 'snapshotted':
+        return this.#acceptSnapshot(message)
       case 'disposed':
         return this.#acceptDisposal(message.sandbox)
       case 'trace':
@@ -227,10 +251,19 @@ export class WorkerHost {
 
   #acceptOpening(message: MessageOf<FromWorker, 'opened' | 'refused'>): boolean {
     const opening = this.#openings.get(message.sandbox)
-    if (!opening) return false
+    if (!opening) return this.#acceptSnapshot(message)
     this.#openings.delete(message.sandbox)
     if (message.kind === 'opened') opening.resolve()
     else opening.reject(new TokaError(message.code as TokaErrorCode, message.message))
+    return true
+  }
+
+  #acceptSnapshot(message: MessageOf<FromWorker, 'opened' | 'refused' | 'snapshotted'>): boolean {
+    const snapshot = this.#snapshots.get(message.sandbox)
+    if (!snapshot || message.kind === 'opened') return false
+    this.#snapshots.delete(message.sandbox)
+    if (message.kind === 'snapshotted') snapshot.resolve(message.content)
+    else snapshot.reject(new TokaError(message.code as TokaErrorCode, message.message))
     return true
   }
 

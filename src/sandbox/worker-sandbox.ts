@@ -1,6 +1,6 @@
 /** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
 import { TokaError } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { BORDER, type Limits } from '../limits.ts'
 import type { RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
@@ -9,6 +9,9 @@ import type { CallerGuard } from './caller-guard.ts'
 import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
 import type { RemoteRun } from './remote-run.ts'
+import { neverBegun } from './report.ts'
+import { RunStream, type StreamHooks, watchedBy } from './run-stream.ts'
+import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
 import { type WorkerHost, WorkerLost } from './worker-host.ts'
 
@@ -19,6 +22,7 @@ export type WorkerSandboxParts = {
   engine: RunResult['engine']
   /** The account that forks share. */
   family: Family
+  seal: SnapshotSeal
   /** The caller's callbacks. */
   guard: CallerGuard
   /** Forgets a sandbox that is disposed or lost. */
@@ -29,7 +33,7 @@ export type WorkerSandboxParts = {
 
 export class WorkerSandbox implements Sandbox {
   readonly #parts: WorkerSandboxParts
-  readonly #queue = new TurnQueue()
+  readonly #queue = new TurnQueue(BORDER.turns)
   readonly #cell = new Int32Array(new SharedArrayBuffer(4))
   /** Its number in the worker. */
   #number = 0
@@ -59,16 +63,26 @@ export class WorkerSandbox implements Sandbox {
     return sandbox
   }
 
-  async run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
+  run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>> {
+    return this.#execute(options)
+  }
+
+  stream<T = unknown>(options: RunOptions<T>): RunStream<T> {
+    return new RunStream((live) => this.#execute(options, live))
+  }
+
+  async #execute<T>(options: RunOptions<T>, live?: StreamHooks): Promise<RunResult<T>> {
     const order = orderOf(options)
+    const watched = watchedBy(options, live)
+    const { host, toolbox, limits, engine, guard } = this.#parts
     this.#mustBeOpen()
-    return this.#queue.run(async () => {
+    const turn = async (): Promise<RunResult<T>> => {
       this.#mustBeOpen()
-      const { host, toolbox, limits, engine, guard } = this.#parts
       const parts = { sandbox: this.#number, order, toolbox, limits, engine, cell: this.#cell }
       try {
-        const outcome = await guard.run(options, (hooks) => {
-          hooks.onTurn?.()
+        const outcome = await guard.run(watched, (given) => {
+          given.onTurn?.()
+          const hooks = live ? { ...given, onEvent: live.onEvent } : given
           this.#running = host.run({ ...parts, hooks })
           return this.#running.outcome
         })
@@ -76,13 +90,13 @@ export class WorkerSandbox implements Sandbox {
       } finally {
         this.#running = undefined
       }
-    })
+    }
+    return this.#queue.run(turn, { signal: watched.signal, answer: () => resultOf(neverBegun(engine), options) })
   }
 
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
     this.#mustBeOpen()
-    if (!wait && this.#queue.busy)
-      throw new TokaError('TOKA_SANDBOX_BUSY', 'a run is in progress, and fork was asked not to wait')
+    if (!wait) this.#queue.mustBeIdle('fork')
     return this.#queue.run(async () => {
       this.#mustBeOpen()
       const { host, toolbox, guard } = this.#parts
@@ -90,6 +104,20 @@ export class WorkerSandbox implements Sandbox {
       try {
         const twin = await WorkerSandbox.create(parts, (resident) => host.fork(this.#number, resident))
         return await this.#keep(twin)
+      } catch (error) {
+        throw error instanceof WorkerLost ? closed(host) : error
+      }
+    })
+  }
+
+  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    this.#mustBeOpen()
+    if (!wait) this.#queue.mustBeIdle('snapshot')
+    return this.#queue.run(async () => {
+      this.#mustBeOpen()
+      const { host, seal } = this.#parts
+      try {
+        return await seal.close(await host.snapshot(this.#number))
       } catch (error) {
         throw error instanceof WorkerLost ? closed(host) : error
       }

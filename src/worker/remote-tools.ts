@@ -7,6 +7,8 @@ import type { ServedRun } from './served-run.ts'
 export class RemoteTools implements Tools {
   /** The run whose guest calls. */
   run: ServedRun | undefined
+  /** The embedding thread makes the calls, and tells of them. */
+  watch: undefined
   readonly #descriptions: readonly ToolDescription[]
   readonly #names: ReadonlySet<string>
 

@@ -4,10 +4,12 @@ import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import type { InputPort } from '../kernel/input.ts'
 import { decodeValue } from '../kernel/values.ts'
 import type { Limits } from '../limits.ts'
+import type { LiveEvent } from '../run-events.ts'
 import { awaitMail, emptyMailbox, type Mail, makeMailbox } from '../sandbox/mailbox.ts'
 import type { RunHooks } from '../sandbox/order.ts'
 import type { FromWorker, MessageOf, ToWorker } from '../sandbox/protocol.ts'
 import type { Blocking } from './blocking.ts'
+import { EventBatch } from './event-batch.ts'
 import { OutputBatch } from './output-batch.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -35,6 +37,7 @@ export class ServedRun {
   readonly #deadline: number
   readonly #most: number
   readonly #output: OutputBatch
+  readonly #events: EventBatch
   readonly #stop = new AbortController()
   readonly #calls = new Map<number, Waiting<Bytes>>()
   #pulling: Waiting<Bytes | undefined> | undefined
@@ -52,17 +55,20 @@ export class ServedRun {
     this.#numbers = worker.numbers
     this.#deadline = performance.now() + (order.limits?.timeoutMs ?? limits.timeoutMs)
     this.#most = Math.max(limits.flatBytes, limits.structuredBytes) + MORE_BYTES
+    this.#events = new EventBatch((events) => worker.post({ kind: 'events', run, events }))
     this.#output = new OutputBatch((stream, bytes) => worker.post({ kind: 'output', run, stream, bytes }))
   }
 
   /** What the sandbox is given beside the order. */
-  hooks(output: boolean): RunHooks {
+  hooks(output: boolean, events: boolean): RunHooks {
     return {
       signal: this.#stop.signal,
       isCancelled: () => {
         this.#output.tick()
+        this.#events.tick()
         return Atomics.load(this.#cell, 0) !== 0
       },
+      ...(events ? { onEvent: (event: LiveEvent) => this.#events.add(event) } : {}),
       ...(output ? { onOutput: (stream, bytes) => this.#output.add(stream, bytes) } : {}),
     }
   }
@@ -76,7 +82,7 @@ export class ServedRun {
 
   /** Calls a tool of the embedding thread. */
   call(tool: string, input: Uint8Array): MaybePromise<Uint8Array> {
-    this.#output.flush()
+    this.#flush()
     const { number: run } = this
     const call = ++this.#numbers.last
     const question = { kind: 'call' as const, run, call, tool, input: new Uint8Array(input) }
@@ -102,13 +108,18 @@ export class ServedRun {
 
   /** Nothing is asked or told after this. */
   end(): void {
-    this.#output.flush()
+    this.#flush()
     this.#calls.clear()
     this.#pulling = undefined
   }
 
-  #pull(): MaybePromise<Bytes | undefined> {
+  #flush(): void {
+    this.#events.flush()
     this.#output.flush()
+  }
+
+  #pull(): MaybePromise<Bytes | undefined> {
+    this.#flush()
     const question = { kind: 'pull' as const, run: this.number }
     const mail = this.#ask(question)
     if (!mail) {

@@ -59,6 +59,8 @@ export class WorkerServer {
         return this.#open(message, this.#ledger)
       case 'fork':
         return this.#fork(message)
+      case 'snapshot':
+        return this.#snapshot(message)
       case 'dispose':
         return this.#dispose(message)
       case 'run':
@@ -94,7 +96,7 @@ export class WorkerServer {
   }
 
   #open(message: MessageOf<ToWorker, 'open'>, ledger: Ledger): boolean {
-    const { sandbox: number, image, policy, trace } = message
+    const { sandbox: number, image, policy, trace, snapshot } = message
     const prepared = this.#images.get(image)
     if (!prepared || this.#residents.has(number)) return false
     const options = message.options as SandboxOptions
@@ -106,6 +108,7 @@ export class WorkerServer {
         limits,
         engine: await prepared.engine,
         image: prepared.image,
+        ...(snapshot ? { snapshot } : {}),
         policy,
         ledger,
         tools,
@@ -139,6 +142,17 @@ export class WorkerServer {
     return (event) => this.#port.post({ kind: 'trace', sandbox, event })
   }
 
+  #snapshot({ sandbox }: MessageOf<ToWorker, 'snapshot'>): boolean {
+    const resident = this.#residents.get(sandbox)
+    if (!resident) return false
+    const { post } = this.#port
+    resident.sandbox.snapshot().then(
+      (content) => post({ kind: 'snapshotted', sandbox, content }),
+      (error) => post({ kind: 'refused', sandbox, ...refusal(error) }),
+    )
+    return true
+  }
+
   #dispose({ sandbox: number }: MessageOf<ToWorker, 'dispose'>): boolean {
     const resident = this.#residents.get(number)
     if (!resident) return false
@@ -155,7 +169,7 @@ export class WorkerServer {
   }
 
   async #execute({ sandbox, tools, limits }: Resident, message: MessageOf<ToWorker, 'run'>): Promise<void> {
-    const { run: number, order, output, streams } = message
+    const { run: number, order, output, events, streams } = message
     const { post } = this.#port
     const run = new ServedRun(message, limits, { post, blocking: this.#blocking, numbers: this.#numbers })
     this.#runs.set(number, run)
@@ -163,7 +177,11 @@ export class WorkerServer {
     let last: FromWorker
     try {
       const whole = streams ? { ...order, stdin: run.input } : order
-      last = { kind: 'result', run: number, outcome: wireOutcome(await sandbox.execute(whole, run.hooks(output))) }
+      last = {
+        kind: 'result',
+        run: number,
+        outcome: wireOutcome(await sandbox.execute(whole, run.hooks(output, events))),
+      }
     } catch (error) {
       last = { kind: 'failed', run: number, ...refusal(error) }
     }

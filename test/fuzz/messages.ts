@@ -29,7 +29,15 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
     events.current = given
     return { post: server, terminate: () => given.ended('ended'), hold: () => {} }
   })
-  const sandbox = await pool.open(await poolRequest({ tools: [echo], grants, onTrace: () => {}, files: { '/a': 'x' } }))
+  const sandbox = await pool.open(
+    await poolRequest({
+      tools: [echo],
+      grants,
+      onTrace: () => {},
+      files: { '/a': 'x' },
+      mounts: [{ at: '/data', from: { files: {} }, mode: 'ro' }],
+    }),
+  )
   const stdin = new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })
   await sandbox.run({
     source: 'console.log(1); await tools.echo({}); for await (const c of process.stdin); 2',
@@ -38,6 +46,10 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
   })
   await sandbox.run({ source: 'await new Promise((r) => setTimeout(r, 1_000))', signal: AbortSignal.timeout(10) })
   await sandbox.run({ source: '1', collect: ['/[bad/\0'] }).catch(() => {})
+  const shown = `toka.progress(0.5, 'x'); toka.display({ 'text/plain': 'x' }); console.log(1); process.stdout.write('x')
+    try { require('fs').readFileSync('/data/x') } catch {}`
+  for await (const _ of sandbox.stream({ source: shown }));
+  const snapshot = await sandbox.snapshot()
   const twin = await sandbox.fork()
   await twin.dispose()
   await pool
@@ -46,6 +58,8 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
       options: { language: 'javascript', mounts: [{ at: '/x', from: 1 as never, mode: 'ro' }] },
     })
     .catch(() => {})
+  const request = await poolRequest()
+  await pool.open({ ...request, snapshot: await request.seal.open(snapshot) })
   await sandbox.dispose()
   await pool.dispose()
   return { toWorker: sent, fromWorker: received }

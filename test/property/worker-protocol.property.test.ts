@@ -8,16 +8,31 @@ import { calls, conversation, echo, grants, localThread, makeJunk, mutateMessage
 import { numbers, pick } from '../fuzz/numbers.ts'
 import { makePool, poolRequest } from '../worker-threads.ts'
 
+/** Fields of messages that may be absent. */
+const OPTIONAL: ReadonlySet<string> = new Set(['chunk', 'mailbox', 'snapshot'])
+
 describe('the check of messages', () => {
   test('lets every message of a whole conversation through, and each kind occurs', async () => {
     const { toWorker, fromWorker } = await conversation()
     for (const message of toWorker) expect(readToWorker(message)).toBe(message)
     for (const message of fromWorker) expect(readFromWorker(message)).toBe(message)
     const kinds = (messages: { kind: string }[]) => [...new Set(messages.map(({ kind }) => kind))].sort()
-    expect(kinds(toWorker)).toEqual(['answer', 'cancel', 'dispose', 'fork', 'image', 'init', 'input', 'open', 'run'])
+    expect(kinds(toWorker)).toEqual([
+      'answer',
+      'cancel',
+      'dispose',
+      'fork',
+      'image',
+      'init',
+      'input',
+      'open',
+      'run',
+      'snapshot',
+    ])
     expect(kinds(fromWorker)).toEqual([
       'call',
       'disposed',
+      'events',
       'failed',
       'opened',
       'output',
@@ -25,6 +40,7 @@ describe('the check of messages', () => {
       'ready',
       'refused',
       'result',
+      'snapshotted',
       'trace',
     ])
   })
@@ -42,7 +58,7 @@ describe('the check of messages', () => {
         for (const key of Object.keys(message)) {
           const { [key]: _, ...less } = message as Record<string, unknown>
           // Only what may be absent may be left out.
-          if (key !== 'chunk' && key !== 'mailbox') expect(read(less)).toBeUndefined()
+          if (!OPTIONAL.has(key)) expect(read(less)).toBeUndefined()
           expect(read({ ...message, [key]: Symbol.iterator })).toBeUndefined()
         }
       }

@@ -2,7 +2,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { startThread } from '#worker'
-import { defineTool, type GrantInput, type RunResult, type Sandbox, type TokaError } from '../../src/index.ts'
+import {
+  defineTool,
+  type GrantInput,
+  type RunEvent,
+  type RunOptions,
+  type RunResult,
+  type Sandbox,
+  type TokaError,
+} from '../../src/index.ts'
 import { createLedger } from '../../src/gate/ledger.ts'
 import { type Death, makePool, type Moment, mortalThread, poolRequest } from '../worker-threads.ts'
 
@@ -38,6 +46,13 @@ afterEach(async () => {
   expect(faults).toEqual([])
 })
 
+/** What a stream ends with. */
+async function lastOf(sandbox: Sandbox, options: RunOptions): Promise<RunResult | undefined> {
+  let last: RunEvent | undefined
+  for await (const event of sandbox.stream(options)) last = event
+  return last?.type === 'result' ? last.result : undefined
+}
+
 /** Everything that a sandbox can do, one after the other, and what came of each. */
 async function useAll(sandbox: Sandbox): Promise<(RunResult | Error | undefined)[]> {
   const stdin = () =>
@@ -52,6 +67,8 @@ async function useAll(sandbox: Sandbox): Promise<(RunResult | Error | undefined)
     () => sandbox.run({ source: 'for await (const c of process.stdin); 1', stdin: stdin() }),
     () => sandbox.run({ source: 'await new Promise((r) => setTimeout(r, 5_000))', signal: AbortSignal.timeout(20) }),
     () => sandbox.run({ source: '1', collect: ['/[bad/\0'] }),
+    () => lastOf(sandbox, { source: 'console.log(1); toka.progress(0.5)' }),
+    async () => void (await sandbox.snapshot()),
     async () => (await sandbox.fork()).dispose(),
     () => sandbox.dispose(),
   ]
@@ -61,11 +78,23 @@ async function useAll(sandbox: Sandbox): Promise<(RunResult | Error | undefined)
 }
 
 const MOMENTS: Moment[] = [
-  ...['init', 'image', 'open', 'run', 'cancel', 'answer', 'input', 'fork', 'dispose'].map((kind) => ({
+  ...['init', 'image', 'open', 'run', 'cancel', 'answer', 'input', 'snapshot', 'fork', 'dispose'].map((kind) => ({
     kind,
     direction: 'to worker' as const,
   })),
-  ...['ready', 'opened', 'disposed', 'result', 'failed', 'call', 'pull', 'output', 'trace'].map((kind) => ({
+  ...[
+    'ready',
+    'opened',
+    'disposed',
+    'result',
+    'failed',
+    'call',
+    'pull',
+    'output',
+    'events',
+    'snapshotted',
+    'trace',
+  ].map((kind) => ({
     kind,
     direction: 'from worker' as const,
   })),

@@ -1,14 +1,20 @@
 /** `console`: formatted as Node does, written to the descriptors of the run. */
 import { writeAll } from '../files/write.ts'
 import { elapsed } from '../web/performance.ts'
+import { ConsoleWrite } from '../operations.generated.ts'
 import { part } from '../parts.ts'
 import { SafeMap } from '../primordials.ts'
 import { atStart } from '../run.ts'
 import { tagClass } from '../realm/define.ts'
 import { toUtf8 } from '../web/utf8.ts'
 
-const STDOUT = 1
-const STDERR = 2
+/** Levels at the border: up to debug they go to stdout. */
+const LOG = 0
+const INFO = 1
+const DEBUG = 2
+const WARN = 3
+const ERROR = 4
+const TRACE = 5
 const GROUP = '  '
 
 let indent = ''
@@ -21,9 +27,9 @@ atStart(() => {
   timers = new SafeMap()
 })
 
-function print(fd: number, text: string): void {
+function print(level: number, text: string): void {
   const lines = indent === '' ? text : indent + text.replaceAll('\n', `\n${indent}`)
-  writeAll(fd, toUtf8(`${lines}\n`))
+  writeAll(level, toUtf8(`${lines}\n`), ConsoleWrite)
 }
 
 /** What is printed as it is, for which the formatter need not be there: a text that cannot be a format, a number. */
@@ -62,12 +68,12 @@ function show(value: unknown, options?: object): string {
   }
 }
 
-const say = (fd: number, values: unknown[]) => print(fd, format(values))
+const say = (level: number, values: unknown[]) => print(level, format(values))
 
 function duration(label: string): string | undefined {
   const began = timers.get(label)
   if (began === undefined) {
-    say(STDERR, [`Warning: No such label '${label}' for console.time()`])
+    say(WARN, [`Warning: No such label '${label}' for console.time()`])
     return undefined
   }
   const ms = elapsed() - began
@@ -75,38 +81,38 @@ function duration(label: string): string | undefined {
 }
 
 class Console {
-  log = (...values: unknown[]): void => say(STDOUT, values)
-  info = (...values: unknown[]): void => say(STDOUT, values)
-  debug = (...values: unknown[]): void => say(STDOUT, values)
-  error = (...values: unknown[]): void => say(STDERR, values)
-  warn = (...values: unknown[]): void => say(STDERR, values)
+  log = (...values: unknown[]): void => say(LOG, values)
+  info = (...values: unknown[]): void => say(INFO, values)
+  debug = (...values: unknown[]): void => say(DEBUG, values)
+  error = (...values: unknown[]): void => say(ERROR, values)
+  warn = (...values: unknown[]): void => say(WARN, values)
 
   trace = (...values: unknown[]): void => {
     const here = new Error(format(values))
     here.name = 'Trace'
-    print(STDERR, String(here.stack))
+    print(TRACE, String(here.stack))
   }
 
   assert = (condition: unknown, ...values: unknown[]): void => {
     if (condition) return
-    if (typeof values[0] === 'string') say(STDERR, [`Assertion failed: ${values[0]}`, ...values.slice(1)])
-    else say(STDERR, values.length === 0 ? ['Assertion failed'] : ['Assertion failed:', ...values])
+    if (typeof values[0] === 'string') say(ERROR, [`Assertion failed: ${values[0]}`, ...values.slice(1)])
+    else say(ERROR, values.length === 0 ? ['Assertion failed'] : ['Assertion failed:', ...values])
   }
 
-  dir = (value: unknown, options?: object): void => print(STDOUT, show(value, { customInspect: false, ...options }))
-  dirxml = (...values: unknown[]): void => say(STDOUT, values)
+  dir = (value: unknown, options?: object): void => print(LOG, show(value, { customInspect: false, ...options }))
+  dirxml = (...values: unknown[]): void => say(LOG, values)
 
   table = (data: unknown, columns?: string[]): void => {
     const table =
       typeof data === 'object' && data !== null
         ? part<typeof import('./inspect.ts')>('inspect').renderTable(data, columns)
         : undefined
-    if (table === undefined) say(STDOUT, [data])
-    else print(STDOUT, table)
+    if (table === undefined) say(LOG, [data])
+    else print(LOG, table)
   }
 
   group = (...values: unknown[]): void => {
-    if (values.length > 0) say(STDOUT, values)
+    if (values.length > 0) say(LOG, values)
     indent += GROUP
   }
 
@@ -120,7 +126,7 @@ class Console {
     const name = `${label}`
     const count = (counts.get(name) ?? 0) + 1
     counts.set(name, count)
-    say(STDOUT, [`${name}: ${count}`])
+    say(LOG, [`${name}: ${count}`])
   }
 
   countReset = (label: unknown = 'default'): void => {
@@ -128,19 +134,19 @@ class Console {
   }
 
   time = (label: unknown = 'default'): void => {
-    if (timers.has(`${label}`)) say(STDERR, [`Warning: Label '${label}' already exists for console.time()`])
+    if (timers.has(`${label}`)) say(WARN, [`Warning: Label '${label}' already exists for console.time()`])
     else timers.set(`${label}`, elapsed())
   }
 
   timeLog = (label: unknown = 'default', ...values: unknown[]): void => {
     const spent = duration(`${label}`)
-    if (spent !== undefined) say(STDOUT, [`${label}: ${spent}`, ...values])
+    if (spent !== undefined) say(LOG, [`${label}: ${spent}`, ...values])
   }
 
   timeEnd = (label: unknown = 'default'): void => {
     const spent = duration(`${label}`)
     timers.delete(`${label}`)
-    if (spent !== undefined) say(STDOUT, [`${label}: ${spent}`])
+    if (spent !== undefined) say(LOG, [`${label}: ${spent}`])
   }
 }
 

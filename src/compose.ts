@@ -34,7 +34,7 @@ export type Composition = {
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
   const { options, limits, engine, image: base, snapshot, policy, ledger, tools, blocking } = composition
   const start = snapshot ? (await loadSnapshots()).openSnapshot(snapshot, base, limits) : { image: base }
-  const openDrivers = (toolbox: Tools) => openAll(options, toolbox)
+  const openDrivers = (toolbox: Tools, of?: Drivers) => openAll(options, toolbox, of)
   const drivers = await openDrivers(tools)
   let gate: Gate
   try {
@@ -64,11 +64,13 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
   }
 }
 
-async function openAll(options: Composition['options'], tools: Tools): Promise<Drivers> {
+/** @param of the drivers of the sandbox that is forked */
+async function openAll(options: Composition['options'], tools: Tools, of?: Drivers): Promise<Drivers> {
   const mounts: Mount[] = []
   try {
-    for (const { at, from, mode } of options.mounts ?? []) {
-      mounts.push({ at: at.length > 1 ? at.replace(/\/+$/, '') : at, mode, driver: await openMount(from, at, mode) })
+    for (const [index, { at, from, mode }] of (options.mounts ?? []).entries()) {
+      const driver = of?.mounts[index]?.driver.fork?.() ?? (await openMount(from, at, mode))
+      mounts.push({ at: at.length > 1 ? at.replace(/\/+$/, '') : at, mode, driver })
     }
   } catch (error) {
     await closeMounts(mounts)

@@ -22,6 +22,8 @@ export interface FileDriver {
   setTimes(path: MountPath, accessedMs: number, modifiedMs: number): MaybePromise<void>
   /** Releases what the driver holds (descriptors of the root). */
   close(): MaybePromise<void>
+  /** For what belongs to one sandbox alone: the same for a fork of it, independent from here on. Others are opened anew. */
+  fork?(): FileDriver
 }
 
 /** A host directory that exists at a guest path. */

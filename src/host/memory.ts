@@ -14,14 +14,16 @@ export class MemoryDriver implements FileDriver {
 
   /**
    * @param content absolute path (`/a/b.txt`) to content; copied
+   * @param files the tree that it goes into, which becomes the driver's own
    * @param limits what the mount may hold; default `fileBytes` and `fileNodes` of the default limits
    * @throws TokaError TOKA_REQUEST_INVALID for a path that cannot be, TOKA_LIMIT_FILES
    */
   constructor(
     content: Readonly<Record<string, string | Uint8Array>> = {},
     limits: Readonly<FileLimits> = DEFAULT_LIMITS,
+    files = new FileTree(limits),
   ) {
-    this.files = new FileTree(limits)
+    this.files = files
     for (const [path, bytes] of Object.entries(content)) this.files.put(path.startsWith('/') ? path : `/${path}`, bytes)
   }
 
@@ -91,6 +93,10 @@ export class MemoryDriver implements FileDriver {
   }
 
   close(): void {}
+
+  fork(): MemoryDriver {
+    return new MemoryDriver({}, this.files.limits, this.files.fork())
+  }
 
   #node(path: MountPath): TreeNode | undefined {
     if (path === '') return this.files.root

@@ -16,6 +16,19 @@ export type FileLimits = Pick<Limits, 'fileBytes' | 'fileNodes'>
 const GROWTH_BYTES = 2 ** 24
 const NO_BYTES = new Uint8Array(0)
 
+/** Largest file of a private tree, whatever the limit allows: to ask for more ends a worker's thread. */
+const FILE_BYTES = 2 ** 31
+
+/** @throws ENOSPC when the host has not as much: the limit may be set higher than that */
+function allocate(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes > FILE_BYTES) throw errno('ENOSPC')
+  try {
+    return new Uint8Array(bytes)
+  } catch {
+    throw errno('ENOSPC')
+  }
+}
+
 /**
  * The tree. Its calls take directories and names that the resolver found (resolve.ts); each looks again, acts at
  * once or not at all, and fails with an errno without a path. Sizes and offsets are bytes, times milliseconds.
@@ -345,7 +358,7 @@ export class FileTree {
     this.#room(size - file.size)
     if (!file.owned || size > file.data.length) {
       const doubled = Math.min(file.size * 2, file.size + GROWTH_BYTES, this.limits.fileBytes)
-      const grown = new Uint8Array(size > file.data.length ? Math.max(size, doubled) : size)
+      const grown = allocate(size > file.data.length ? Math.max(size, doubled) : size)
       grown.set(file.data.subarray(0, file.size))
       file.data = grown
       file.owned = true

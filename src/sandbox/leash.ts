@@ -65,7 +65,19 @@ export class RunLeash implements Leash {
     this.#watcher = stop
     const left = this.#deadline - performance.now()
     if (this.#stopped) stop()
-    else this.#timer = setTimeout(() => this.stop('time'), Math.max(0, Math.min(left, 2 ** 31 - 1)))
+    else this.#timer ??= setTimeout(() => this.stop('time'), Math.max(0, Math.min(left, 2 ** 31 - 1)))
+  }
+
+  /** What a promise comes to, or undefined once the run must end: work of the host before the guest is entered. */
+  async until<T>(work: Promise<T>): Promise<T | undefined> {
+    this.leave()
+    const stopped = new Promise<undefined>((resolve) => this.watch(() => resolve(undefined)))
+    try {
+      return await Promise.race([work, stopped])
+    } finally {
+      this.#watcher = undefined
+      await this.turn()
+    }
   }
 
   /** Units burned so far. */

@@ -33,7 +33,7 @@ export type SandboxParts = {
   /** Of this sandbox alone: closed with it. */
   drivers: Drivers
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
-  openDrivers(toolbox: Tools): Promise<Drivers>
+  openDrivers(toolbox: Tools, of?: Drivers): Promise<Drivers>
   toolbox: Tools
   /** Makes host calls that the thread waits for, where it may wait. */
   blocking?: ProcessContext['blocking']
@@ -121,7 +121,7 @@ export class LocalSandbox {
     this.#mustBeOpen()
     return this.#queue.run(async () => {
       this.#mustBeOpen()
-      const drivers = await this.#parts.openDrivers(toolbox)
+      const drivers = await this.#parts.openDrivers(toolbox, this.#parts.drivers)
       let gate: Gate | undefined
       try {
         gate = this.#parts.gate.fork(drivers, trace && { trace })
@@ -180,7 +180,7 @@ export class LocalSandbox {
     toolbox.watch = onEvent
     gate.begin({}, onEvent && ((denial) => onEvent({ type: 'denial', denial })))
     try {
-      const command = await this.#command(order)
+      const command = await this.#command(order, leash)
       return 'source' in command ? await this.#instance.run(command, leash) : command
     } finally {
       this.#pending = toolbox.takePending()
@@ -201,12 +201,17 @@ export class LocalSandbox {
   }
 
   /** The command, or the exit of a run whose file cannot be read. */
-  async #command({ source: given, file, input }: RunOrder): Promise<Command | Exit> {
+  async #command({ source: given, file, input }: RunOrder, leash: RunLeash): Promise<Command | Exit> {
     const { language } = this.#parts.options
     const filename = filenameOf(file, this.#parts.options)
     let source = given
     try {
-      source ??= text.decode(await readFile(this.#kernel.process, filename, BORDER.sourceBytes))
+      if (source === undefined) {
+        const reading = readFile(this.#kernel.process, filename, BORDER.sourceBytes)
+        const bytes = reading instanceof Promise ? await leash.until(reading) : reading
+        if (!bytes) return { exitCode: 1, ...(leash.stopped ? { stopped: leash.stopped } : {}), lost: false }
+        source = text.decode(bytes)
+      }
     } catch (error) {
       const known = error instanceof GuestFacingError ? error : undefined
       const message = known?.message ?? `${filename} is not UTF-8 text`

@@ -1,5 +1,6 @@
 /** What a grant is: plain data from a person, a file or a token in, a checked grant out; whatever is not known is refused. */
 import * as z from 'zod'
+import { explain, show } from './explain.ts'
 import { tryParseGlob } from './glob.ts'
 import { GrantError } from './grant-error.ts'
 
@@ -114,12 +115,6 @@ function fieldNames(resource: Resource, inside: readonly PropertyKey[]): string[
   return Object.keys(shape)
 }
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60))
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return String(value)
-  return Array.isArray(value) ? 'an array' : `of type ${typeof value}`
-}
-
 function describe(issue: z.core.$ZodIssue, resource: Resource, value: object): string {
   const field = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   if (issue.code !== 'unrecognized_keys') {
@@ -127,7 +122,7 @@ function describe(issue: z.core.$ZodIssue, resource: Resource, value: object): s
       (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
       value,
     )
-    return `${field} ${issue.message} (it is ${show(found)})`
+    return issue.code === 'custom' ? `${field} ${issue.message} (it is ${show(found)})` : `${field} ${issue.message}`
   }
   const key = String(issue.keys[0]).slice(0, 60)
   const path = `${field}.${key}`
@@ -157,7 +152,7 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
   if (Object.hasOwn(value, '__proto__')) {
     throw new GrantError(`${where}.__proto__ is not a field of a grant of resource "${resource}"`)
   }
-  const parsed = grantSchema.safeParse(value)
+  const parsed = grantSchema.safeParse(value, { error: explain })
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues
     .slice(0, 3)

@@ -1,5 +1,6 @@
 /** What goes in: the options of a sandbox and the request of a run, checked at the border by one schema each. */
 import * as z from 'zod'
+import { explain } from '../capabilities/explain.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
@@ -208,7 +209,7 @@ function fieldOf(path: readonly PropertyKey[]): string {
 }
 
 function check(schema: z.ZodType, value: unknown, what: string): void {
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: explain })
   if (parsed.success) return
   const text = parsed.error.issues
     .slice(0, 3)

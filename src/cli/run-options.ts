@@ -129,9 +129,10 @@ function parseJson(option: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new UsageError(
-      `${option}: expected JSON, got ${JSON.stringify(shortened(text))} (${(error as Error).message})`,
-    )
+    const hint = text.startsWith('@')
+      ? `. For a file's content: ${option} "$(cat ${text.slice(1)})"`
+      : ` (${(error as Error).message})`
+    throw new UsageError(`${option}: expected JSON, got ${JSON.stringify(shortened(text))}${hint}`)
   }
 }
 

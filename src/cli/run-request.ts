@@ -1,6 +1,7 @@
 /** A plan in, a request for the library out: the source, the grant files and the tool files are read here, on the host. */
 import { basename, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
+import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { GrantInput, RunRequest, Tool } from '../index.ts'
 import { readStream, readText, reasonOf } from './host-text.ts'
@@ -55,16 +56,26 @@ async function loadGrants(path: string): Promise<GrantInput[]> {
   return grants as GrantInput[]
 }
 
+function whyNotLoaded(error: unknown, url: URL): string {
+  const { code, url: missing, stack = '' } = error as NodeJS.ErrnoException & { url?: string }
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
+    return 'cannot be loaded: this Node cannot load TypeScript, give a .js or .mjs file'
+  if (code === 'ERR_MODULE_NOT_FOUND' && (missing === url.href || !existsSync(url))) return 'no such file'
+  const name = code === 'ERR_MODULE_NOT_FOUND' ? /'([^']+)' imported/.exec(reasonOf(error))?.[1] : undefined
+  if (name !== undefined && !/^[./]/.test(name))
+    return `it imports ${name}, which is not installed where it lies: run "npm install ${name}" there`
+  // Node puts the place of a syntax error before the stack.
+  const line = error instanceof SyntaxError ? /:(\d+)$/m.exec(stack.split('\n')[0] ?? '')?.[1] : undefined
+  return `cannot be loaded (${reasonOf(error)}${line === undefined ? '' : `, line ${line}`})`
+}
+
 /** Imports host code: the person who names the file trusts it. */
 async function loadTools(path: string): Promise<Tool[]> {
   let exported: unknown
   try {
     exported = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const hint =
-      code === 'ERR_UNKNOWN_FILE_EXTENSION' ? ': this Node cannot load TypeScript, give a .js or .mjs file' : ''
-    throw new UsageError(`--tool ${JSON.stringify(path)}: cannot be loaded${hint || ` (${reasonOf(error)})`}`)
+    throw new UsageError(`--tool ${JSON.stringify(path)}: ${whyNotLoaded(error, pathToFileURL(resolve(path)))}`)
   }
   if (typeof exported !== 'object' || exported === null) {
     throw new UsageError(

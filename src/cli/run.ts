@@ -55,11 +55,14 @@ async function runOnce(request: RunRequest): Promise<RunResult> {
 
 function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): void {
   if (result.value !== undefined && result.usage.outputBytes === 0)
-    terminal.stdout.write(`${valueText(result.value, terminal)}\n`)
+    terminal.stdout.write(endLine(valueText(result.value, terminal)))
   for (const line of summarise(plan.file, result, paint)) terminal.stderr.write(`${line}\n`)
 }
 
 /** Text as it is, everything else as JSON. On a terminal a guest's text has no control of it. */
+/** Text that ends its last line keeps its end. */
+const endLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
+
 function valueText(value: unknown, terminal: Terminal): string {
   const text = typeof value === 'string' ? value : valueToJson(value)
   return terminal.stdout.isTTY ? visible(text, true) : text

@@ -61,6 +61,15 @@ function remedy(operation: ActionName, resource: string, reason: DenialReason): 
       return `a mount of mode rw, and --allow ${quoteShell(formatRule(operation, resource))}`
     case 'limit':
       return 'a higher limit of hostCalls or concurrentCalls'
+    case 'quota':
+      return "a larger quota of the grant's: it is spent"
+    case 'rate':
+      return "a higher rate of the grant's, or a call later"
+    case 'expired':
+      return 'a grant that expires later'
+    case 'not-yet':
+      return 'a grant that begins earlier'
+    case 'revoked':
     case 'path':
     case 'handle':
     case 'closed':

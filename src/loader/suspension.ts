@@ -1,7 +1,4 @@
 /** Whether this runtime can suspend a guest's stack (JSPI), found by doing it once; and the one place that names its API. */
-import { Op } from './opcodes.ts'
-import { SectionId } from './sections.ts'
-import { PREAMBLE, Writer } from './writer.ts'
 
 /** What JSPI gives; TypeScript's library does not declare it yet (WebAssembly JavaScript Promise Integration, phase 4). */
 export type Suspension = {
@@ -30,26 +27,25 @@ function readApi(): Suspension | undefined {
   }
 }
 
-/** A module whose export `run` calls its import `e.wait`, both () -> i32. */
-function probeModule(): Uint8Array<ArrayBuffer> {
-  const vector = (...items: number[]) => new Writer().raw([1, ...items])
-  const body = new Writer().byte(0).byte(Op.call).u32(0).byte(Op.end)
-  return new Writer()
-    .raw(PREAMBLE)
-    .section(SectionId.type, vector(0x60, 0, 1, 0x7f))
-    .section(SectionId.import, new Writer().u32(1).name('e').name('wait').byte(0).u32(0))
-    .section(SectionId.function, vector(0))
-    .section(SectionId.export, new Writer().u32(1).name('run').byte(0).u32(1))
-    .section(SectionId.code, new Writer().u32(1).sized(body))
-    .finish()
-}
+/**
+ * A module whose export `run` calls its import `e.wait`, both () -> i32, section by section. As bytes: a page loads this
+ * file before anything of the loader's.
+ */
+const PROBE = new Uint8Array([
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7f], // type 0: () -> i32
+  ...[0x02, 0x0a, 0x01, 0x01, 0x65, 0x04, 0x77, 0x61, 0x69, 0x74, 0x00, 0x00], // import "e" "wait": a function of type 0
+  ...[0x03, 0x02, 0x01, 0x00], // function 1, of type 0
+  ...[0x07, 0x07, 0x01, 0x03, 0x72, 0x75, 0x6e, 0x00, 0x01], // export "run": function 1
+  ...[0x0a, 0x06, 0x01, 0x04, 0x00, 0x10, 0x00, 0x0b], // its body: call 0
+])
 
 async function runProbe(api: Suspension): Promise<boolean> {
   const wait = api.suspending(async () => {
     await Promise.resolve()
     return PROBE_ANSWER
   })
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(probeModule()), { e: { wait } })
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(PROBE), { e: { wait } })
   return (await api.promising(instance.exports.run as () => number)()) === PROBE_ANSWER
 }
 

@@ -55,11 +55,7 @@ describe('grants', () => {
       { ...FS, resource: 'disk' },
       'grants[0].resource must be one of fs, env, clock, tool (it is "disk")',
     ],
-    [
-      'an unknown action',
-      { ...FS, actions: ['reed'] },
-      'grants[0].actions[0] Invalid option: expected one of "read"|"write" (it is "reed")',
-    ],
+    ['an unknown action', { ...FS, actions: ['reed'] }, 'grants[0].actions[0] must be "read" or "write", it is "reed"'],
     ['no action', { ...FS, actions: [] }, 'grants[0].actions'],
     ['no path', { ...FS, paths: [] }, 'grants[0].paths'],
     ['a missing field', { resource: 'fs', actions: ['read'] }, 'grants[0].paths'],

@@ -304,8 +304,14 @@ describe('--tool', () => {
   })
 
   test.each([
-    ['that is not there', 'absent.mjs', undefined, /cannot be loaded/],
+    ['that is not there', 'absent.mjs', undefined, /absent.mjs": no such file/],
     ['that throws', 'throws.mjs', 'throw new Error("on purpose")', /cannot be loaded \(on purpose\)/],
+    [
+      'that imports what is not installed',
+      'imports.mjs',
+      'import "not-installed-here"',
+      /run "npm install not-installed-here" there/,
+    ],
     ['without a default export', 'named.mjs', 'export const a = 1', /default export must be a tool/],
     ['that exports something else', 'else.mjs', 'export default [{ name: "x" }]', /defineTool/],
   ])('refuses a file %s', async (_name, name, content, message) => {

@@ -197,7 +197,7 @@ describe('variables and the clock', () => {
     ])
     expect(gate.audit().records).toBe(2)
     expect(gate.denials).toEqual([
-      expect.objectContaining({ operation: 'clock.precise', reason: 'expired', allow: "--allow 'clock'" }),
+      expect.objectContaining({ operation: 'clock.precise', reason: 'expired', allow: 'a grant that expires later' }),
     ])
   })
 })

@@ -3,7 +3,7 @@
 export type Measure = {
   name: string
   /** `x` is a ratio to the first of several things measured in turn. */
-  unit: 'ms' | 'us' | 'x'
+  unit: 'ms' | 'us' | 'x' | 'KiB'
   median: number
   lowest: number
   highest: number
@@ -33,7 +33,8 @@ export async function measure(
   return summary(name, unit, taken)
 }
 
-function summary(name: string, unit: Measure['unit'], taken: number[]): Measure {
+/** A median with its spread (the 10th and the 90th percentile). */
+export function summary(name: string, unit: Measure['unit'], taken: number[]): Measure {
   taken.sort((a, b) => a - b)
   const at = (share: number) => taken[Math.floor(share * (taken.length - 1))] ?? 0
   return { name, unit, median: at(0.5), lowest: at(0.1), highest: at(0.9), times: taken.length }

@@ -1,14 +1,41 @@
-/** The JavaScript rows: run, fork, and calls of host tools. */
+/** The JavaScript rows: a fresh process, run, fork, and calls of host tools. */
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { createToka, defineTool } from '../src/index.ts'
-import { type Measure, measure } from './measure.ts'
+import { type Measure, measure, summary } from './measure.ts'
 
 const input = z.object({ id: z.string() })
 const lookup = defineTool({ name: 'lookup', description: '', input, run: () => ({ name: 'x' }) })
 const later = defineTool({ name: 'later', description: '', input, run: async () => ({ name: 'x' }) })
 const CALLS = 2_000
 
+/** Milliseconds of a process of its own, with the built package. */
+function freshProcess(cache: string): number {
+  const program = fileURLToPath(new URL('fresh-process.mjs', import.meta.url))
+  const { stdout, stderr, status } = spawnSync(process.execPath, [program, cache], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return Number(stdout)
+}
+
+async function* freshRows(): AsyncGenerator<Measure> {
+  const cold: number[] = []
+  const warm: number[] = []
+  for (let i = 0; i < 7; i++) {
+    const cache = await mkdtemp(join(tmpdir(), 'toka-bench-'))
+    cold.push(freshProcess(cache))
+    warm.push(freshProcess(cache))
+    await rm(cache, { recursive: true })
+  }
+  yield summary('a fresh process, import to first result: no cache', 'ms', cold)
+  yield summary('a fresh process, import to first result: image cached', 'ms', warm)
+}
+
 export async function* measures(): AsyncGenerator<Measure> {
+  yield* freshRows()
   const toka = await createToka()
   const sandbox = await toka.open({
     language: 'javascript',

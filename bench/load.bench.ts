@@ -108,7 +108,8 @@ async function* growthRows(toka: Toka): AsyncGenerator<Measure> {
     for (let i = 0; i < count; i++) boxes.push(await toka.open(OPTIONS))
     yield summary(`opening ${count} sandboxes, each`, 'ms', [(performance.now() - started) / count])
     // The first ones: later ones find memory that these have freed.
-    if (count === 1_000) yield summary(`memory of ${count} live sandboxes, each`, 'KiB', [(resident() - before) / count])
+    if (count === 1_000)
+      yield summary(`memory of ${count} live sandboxes, each`, 'KiB', [(resident() - before) / count])
     const ran = performance.now()
     await Promise.all(boxes.map((box) => box.run({ source: '1+1' })))
     yield summary(`1+1 in ${count} open sandboxes at once, each`, 'us', [((performance.now() - ran) * 1_000) / count])

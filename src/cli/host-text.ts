@@ -43,10 +43,14 @@ export async function readText(option: string, path: string): Promise<string> {
   const what = `${option} ${JSON.stringify(path)}`
   let bytes: Uint8Array
   try {
-    await using file = await open(path)
-    const { size } = await file.stat()
-    if (size > MOST_SOURCE_BYTES) throw tooLarge(what, size)
-    bytes = await readBounded(what, file.createReadStream({ autoClose: false }))
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      if (size > MOST_SOURCE_BYTES) throw tooLarge(what, size)
+      bytes = await readBounded(what, file.createReadStream({ autoClose: false }))
+    } finally {
+      await file.close()
+    }
   } catch (error) {
     if (error instanceof UsageError) throw error
     throw new UsageError(`${what}: ${reasonOf(error)}`)

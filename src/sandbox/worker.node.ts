@@ -23,6 +23,7 @@ export const startThread: StartThread = ({ message, ended }) => {
     execArgv: workerFlags(),
   })
   let reason = 'it ended'
+  let ending = false
   worker.on('message', message)
   worker.on('messageerror', () => message(undefined))
   worker.on('error', (error) => {
@@ -31,7 +32,12 @@ export const startThread: StartThread = ({ message, ended }) => {
   worker.on('exit', () => ended(reason))
   return {
     post: (data) => worker.postMessage(data),
-    terminate: () => void worker.terminate(),
-    hold: (held) => (held ? worker.ref() : worker.unref()),
+    terminate: () => {
+      // Who disposes waits for the end: a program that has nothing else to do would be over before it.
+      ending = true
+      worker.ref()
+      void worker.terminate()
+    },
+    hold: (held) => (held || ending ? worker.ref() : worker.unref()),
   }
 }

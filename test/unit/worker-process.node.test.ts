@@ -34,3 +34,18 @@ test('a program that exits in the middle of a run exits', () => {
   const program = `${START}\nsandbox.run({ source: 'for (;;) {}' }); setTimeout(() => process.exit(3), 50)`
   expect(run(program)).toMatchObject({ status: 3, stdout: '42\n', stderr: '' })
 })
+
+test('a program that disposes in the middle of runs hears of their ends', () => {
+  const program = `
+    import { createToka } from './src/index.ts'
+    for (const wait of [0, 120, 250]) {
+      const toka = await createToka({ isolation: 'worker', workers: 2 })
+      const runs = ['for (;;) {}', 'for (;;) await null', 'await new Promise(() => setTimeout(() => {}, 1e6))'].map((source) =>
+        toka.run({ language: 'javascript', source }).then(({ status }) => status, ({ code }) => code))
+      await new Promise((resolve) => setTimeout(resolve, wait))
+      await toka.dispose()
+      await Promise.all(runs)
+      console.log('over')
+    }`
+  expect(run(program)).toMatchObject({ status: 0, stdout: 'over\nover\nover\n', stderr: '' })
+})

@@ -64,6 +64,8 @@ export interface Leash {
 export type ProcessContext = {
   process: Process
   limits: Readonly<Limits>
+  /** The start image of the language, which holds nothing of any sandbox: what is lent from one to the next is wiped to it. */
+  base: Image
   /** The CVM's counter, a WebAssembly function (i32 operation) -> i32: non-zero kills. Linked wasm to wasm. */
   count: (operation: number) => number
   /**

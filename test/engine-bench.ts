@@ -14,8 +14,8 @@ export const testIo: EngineIo = { asset: readAsset, cache: { get: async () => un
 
 export type Bench = { context: ProcessContext; kernel: Kernel; gate: Gate; dispose(): void }
 
-/** A kernel and a gate with no grants. */
-export function makeBench(limits: Partial<Limits> = {}): Bench {
+/** A kernel and a gate with no grants; its guests are forks of the image. */
+export function makeBench(base: Image, limits: Partial<Limits> = {}): Bench {
   const all = { ...DEFAULT_LIMITS, memoryBytes: 32 * 2 ** 20, ...limits }
   const drivers = { mounts: [], environment: () => undefined, callTool: () => new Uint8Array(0) }
   const ledger = createLedger()
@@ -25,7 +25,7 @@ export function makeBench(limits: Partial<Limits> = {}): Bench {
     kernel.dispose()
     gate.dispose()
   }
-  return { context: { process: kernel.process, limits: all, count: gate.count }, kernel, gate, dispose }
+  return { context: { process: kernel.process, limits: all, base, count: gate.count }, kernel, gate, dispose }
 }
 
 export async function forkOn(engine: ExecutionEngine, image: Image, bench: Bench): Promise<Instance> {

@@ -249,7 +249,7 @@ function modulesOf(image: Image): GuestModules {
 /** Everything that forks of one module share. */
 type Line = {
   modules: GuestModules
-  /** What guests are wiped to: the first image of the module, which holds nothing of any sandbox. */
+  /** What guests are wiped to: the start image of the language, which holds nothing of any sandbox. */
   start: Image
   spares: Guest[]
 }
@@ -260,11 +260,12 @@ const MOST_SPARES = 8
 /** Kept by the module, which forks and their snapshots share. */
 const lines = new WeakMap<WebAssembly.Module, Line>()
 
-function lineOf(image: Image): Line {
-  let line = lines.get(image.module)
+/** @param base the start image: the first sandbox of a process may come from a snapshot, whose state is a tenant's */
+function lineOf(base: Image): Line {
+  let line = lines.get(base.module)
   if (!line) {
-    line = { modules: modulesOf(image), start: image, spares: [] }
-    lines.set(image.module, line)
+    line = { modules: modulesOf(base), start: base, spares: [] }
+    lines.set(base.module, line)
   }
   return line
 }
@@ -293,7 +294,7 @@ export const quickjs: ExecutionEngine = {
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {
-    const line = lineOf(image)
+    const line = lineOf(context.base)
     const guest = takeGuest(line, image, await findSuspension())
     return new QuickJsInstance(guest, image, line.modules.parts, context, (done) => {
       if (line.spares.length < MOST_SPARES && done.wipe(line.start)) line.spares.push(done)

@@ -182,12 +182,14 @@ export class QuickJsInstance implements Instance {
     return outcome.spoken && trap === undefined && this.#wiring.calls.underWay.size === 0 ? undefined : leash.stopped
   }
 
-  /** What the host does for a guest burns no fuel: the deadline is looked at after each call. */
+  /** What the host does for a guest burns no fuel: the deadline and the end of its turn are looked at after each call. */
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
     try {
       return this.#answer(operation, argument)
     } finally {
-      if (!this.#outcome.spoken && isOver(this.#leash)) this.#wiring.kill()
+      const verdict = this.#outcome.spoken ? undefined : this.#leash?.spent(0)
+      if (verdict === Verdict.kill) this.#wiring.kill()
+      else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.endSlice()
     }
   }
 

@@ -197,6 +197,14 @@ export class Wiring {
     return burned
   }
 
+  /** The guest asks at its next loop head: what the host does for it takes time and burns no fuel. */
+  endSlice(): void {
+    const left = Number(this.interpreter.__fuel.value)
+    if (left <= 0) return
+    this.#slice -= left
+    this.interpreter.__fuel.value = 0n
+  }
+
   /** The guest traps at its next step across the border. */
   kill(): void {
     if (this.#border.dead.value === Death.alive) this.#border.dead.value = Death.killed

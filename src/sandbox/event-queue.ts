@@ -56,6 +56,8 @@ function kindOf(event: LiveEvent): string | undefined {
 
 export class EventQueue {
   readonly #waiting: Waiting[] = []
+  /** By the kind, the last of those that wait: a search for it would cost a guest nothing and its host much. */
+  readonly #last = new Map<string, Waiting>()
   /** Index of the first that waits: taking must not move all others. */
   #first = 0
   #skipped = 0
@@ -71,8 +73,7 @@ export class EventQueue {
     const before = kind === undefined ? undefined : this.#latest(kind, isFull)
     if (before) before.merge(event)
     // Values to display are bounded by the run's limit of bytes, other kinds by their number.
-    else if (!isFull || kind !== undefined || event.type === 'display')
-      this.#waiting.push(new Waiting(kind ?? '', event))
+    else if (!isFull || kind !== undefined || event.type === 'display') this.#push(new Waiting(kind ?? '', event))
     else this.#skipped++
   }
 
@@ -80,6 +81,7 @@ export class EventQueue {
     const next = this.#waiting[this.#first]
     if (!next) return this.#takeSkipped()
     this.#first++
+    if (this.#last.get(next.kind) === next) this.#last.delete(next.kind)
     if (this.#first === this.#waiting.length || this.#first === MOST_EVENTS) {
       this.#waiting.splice(0, this.#first)
       this.#first = 0
@@ -94,11 +96,14 @@ export class EventQueue {
     return { type: 'skipped', count }
   }
 
+  #push(waiting: Waiting): void {
+    this.#waiting.push(waiting)
+    this.#last.set(waiting.kind, waiting)
+  }
+
   /** The last event, if it is of the kind; in a full queue the latest of the kind, wherever it stands. */
   #latest(kind: string, anywhere: boolean): Waiting | undefined {
-    const end = anywhere ? this.#first : Math.max(this.#first, this.#waiting.length - 1)
-    for (let at = this.#waiting.length - 1; at >= end; at--)
-      if (this.#waiting[at]?.kind === kind) return this.#waiting[at]
-    return undefined
+    const latest = this.#last.get(kind)
+    return anywhere || latest === this.#waiting.at(-1) ? latest : undefined
   }
 }

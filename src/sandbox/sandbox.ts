@@ -233,8 +233,8 @@ export class LocalSandbox {
   }
 }
 
-function contextOf({ limits, gate, blocking }: SandboxParts, { process }: Kernel): ProcessContext {
-  return { process, limits, count: gate.count, ...(blocking ? { blocking } : {}) }
+function contextOf({ limits, base, gate, blocking }: SandboxParts, { process }: Kernel): ProcessContext {
+  return { process, limits, base, count: gate.count, ...(blocking ? { blocking } : {}) }
 }
 
 /** Where the source is said to lie: the name in stacks, and what relative imports start from. */

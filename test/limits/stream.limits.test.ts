@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/index.ts'
 import { tokaOf, WAYS } from '../isolations.ts'
+import { EventQueue } from '../../src/sandbox/event-queue.ts'
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -39,4 +40,14 @@ describe.each(WAYS)('a flood that is taken slowly: %s', (way) => {
     if (last?.type === 'result') expect(bytes).toBe(last.result.stdout.length + last.result.stderr.length)
     await sandbox.dispose()
   })
+})
+
+test('what comes to a full queue costs its host the same, however much waits there', () => {
+  const queue = new EventQueue()
+  queue.add({ type: 'progress', fraction: 0 })
+  for (let count = 0; count < 200_000; count++) queue.add({ type: 'display', data: { 'a/b': '' } })
+  const begun = performance.now()
+  for (let count = 0; count < 5_000; count++) queue.add({ type: 'progress', fraction: 0.5 })
+  expect(performance.now() - begun).toBeLessThan(500)
+  expect(queue.take()).toEqual({ type: 'progress', fraction: 0.5 })
 })

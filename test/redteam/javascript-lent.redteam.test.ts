@@ -72,20 +72,37 @@ test('guests are used again, and one that grew its memory is not', async () => {
   expect((await memoriesOf(async () => void (await one()))).length).toBe(1)
 })
 
+test('a snapshot that is the first to be opened in a process is nothing that later guests are wiped to', async () => {
+  const snapshotKey = new Uint8Array(32).fill(7)
+  const elsewhere = await createToka({ isolation: 'inline', snapshotKey })
+  const first = await elsewhere.open(OPTIONS)
+  await first.run({ source: 'globalThis.big = new Uint8Array(4_000_000).fill(7).length' })
+  const snapshot = await first.snapshot()
+  await elsewhere.dispose()
+  // Another module than the one above: as in a process of its own.
+  toka = await createToka({ isolation: 'inline', snapshotKey, cache: false })
+  const restored = await toka.restore(snapshot)
+  expect((await restored.run({ source: 'big' })).value).toBe(4_000_000)
+  await restored.dispose()
+  const one = () => toka.run({ ...OPTIONS, source: '1' })
+  expect((await one()).usage.memoryBytes).toBeLessThan(4_000_000)
+  expect(await memoriesOf(async () => void (await one()))).toEqual([])
+})
+
 test('no byte of a tenant is in a guest that waits for the next', async () => {
   toka = await createToka({ isolation: 'inline' })
   const secret = [...'tenant-0123456789-secret'].map((char) => char.charCodeAt(0))
-  const bench = makeBench()
   const memories = await memoriesOf(async () => {
     const image = await quickjs.prepare(testIo)
+    const bench = makeBench(image)
     const used = await forkOn(quickjs, image, bench)
     await runOn(used, bench, `globalThis.kept = String.fromCharCode(${secret.join()}).repeat(9)`)
     const twin = await forkOn(quickjs, used.snapshot(), bench)
     await runOn(twin, bench, 'kept.length')
     used.dispose()
     twin.dispose()
+    bench.dispose()
   })
-  bench.dispose()
   const found = memories.map(({ buffer }) => {
     const bytes = new Uint8Array(buffer)
     let at = bytes.indexOf(secret[0] as number)
@@ -126,7 +143,7 @@ test('an answer that comes after its sandbox was disposed reaches nobody', async
 test('who gave a guest back can do nothing to its next tenant', async () => {
   toka = await createToka({ isolation: 'inline' })
   const image = await quickjs.prepare(testIo)
-  const [one, two] = [makeBench(), makeBench()]
+  const [one, two] = [makeBench(image), makeBench(image)]
   const first = await forkOn(quickjs, image, one)
   await runOn(first, one, '1')
   first.dispose()

@@ -30,10 +30,10 @@ function count(memory: WebAssembly.Memory, text: string): number {
 }
 
 test('a reset leaves no byte of a planted secret, no global, and the answers of a fresh fork', async () => {
-  const bench = makeBench()
   const memories: WebAssembly.Memory[] = []
   const RealInstance = WebAssembly.Instance
   const image = await quickjs.prepare(testIo)
+  const bench = makeBench(image)
   // The only way to the guest's memory from here: watch what is instantiated.
   WebAssembly.Instance = new Proxy(RealInstance, {
     construct(target, args) {
@@ -71,8 +71,8 @@ test('a reset leaves no byte of a planted secret, no global, and the answers of 
 })
 
 test('a reset after a kill in the middle of anything gives a working guest', async () => {
-  const bench = makeBench()
   const image = await quickjs.prepare(testIo)
+  const bench = makeBench(image)
   const instance = await forkOn(quickjs, image, bench)
   const hostile = [
     'for (;;) {}',

@@ -4,8 +4,8 @@ import { forkOn, makeBench, runOn, testIo } from '../engine-bench.ts'
 import { shout } from './example-engine.ts'
 
 test('an engine of a hundred lines runs, is counted, stopped, reset and forked', async () => {
-  const bench = makeBench()
   const image = await shout.prepare(testIo)
+  const bench = makeBench(image)
   const instance = await forkOn(shout, image, bench)
   expect(await runOn(instance, bench, 'hello, world')).toEqual({ exitCode: 0, lost: false })
   expect(bench.kernel.process.stdout.text()).toBe('HELLO, WORLD')

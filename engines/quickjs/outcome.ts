@@ -94,7 +94,9 @@ function described(payload: Uint8Array): Exit {
   const name = text(report?.name, 100)
   const message = text(report?.message, MESSAGE_LIMIT - 200)
   const stack = ownFrames(text(report?.stack, STACK_LIMIT))
-  if (name === 'InternalError' && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }
+  // The compiler of regular expressions says it with a SyntaxError of this very text.
+  const isEngines = name === 'InternalError' || (name === 'SyntaxError' && message === 'out of memory')
+  if (isEngines && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }
   const code: TokaErrorCode =
     report.kind === 'syntax'
       ? 'TOKA_GUEST_SYNTAX'

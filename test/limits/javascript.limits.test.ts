@@ -54,6 +54,10 @@ describe('the memory limit', () => {
     ['strings', 'let s = "x"; for (;;) { s += s + "y"; s.charCodeAt(1) }'],
     ['typed arrays', 'const a = []; for (;;) a.push(new Uint8Array(1e6).fill(1))'],
     ['closures', 'const a = []; for (let i = 0; ; i++) a.push(() => i)'],
+    [
+      'regular expressions',
+      `const a = []; for (let i = 0; ; i++) { const r = new RegExp('(?:a|b)+?'.repeat(500) + i); r.test('a'); a.push(r) }`,
+    ],
     ['a huge array at once', 'new Array(3e7) + ""'],
   ]
   test.each(bombs)('stops %s within the limit', async (_name, source) => {

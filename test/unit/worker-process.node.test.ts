@@ -37,15 +37,18 @@ test('a program that exits in the middle of a run exits', () => {
 
 test('a program that disposes in the middle of runs hears of their ends', () => {
   const program = `
-    import { createToka } from './src/index.ts'
-    for (const wait of [0, 120, 250]) {
+    import { createToka, defineTool } from './src/index.ts'
+    import * as z from 'zod'
+    const slow = defineTool({ name: 'slow', description: '', input: z.object({}), run: () => new Promise((resolve) => setTimeout(resolve, 3)) })
+    const grants = [{ resource: 'tool', actions: ['call'], names: ['slow'] }]
+    for (const wait of [0, 100, 150, 200, 250, 300]) {
       const toka = await createToka({ isolation: 'worker', workers: 2 })
-      const runs = ['for (;;) {}', 'for (;;) await null', 'await new Promise(() => setTimeout(() => {}, 1e6))'].map((source) =>
-        toka.run({ language: 'javascript', source }).then(({ status }) => status, ({ code }) => code))
+      const runs = ['for (;;) {}', 'for (;;) await tools.slow({})', 'for (;;) tools.slow.sync({})', 'for (;;) await null', 'await new Promise(() => setTimeout(() => {}, 1e6))'].map((source) =>
+        toka.run({ language: 'javascript', source, tools: [slow], grants }).then(({ status }) => status, ({ code }) => code))
       await new Promise((resolve) => setTimeout(resolve, wait))
       await toka.dispose()
       await Promise.all(runs)
       console.log('over')
     }`
-  expect(run(program)).toMatchObject({ status: 0, stdout: 'over\nover\nover\n', stderr: '' })
+  expect(run(program)).toMatchObject({ status: 0, stdout: 'over\n'.repeat(6), stderr: '' })
 })

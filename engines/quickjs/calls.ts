@@ -115,8 +115,9 @@ export class GuestCalls {
       outcome = failure(error)
     }
     if (!(outcome instanceof Promise)) return this.#reply(outcome, out, capacity)
+    // A guest that is killed before it waits never asks for the answer: a fault in it must not end the process.
+    outcome.catch(() => {})
     if (!this.maySuspend) {
-      outcome.catch(() => {})
       return this.#reply(failure(new GuestFacingError('TOKA_CALL_BLOCKING', BLOCKING)), out, capacity)
     }
     const ticket = this.#ticket()

@@ -95,3 +95,25 @@ describe('tickets', () => {
     expect(flags(calls.next(0, 0, 100))).toBe(8)
   })
 })
+
+test("a fault of ours in an answer that a killed guest never waited for is nobody's unhandled rejection", async () => {
+  const heard = new WeakSet<object>()
+  const made: object[] = []
+  /** Knows of each promise that comes of an answer whether somebody listens to it. */
+  class Answer extends Promise<Uint8Array> {
+    override then<A = Uint8Array, B = never>(
+      done?: ((value: Uint8Array) => A | PromiseLike<A>) | null,
+      failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    ): Promise<A | B> {
+      heard.add(this)
+      const next = super.then(done, failed)
+      if (made.length === 0) made.push(next)
+      return next
+    }
+  }
+  const calls = callsOf(() => new Answer((_, reject) => setTimeout(() => reject(new Error('ours')), 1)))
+  calls.call(1, 0, 0, 0, 100)
+  calls.close()
+  expect(made.map((outcome) => heard.has(outcome))).toEqual([true])
+  await Promise.allSettled(made as Promise<unknown>[])
+})

@@ -165,11 +165,10 @@ export class Toolbox implements Tools {
 
   #make(tool: Tool, call: PendingCall, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
     const { name } = tool
-    const parsed = tool.input.safeParse(decodeInput(name, input, this.#limits))
-    if (!parsed.success) throw new GuestFacingError('TOKA_TOOL_INPUT', `${name}: ${issues(parsed.error)}`)
+    const parsed = checked(tool.input, decodeInput(name, input, this.#limits), 'TOKA_TOOL_INPUT', name)
     let output: unknown
     try {
-      output = tool.run(parsed.data as never, { signal, idempotencyKey: call.idempotencyKey })
+      output = tool.run(parsed as never, { signal, idempotencyKey: call.idempotencyKey })
       // A thenable of the host's is awaited here, on the host's side: the guest only ever gets bytes.
       if (isThenable(output)) return this.#later(tool, call, output)
     } catch (error) {
@@ -223,16 +222,30 @@ function decodeInput(name: string, input: Uint8Array, limits: CallLimits): unkno
   }
 }
 
+/**
+ * What a schema makes of a value. One that throws, or that is asynchronous, is as good as one that says no.
+ * @param what begins the message
+ */
+function checked(
+  schema: z.ZodType,
+  value: unknown,
+  code: 'TOKA_TOOL_INPUT' | 'TOKA_TOOL_OUTPUT',
+  what: string,
+): unknown {
+  let parsed: z.ZodSafeParseResult<unknown>
+  try {
+    parsed = schema.safeParse(value)
+  } catch (error) {
+    throw new GuestFacingError(code, `${what}: ${toolFailure(what, error).message}`)
+  }
+  if (!parsed.success) throw new GuestFacingError(code, `${what}: ${issues(parsed.error)}`)
+  return parsed.data
+}
+
 function encodeOutput(tool: Tool, value: unknown, limits: CallLimits): Uint8Array {
   let output = value
   if (tool.output) {
-    const parsed = tool.output.safeParse(value)
-    if (!parsed.success)
-      throw new GuestFacingError(
-        'TOKA_TOOL_OUTPUT',
-        `${tool.name} answered something else than it promises: ${issues(parsed.error)}`,
-      )
-    output = parsed.data
+    output = checked(tool.output, value, 'TOKA_TOOL_OUTPUT', `${tool.name} answered something else than it promises`)
   }
   try {
     return encodeValue(output, limits)

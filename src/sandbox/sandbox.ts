@@ -52,6 +52,7 @@ export class LocalSandbox {
   /** Calls that the last run left without an answer. */
   #pending: PendingCall[] = []
   #closed = false
+  #disposed: Promise<void> | undefined
 
   private constructor(parts: SandboxParts, kernel: Kernel, instance: Instance, share: Share) {
     this.#parts = parts
@@ -154,8 +155,12 @@ export class LocalSandbox {
   }
 
   /** Kills what runs, and frees everything. Safe to call twice. */
-  async dispose(): Promise<void> {
-    if (this.#closed) return
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose()
+    return this.#disposed
+  }
+
+  async #dispose(): Promise<void> {
     this.#closed = true
     this.#running?.stop('cancelled')
     await this.#queue.idle()

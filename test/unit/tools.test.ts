@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type GrantInput, type Tool, TokaError } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
+import { encodeValue } from '../../src/kernel/values.ts'
+import { Toolbox } from '../../src/tool.ts'
 import { run } from '../run.ts'
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -160,4 +162,25 @@ describe('a definition', () => {
   test('of the same name twice is refused', async () => {
     await expect(run('1', { tools: [add, add] })).rejects.toMatchObject({ code: 'TOKA_TOOL_INVALID' })
   })
+})
+
+test.each([
+  ['input', 'TOKA_TOOL_INPUT', 'odd'],
+  ['output', 'TOKA_TOOL_OUTPUT', 'odd answered something else than it promises'],
+] as const)('a schema of the %s that throws, or is asynchronous, says no', (side, code, beginning) => {
+  const schemas = {
+    throwing: z.object({ text: z.string().transform((text): unknown => JSON.parse(text)) }),
+    asynchronous: z.object({ text: z.string().refine(async () => true) }),
+  }
+  for (const schema of Object.values(schemas)) {
+    const tool = defineTool({
+      name: 'odd',
+      description: '',
+      input: side === 'input' ? schema : z.object({ text: z.string() }),
+      ...(side === 'output' ? { output: schema as z.ZodType } : {}),
+      run: () => ({ text: '{' }),
+    })
+    const call = () => new Toolbox([tool]).call('odd', encodeValue({ text: '{' }), new AbortController().signal)
+    expect(call).toThrow(expect.objectContaining({ code, message: expect.stringContaining(beginning) }))
+  }
 })

@@ -1,4 +1,5 @@
 /** Every limit of a run with its default, its unit and its reason; and the fixed bounds of the border. */
+import { TokaError } from './errors.ts'
 
 /** What a run may use. All counts are per run unless said otherwise. */
 export type Limits = {
@@ -54,9 +55,26 @@ export const LANGUAGE_LIMITS: Readonly<Record<string, Partial<Limits>>> = {
 }
 
 /** Limits with others put over them; one that is present and undefined changes nothing. */
-export function narrowed<L extends object>(limits: L, by: { readonly [K in keyof L]?: L[K] | undefined } = {}): L {
+export function overlaid<L extends object>(limits: L, by: { readonly [K in keyof L]?: L[K] | undefined } = {}): L {
   const given = Object.entries(by).filter(([, limit]) => limit !== undefined)
   return { ...limits, ...Object.fromEntries(given) }
+}
+
+/**
+ * A sandbox's limits with a run's own put over them.
+ * @throws TokaError TOKA_REQUEST_INVALID for one that is wider than the sandbox's
+ */
+export function narrowed(
+  limits: Readonly<Limits>,
+  by: { readonly [K in keyof Limits]?: Limits[K] | undefined } = {},
+): Limits {
+  const wider = (Object.keys(by) as (keyof Limits)[]).find((key) => (by[key] ?? 0) > limits[key])
+  if (wider !== undefined)
+    throw new TokaError(
+      'TOKA_REQUEST_INVALID',
+      `limits.${wider}: the sandbox was opened with ${limits[wider]}, and a run cannot have more (it asks for ${by[wider]})`,
+    )
+  return overlaid(limits, by)
 }
 
 /** The smallest memory that a language's image leaves room in. */

@@ -81,7 +81,7 @@ export type RunOptions<T = unknown> = {
   output?: z.ZodType<T>
   /** Globs of files to hand back, over what the run created or changed. The directories they name exist: `/out` for `/out/**`. */
   collect?: string[]
-  /** Narrower limits for this run. */
+  /** Narrower limits for this run: one that is wider than the sandbox's is refused. */
   limits?: Partial<Pick<Limits, 'timeoutMs' | 'fuel' | 'outputBytes'>>
   /**
    * Gets each piece of output as it comes. What it throws ends the run, which rejects with it. What it returns is not

@@ -8,7 +8,7 @@ import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
 import { createLedger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
-import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, narrowed } from './limits.ts'
+import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
@@ -196,7 +196,7 @@ type Parts = Omit<PoolRequest, 'engine'>
 
 /** @throws TokaError TOKA_REQUEST_INVALID for a memory that the image alone would fill */
 function limitsOf({ language, limits }: SandboxOptions): Limits {
-  const all: Limits = narrowed({ ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language] }, limits)
+  const all: Limits = overlaid({ ...DEFAULT_LIMITS, ...LANGUAGE_LIMITS[language] }, limits)
   const least = MINIMUM_MEMORY[language] ?? 0
   if (all.memoryBytes >= least) return all
   throw new TokaError(

@@ -88,12 +88,13 @@ export class LocalSandbox {
    * @throws TokaError TOKA_REQUEST_INVALID for `collect`, TOKA_SANDBOX_CLOSED
    */
   async execute(order: RunOrder, hooks: RunHooks): Promise<RunOutcome> {
+    const limits = narrowed(this.#parts.limits, order.limits)
     const collect = compileCollector(order.collect)
     this.#mustBeOpen()
     const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
       hooks.onTurn?.()
-      const leash = new RunLeash(narrowed(this.#parts.limits, order.limits), hooks, this.#share)
+      const leash = new RunLeash(limits, hooks, this.#share)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {

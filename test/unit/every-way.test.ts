@@ -1,4 +1,4 @@
-/** What a fork begins with, wherever its sandbox runs. */
+/** What holds for a sandbox and its forks wherever they run: on the thread of their owner, or in a worker. */
 import { expect, test } from 'vitest'
 import { tokaOf, WAYS } from '../isolations.ts'
 
@@ -29,4 +29,15 @@ test.each(WAYS)('%s: a file larger than the host has room for is refused as a fu
   const result = await toka.run({ language: 'javascript', source, limits: { fileBytes: 2 ** 46 } })
   expect(result.error).toMatchObject({ code: 'TOKA_GUEST_ERROR' })
   expect(result.error?.message).toContain('ENOSPC')
+})
+
+test.each(WAYS)('%s: a run has no wider limits than its sandbox', async (way) => {
+  const sandbox = await (await tokaOf(way)).open({ language: 'javascript', limits: { timeoutMs: 50 } })
+  const wider = sandbox.run({ source: '1', limits: { timeoutMs: 500 } })
+  await expect(wider).rejects.toMatchObject({
+    code: 'TOKA_REQUEST_INVALID',
+    message: expect.stringContaining('limits.timeoutMs'),
+  })
+  expect(await sandbox.run({ source: '1', limits: { timeoutMs: 50 } })).toMatchObject({ status: 'completed', value: 1 })
+  await sandbox.dispose()
 })

@@ -84,8 +84,20 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType = z.ZodUnkno
 /** What `defineTool` has checked; a look-alike was not. */
 const made = new WeakSet<Tool>()
 
+/** Tools do not change, and a schema takes longer to describe than a small run. */
+const descriptions = new WeakMap<Tool, ToolDescription>()
+
 /** A tool as guests see it, its schemas as JSON Schema. */
 export function describeTool(tool: Tool): ToolDescription {
+  let description = descriptions.get(tool)
+  if (!description) {
+    description = makeDescription(tool)
+    descriptions.set(tool, description)
+  }
+  return description
+}
+
+function makeDescription(tool: Tool): ToolDescription {
   return {
     name: tool.name,
     description: tool.description,

@@ -30,6 +30,14 @@ async function runOne(world: World, seed: number, counts: Map<string, number>): 
   counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
 }
 
+/** Guests that may wait for their next sandbox (engines/quickjs): all of them do at each rest, so that samples compare. */
+const SPARES = 8
+
+async function fillSpares({ toka }: World): Promise<void> {
+  const sandboxes = await Promise.all(Array.from({ length: SPARES }, () => toka.open({ language: 'javascript' })))
+  await Promise.all(sandboxes.map((sandbox) => sandbox.dispose()))
+}
+
 /**
  * Runs the seeds from `seed` on.
  * @returns how often each kind was run
@@ -46,6 +54,7 @@ export async function soak(world: World, options: SoakOptions): Promise<Map<stri
     }
     await Promise.all(Array.from({ length: inFlight }, work))
     done = end
+    await fillSpares(world)
     await rest?.(done)
   }
   return counts

@@ -254,8 +254,11 @@ type Line = {
   spares: Guest[]
 }
 
-/** Guests that wait wiped for their next sandbox: each holds about a megabyte. */
-const MOST_SPARES = 8
+/**
+ * Guests that wait wiped for their next sandbox, in each thread. Each holds about a megabyte, and 10 GiB of addresses:
+ * Chromium has a terabyte of those for all threads of a page.
+ */
+const MOST_SPARES = 4
 
 /** Kept by the module, which forks and their snapshots share. */
 const lines = new WeakMap<WebAssembly.Module, Line>()

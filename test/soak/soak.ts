@@ -31,7 +31,7 @@ async function runOne(world: World, seed: number, counts: Map<string, number>): 
 }
 
 /** Guests that may wait for their next sandbox (engines/quickjs): all of them do at each rest, so that samples compare. */
-const SPARES = 8
+const SPARES = 4
 
 async function fillSpares({ toka }: World): Promise<void> {
   const sandboxes = await Promise.all(Array.from({ length: SPARES }, () => toka.open({ language: 'javascript' })))
@@ -54,8 +54,9 @@ export async function soak(world: World, options: SoakOptions): Promise<Map<stri
     }
     await Promise.all(Array.from({ length: inFlight }, work))
     done = end
+    if (!rest) continue
     await fillSpares(world)
-    await rest?.(done)
+    await rest(done)
   }
   return counts
 }

@@ -8,6 +8,7 @@ import type { Policy } from './gate/policy.ts'
 import { hostEnvironment } from './host/environment.ts'
 import type { Limits } from './limits.ts'
 import type { Image } from './loader/image.ts'
+import { withRoom } from './room.ts'
 import type { SandboxOptions } from './request.ts'
 import { LocalSandbox } from './sandbox/sandbox.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
@@ -39,7 +40,7 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
   let gate: Gate
   try {
     const { onTrace } = options
-    gate = createGate({ policy, drivers, ledger, limits, now: () => Date.now(), trace: onTrace })
+    gate = await withRoom(() => createGate({ policy, drivers, ledger, limits, now: () => Date.now(), trace: onTrace }))
   } catch (error) {
     await closeMounts(drivers.mounts)
     throw error

@@ -20,6 +20,7 @@ export type TokaErrorCode =
   | 'TOKA_SNAPSHOT_MACHINE' // a snapshot made on a machine that computes otherwise
   | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
   | 'TOKA_SANDBOX_CLOSED' // used after dispose
+  | 'TOKA_HOST_MEMORY' // the host has no memory, or no addresses, for another sandbox: fewer at once
   | 'TOKA_RUNTIME_UNSUPPORTED' // this runtime lacks what the call needs; the message says what
   | 'TOKA_INTERNAL' // a fault of ours
   // The guest failed: in `RunResult.error`.

@@ -9,6 +9,7 @@ import { TokaError } from './errors.ts'
 import { createLedger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
+import { withRoom } from './room.ts'
 import type { Image } from './loader/image.ts'
 import { canSuspend } from './loader/suspension.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
@@ -174,7 +175,10 @@ export class Toka {
   #prepare(language: Language): Promise<Prepared> {
     const known = this.#images.get(language)
     if (known) return known
-    const prepared = loadEngine(language).then(async (engine) => ({ engine, image: await engine.prepare(this.#io) }))
+    const prepared = loadEngine(language).then(async (engine) => ({
+      engine,
+      image: await withRoom(() => engine.prepare(this.#io)),
+    }))
     this.#images.set(language, prepared)
     prepared.catch(() => this.#images.delete(language))
     return prepared

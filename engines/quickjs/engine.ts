@@ -17,6 +17,7 @@ import {
 } from '../../src/loader/image.ts'
 import { describeModule } from '../../src/loader/describe.ts'
 import { PINS } from '../../src/loader/pins.ts'
+import { Spares } from '../../src/room.ts'
 import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
 import { bindState, type State } from '../../src/loader/state.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
@@ -251,13 +252,10 @@ type Line = {
   modules: GuestModules
   /** What guests are wiped to: the start image of the language, which holds nothing of any sandbox. */
   start: Image
-  spares: Guest[]
+  spares: Spares<Guest>
 }
 
-/**
- * Guests that wait wiped for their next sandbox, in each thread. Each holds about a megabyte, and 10 GiB of addresses:
- * Chromium has a terabyte of those for all threads of a page.
- */
+/** Guests that wait wiped for their next sandbox, in each thread. Each holds about a megabyte. */
 const MOST_SPARES = 4
 
 /** Kept by the module, which forks and their snapshots share. */
@@ -267,7 +265,7 @@ const lines = new WeakMap<WebAssembly.Module, Line>()
 function lineOf(base: Image): Line {
   let line = lines.get(base.module)
   if (!line) {
-    line = { modules: modulesOf(base), start: base, spares: [] }
+    line = { modules: modulesOf(base), start: base, spares: new Spares(MOST_SPARES) }
     lines.set(base.module, line)
   }
   return line
@@ -275,7 +273,7 @@ function lineOf(base: Image): Line {
 
 /** A guest loaded with the image: a spare one, or a new one. */
 function takeGuest({ modules, spares }: Line, image: Image, suspension: Suspension | undefined): Guest {
-  const spare = spares.pop()
+  const spare = spares.take()
   if (spare?.load(image)) return spare
   const guest = new Guest(modules, suspension)
   guest.load(image)
@@ -300,7 +298,7 @@ export const quickjs: ExecutionEngine = {
     const line = lineOf(context.base)
     const guest = takeGuest(line, image, await findSuspension())
     return new QuickJsInstance(guest, image, line.modules.parts, context, (done) => {
-      if (line.spares.length < MOST_SPARES && done.wipe(line.start)) line.spares.push(done)
+      if (!line.spares.full && done.wipe(line.start)) line.spares.put(done)
     })
   },
 }

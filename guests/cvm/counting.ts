@@ -137,3 +137,18 @@ export function decided(link: u32, amount: i64): void {
 export function link(): u32 { return decidedLink }
 /** The bytes that the last allowed request may move. */
 export function amount(): f64 { return <f64>decidedAmount }
+
+export function forgetCounts(): void {
+  outcome = NO_CALL
+  counted = 0
+  local = 0
+  allowed = 0
+  denied = 0
+  redecided = 0
+  stopped = Stop_GO
+  hostCalls = 0
+  hostCallLimit = 0
+  inFlight = 0
+  concurrentLimit = 0
+  decided(0, 0)
+}

@@ -1,13 +1,14 @@
 // The capability VM: decides what leaves a sandbox, over a copy of the request in its own memory. AssemblyScript.
 // One instance a sandbox with a memory of its own, which no guest can name. The host writes a request, this decides over that copy.
 import {
-  Action_fs_write, Layout_ENTRIES, Layout_ENTRY_BYTES, Layout_INTEGERS, Layout_LENGTHS, Reason_LIMIT, Reason_NONE,
+  Action_fs_write, Layout_ENTRIES, Layout_ENTRY_BYTES, Layout_INTEGERS, Layout_LENGTHS, Layout_PROGRAM, Layout_RESERVATIONS, Reason_LIMIT, Reason_NONE,
   Reason_PATH, Reason_QUOTA, Reason_READ_ONLY, RequestFlag_PROBE, RequestFlag_READ_ONLY, RequestFlag_SUBTREE,
   SlotBytes_0,
 } from './isa.generated'
-import { admit, ALLOWED, decided, deny, microseconds, record, wholeBytes } from './counting'
-import { credit, entryCount, run, runHorizon, runLink, runReason, runShort } from './machine'
-import { openReservation, reservationAt } from './reservations'
+import { admit, ALLOWED, decided, deny, forgetCounts, microseconds, record, wholeBytes } from './counting'
+import { forgetHandles } from './handles'
+import { credit, entryCount, forgetProgram, run, runHorizon, runLink, runReason, runShort } from './machine'
+import { forgetReservations, openReservation, reservationAt } from './reservations'
 
 export { amount, begin, close, count, counter, leave, link, refuse, stop } from './counting'
 export { checkHandle, closeHandle, openHandle } from './handles'
@@ -55,4 +56,15 @@ function admitted(): i32 {
   memory.copy(at + 32, Layout_ENTRIES, <usize>size * Layout_ENTRY_BYTES)
   record(ALLOWED)
   return id
+}
+
+/** As new: nothing of the sandbox that used this is left. Tables are cleared as far as they were used. */
+export function wipe(): void {
+  memory.fill(0, 0, Layout_RESERVATIONS)
+  forgetReservations()
+  forgetHandles()
+  const program = <usize>Layout_PROGRAM
+  memory.fill(program, 0, (<usize>memory.size() << 16) - program)
+  forgetCounts()
+  forgetProgram()
 }

@@ -111,3 +111,9 @@ function chargeSide(side: usize, want: f64, least: f64, now: f64): i32 {
   record(ALLOWED)
   return id
 }
+
+export function forgetHandles(): void {
+  memory.fill(Layout_HANDLES, 0, <usize>fresh * Layout_HANDLE_BYTES)
+  free = 0
+  fresh = 0
+}

@@ -43,6 +43,18 @@ export function install(cellsAt: usize, codeAt: usize, instructions: u32, poolAt
 export function raiseFlags(mask: u32): void {
   flags |= mask
 }
+export function forgetProgram(): void {
+  install(0, 0, 0, 0)
+  flags = 0
+  count = 0
+  mark = 0
+  horizon = i64.MAX_VALUE
+  markHorizon = i64.MAX_VALUE
+  owing = false
+  link = 0
+  reason = 0
+  short = -1
+}
 export function entryCount(): u32 { return count }
 export function runHorizon(): i64 { return horizon }
 export function runLink(): u32 { return link }

@@ -98,3 +98,9 @@ export function redecide(id: i32, now: f64): i32 {
   }
   return 0
 }
+
+export function forgetReservations(): void {
+  memory.fill(Layout_RESERVATIONS, 0, <usize>fresh * Layout_RESERVATION_BYTES)
+  free = 0
+  fresh = 0
+}

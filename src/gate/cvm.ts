@@ -1,11 +1,12 @@
 /** One sandbox's capability VM: a verified program goes in once, requests are copied in and decided there. */
-import { Bound, Counter, Layout, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
+import { Bound, Counter, Layout, Reason, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
 import type { Program } from '../../capabilities/compile.ts'
 import { verifyProgram } from '../../capabilities/verify.ts'
 import { cvmWasm } from '../../guests/cvm/cvm.generated.ts'
 import { TokaError } from '../errors.ts'
 import type { Account, Ledger } from './ledger.ts'
 import { moduleOf } from '../embedded-wasm.ts'
+import { Spares } from '../room.ts'
 
 const PAGE = 65_536
 
@@ -30,6 +31,7 @@ export type CvmExports = {
   closeHandle(handle: number): number
   install(cells: number, code: number, instructions: number, pool: number): void
   raiseFlags(mask: number): void
+  wipe(): void
 }
 
 /** How many import calls ended in which way: counted = local + allowed + denied. */
@@ -42,27 +44,75 @@ export type Counters = {
   redecided: number
 }
 
-/** An instance with its program. */
+/** Memory beyond the tables, in bytes, that a machine may keep for its next sandbox: a program's pool is seldom larger. */
+const KEPT_PROGRAM = 2 ** 20
+
+/** Machines that wait wiped for their next sandbox, in each thread. */
+const MOST_SPARES = 8
+const spares = new WeakMap<Ledger, Spares<CvmExports>>()
+
+function sparesOf(ledger: Ledger): Spares<CvmExports> {
+  let kept = spares.get(ledger)
+  if (!kept) spares.set(ledger, (kept = new Spares(MOST_SPARES)))
+  return kept
+}
+
+function newMachine(ledger: Ledger): CvmExports {
+  const imports = { ledger: ledger.functions as unknown as WebAssembly.ModuleImports, env: { abort: stopHard } }
+  return new WebAssembly.Instance(moduleOf(cvmWasm), imports).exports as unknown as CvmExports
+}
+
+/** Programs that were verified: forks share theirs. */
+const verified = new WeakSet<Program>()
+
+/** An instance with its program. The instance is lent: `retire` gives it back. */
 export class Cvm {
-  readonly exports: CvmExports
-  readonly #name: Uint8Array<ArrayBuffer>
+  #machine: CvmExports
+  readonly #ledger: Ledger
+  #name: Uint8Array<ArrayBuffer>
   readonly #encoder = new TextEncoder()
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
   /** @throws TokaError TOKA_INTERNAL when the program does not verify */
   constructor(program: Program, account: Account, ledger: Ledger) {
-    const imports = { ledger: ledger.functions as unknown as WebAssembly.ModuleImports, env: { abort: stopHard } }
-    this.exports = new WebAssembly.Instance(moduleOf(cvmWasm), imports).exports as unknown as CvmExports
+    this.#ledger = ledger
+    const spare = sparesOf(ledger).take()
+    spare?.wipe()
+    this.#machine = spare ?? newMachine(ledger)
     this.#install(program, account)
-    this.#name = new Uint8Array(this.exports.memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+    this.#name = new Uint8Array(this.#machine.memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+  }
+
+  /** The machine's functions; those of a machine that refuses everything after `retire`. */
+  get exports(): CvmExports {
+    return this.#machine
+  }
+
+  /**
+   * Ends every decision, and gives the instance back when no call is under way, whose late settlement it waits for
+   * otherwise. Counters keep their last values.
+   */
+  retire(): void {
+    const machine = this.#machine
+    machine.close()
+    machine.leave()
+    if (machine.counter(Counter.IN_FLIGHT) > 0) return
+    this.#machine = closedMachine(machine)
+    this.#name = new Uint8Array(0)
+    if (machine.memory.buffer.byteLength > Layout.PROGRAM + KEPT_PROGRAM) return
+    machine.wipe()
+    // Whoever still reaches it is killed until it is lent again.
+    machine.close()
+    sparesOf(this.#ledger).put(machine)
   }
 
   #install(program: Program, account: Account): void {
-    const problem = verifyProgram(program)
+    const problem = verified.has(program) ? undefined : verifyProgram(program)
     if (problem) throw new TokaError('TOKA_INTERNAL', `a policy's program was refused: ${problem}`)
+    verified.add(program)
     if (account.cells.length !== program.cells.length)
       throw new TokaError('TOKA_INTERNAL', "a policy's program has other cells than its account")
-    const { memory, install } = this.exports
+    const { memory, install } = this.#machine
     const code = Layout.PROGRAM + Bound.CELLS * 4
     const pool = code + program.code.length
     const missing = pool + program.pool.length - memory.buffer.byteLength
@@ -87,7 +137,7 @@ export class Cvm {
   }
 
   counters(): Counters {
-    const { counter } = this.exports
+    const { counter } = this.#machine
     return {
       counted: counter(Counter.COUNTED),
       local: counter(Counter.LOCAL),
@@ -98,7 +148,7 @@ export class Cvm {
   }
 
   get stopped(): 'calls' | 'closed' | undefined {
-    const stop = this.exports.stop()
+    const stop = this.#machine.stop()
     if (stop === Stop.CALLS) return 'calls'
     return stop === Stop.CLOSED ? 'closed' : undefined
   }
@@ -106,4 +156,34 @@ export class Cvm {
 
 function stopHard(): never {
   throw new TokaError('TOKA_INTERNAL', 'the capability VM stopped')
+}
+
+/** What stands for a machine that is another's now. */
+function closedMachine({ memory, counter }: CvmExports): CvmExports {
+  const last = Object.values(Counter).map((index) => counter(index))
+  const none = (): number => 0
+  const nothing = (): void => {}
+  const refused = (): number => -Reason.CLOSED
+  return {
+    memory,
+    count: () => Stop.CLOSED,
+    leave: nothing,
+    counter: (index) => last[index] ?? 0,
+    begin: nothing,
+    close: nothing,
+    stop: () => Stop.CLOSED,
+    refuse: refused,
+    decide: refused,
+    link: none,
+    amount: none,
+    settle: none,
+    cancel: none,
+    redecide: refused,
+    openHandle: none,
+    checkHandle: refused,
+    closeHandle: none,
+    install: nothing,
+    raiseFlags: nothing,
+    wipe: nothing,
+  }
 }

@@ -149,7 +149,7 @@ class SandboxGate implements Gate {
     this.#closed = true
     this.end()
     this.#mounts.closeAll()
-    this.#cvm.exports.close()
+    this.#cvm.retire()
     this.#policy.ledger.release(this.#policy.account)
   }
 }

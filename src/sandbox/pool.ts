@@ -4,6 +4,7 @@ import type { Ledger } from '../gate/ledger.ts'
 import { openPolicy } from '../gate/policy.ts'
 import type { Limits } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
+import { makeRoom } from '../room.ts'
 import type { SandboxOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
@@ -100,6 +101,10 @@ export class WorkerPool {
       try {
         return await attempt(host)
       } catch (error) {
+        if (isNoRoom(error) && left > 1) {
+          await this.#makeRoom()
+          continue
+        }
         if (!(error instanceof WorkerLost)) throw error
         // What it held is free only then.
         await host.gone
@@ -108,6 +113,13 @@ export class WorkerPool {
         throw new TokaError('TOKA_RUNTIME_UNSUPPORTED', `${what}: ${error.message}`)
       }
     }
+  }
+
+  /** A worker collects its own garbage alone: what the other threads do not need any more must go too. */
+  async #makeRoom(): Promise<void> {
+    for (const host of this.#hosts) host.makeRoom()
+    makeRoom()
+    await new Promise((resolve) => setTimeout(resolve, ROOM_MS))
   }
 
   /** An empty worker, a new one, or the one with the fewest sandboxes. */
@@ -140,6 +152,13 @@ export class WorkerPool {
     if (!host.hasImage(number)) host.sendImage({ image: number, language, content: shareImage(image) })
     return number
   }
+}
+
+/** Milliseconds until other threads have let go of what they did not need. */
+const ROOM_MS = 100
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof TokaError && error.code === 'TOKA_HOST_MEMORY'
 }
 
 function isUncloneable(error: unknown): boolean {

@@ -104,6 +104,8 @@ const TO_WORKER = {
   fork: fields({ kind: oneOf('fork'), sandbox: count, twin: count }),
   snapshot: fields({ kind: oneOf('snapshot'), sandbox: count }),
   dispose: fields({ kind: oneOf('dispose'), sandbox: count }),
+  /** There is no room for a sandbox elsewhere: let go of what only waits. */
+  room: fields({ kind: oneOf('room') }),
   run: fields({
     kind: oneOf('run'),
     sandbox: count,

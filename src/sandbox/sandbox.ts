@@ -1,4 +1,5 @@
 /** A sandbox on this thread: one kernel, one gate, one guest. Runs wait their turn; forks are independent; dispose leaves nothing. */
+import { withRoom } from '../room.ts'
 import { closeMounts, type Drivers } from '../gate/drivers.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Command, ExecutionEngine, Exit, Instance, ProcessContext } from '../engine.ts'
@@ -79,7 +80,9 @@ export class LocalSandbox {
 
   static async #start(parts: SandboxParts, kernel: Kernel): Promise<LocalSandbox> {
     const share = new Share(parts.options.priority)
-    const instance = await scheduler.work(share, () => parts.engine.fork(parts.image, contextOf(parts, kernel)))
+    const instance = await withRoom(() =>
+      scheduler.work(share, () => parts.engine.fork(parts.image, contextOf(parts, kernel))),
+    )
     return new LocalSandbox(parts, kernel, instance, share)
   }
 
@@ -126,7 +129,7 @@ export class LocalSandbox {
       const drivers = await this.#parts.openDrivers(toolbox, this.#parts.drivers)
       let gate: Gate | undefined
       try {
-        gate = this.#parts.gate.fork(drivers, trace && { trace })
+        gate = await withRoom(() => this.#parts.gate.fork(drivers, trace && { trace }))
         const parts = { ...this.#parts, gate, drivers, toolbox, image: this.#instance.snapshot() }
         const twin = await LocalSandbox.#start(parts, this.#kernel.fork(kernelOptions(parts)))
         if (this.#closed) await twin.dispose()
@@ -231,7 +234,7 @@ export class LocalSandbox {
     if (this.#instance.reset()) return
     const { engine, image } = this.#parts
     this.#instance.dispose()
-    this.#instance = await engine.fork(image, contextOf(this.#parts, this.#kernel))
+    this.#instance = await withRoom(() => engine.fork(image, contextOf(this.#parts, this.#kernel)))
   }
 
   #mustBeOpen(): void {

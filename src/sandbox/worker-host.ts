@@ -187,6 +187,10 @@ export class WorkerHost {
     }, PATIENCE_MS / 10)
   }
 
+  makeRoom(): void {
+    if (this.ready) this.#post({ kind: 'room' })
+  }
+
   /** Ends the worker wherever it is. Its runs are interrupted, its sandboxes closed. */
   end(reason: string): void {
     if (this.over) return

@@ -5,6 +5,7 @@ import { loadEngine } from '../engines.ts'
 import { TokaError } from '../errors.ts'
 import { createLedger, type Ledger } from '../gate/ledger.ts'
 import type { Limits } from '../limits.ts'
+import { makeRoom } from '../room.ts'
 import type { Image } from '../loader/image.ts'
 import { allowSuspension } from '../loader/suspension.ts'
 import type { SandboxOptions, TraceEvent } from '../request.ts'
@@ -63,6 +64,9 @@ export class WorkerServer {
         return this.#snapshot(message)
       case 'dispose':
         return this.#dispose(message)
+      case 'room':
+        makeRoom()
+        return true
       case 'run':
         return this.#run(message)
       case 'cancel':

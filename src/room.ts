@@ -1,0 +1,80 @@
+/** Room for one more memory. Each takes 10 GiB of addresses, of which Chromium has a terabyte for all threads of a page. */
+import { TokaError } from './errors.ts'
+
+/** Instances that wait wiped for their next sandbox: they go first when there is no room. */
+export class Spares<T> {
+  readonly #most: number
+  readonly #kept: T[] = []
+
+  constructor(most: number) {
+    this.#most = most
+    forgetGone()
+    everySpares.add(new WeakRef(this))
+  }
+
+  get full(): boolean {
+    return this.#kept.length >= this.#most
+  }
+
+  take(): T | undefined {
+    return this.#kept.pop()
+  }
+
+  put(spare: T): void {
+    if (!this.full) this.#kept.push(spare)
+  }
+
+  clear(): void {
+    this.#kept.length = 0
+  }
+}
+
+const everySpares = new Set<WeakRef<Spares<unknown>>>()
+
+function forgetGone(): void {
+  for (const reference of everySpares) if (!reference.deref()) everySpares.delete(reference)
+}
+
+/**
+ * Lets go of what waits, and has garbage collected if memories cannot be had: V8 collects this thread's garbage before
+ * it gives up an allocation, and only then.
+ */
+export function makeRoom(): void {
+  for (const reference of everySpares) reference.deref()?.clear()
+  try {
+    new WebAssembly.Memory({ initial: 1, maximum: 2 })
+  } catch {
+    // Collected all the same.
+  }
+}
+
+/** Milliseconds between tries: other threads' memories go when those threads end, or collect. */
+const WAITS = [0, 10, 50, 200, 500]
+
+/** V8 says "Out of memory" of memories and of compiled code alike, or "could not allocate memory". */
+function isNoRoom(error: unknown): boolean {
+  return error instanceof RangeError && /out of memory|allocate/i.test(error.message)
+}
+
+/**
+ * Makes what needs a memory of its own, again after a while if there is no room.
+ * @throws TokaError TOKA_HOST_MEMORY when there is none for a second; what `make` throws otherwise
+ */
+export async function withRoom<T>(make: () => T | Promise<T>): Promise<T> {
+  for (const wait of WAITS) {
+    try {
+      return await make()
+    } catch (error) {
+      if (!isNoRoom(error)) throw error
+    }
+    makeRoom()
+    await new Promise((resolve) => setTimeout(resolve, wait))
+  }
+  try {
+    return await make()
+  } catch (cause) {
+    if (!isNoRoom(cause)) throw cause
+    const message = 'the host has no memory for another sandbox: dispose sandboxes that are done, and try again'
+    throw new TokaError('TOKA_HOST_MEMORY', message, { cause })
+  }
+}

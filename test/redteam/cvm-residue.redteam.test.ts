@@ -77,7 +77,13 @@ test('nothing of a tenant is left in a wiped capability VM', () => {
   const random = fc.tuple(fc.constantFrom(...calls), fc.array(number, { minLength: 6, maxLength: 6 }))
   const asked = fc.constant(['decide', [Action['fs.read'], 2, 3, 0, 1_000, 0]] as const)
   const opened = fc.integer({ min: 1, max: 6 }).map((index) => ['openHandle', [1_024 + index - 1, 0]] as const)
-  const steps = fc.array(fc.oneof(random, asked, asked, opened), { maxLength: 80 })
+  const call = fc.constant([
+    ['count', [1]],
+    ['decide', [Action['fs.read'], 2, 3, 0, 1_000, 0]],
+    ['leave', []],
+  ] as const)
+  const single = fc.oneof(random, asked, asked, opened).map((step) => [step])
+  const steps = fc.array(fc.oneof(single, single, single, call), { maxLength: 80 }).map((all) => all.flat())
   let handles = 0
   fc.assert(
     fc.property(steps, (all) => {

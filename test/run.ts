@@ -1,11 +1,28 @@
 /** One shared Toka for a test file, and a run in one line. */
-import { afterAll } from 'vitest'
+import { afterAll, beforeAll, describe } from 'vitest'
 import { createToka, type RunRequest, type RunResult, type Toka } from '../src/index.ts'
+import { tokaOf, type Way, WAYS } from './isolations.ts'
 
 let shared: Promise<Toka> | undefined
 
+let way: Way | undefined
+
+/** The same tests in every way in which a sandbox runs: `toka`, `run` and `valueOf` go that way in them. */
+export function inEveryWay(tests: () => void): void {
+  describe.each(WAYS)('%s', (each) => {
+    beforeAll(() => {
+      way = each
+    })
+    afterAll(() => {
+      way = undefined
+    })
+    tests()
+  })
+}
+
 /** The file's Toka, made at first use and disposed at its end. */
 export function toka(): Promise<Toka> {
+  if (way) return tokaOf(way)
   if (!shared) {
     shared = createToka()
     afterAll(async () => {

@@ -52,16 +52,38 @@ export const Action = {
   'env.read': 2,
   'clock.precise': 3,
   'tool.call': 4,
+  'net.fetch': 5,
+  /** The connection of an allowed request: decided once the host's address is known. */
+  'net.connect': 6,
 } as const
 
 export type ActionName = keyof typeof Action
+
+/** Added to an action's number it asks something else: does a grant that raises the flow of secrets cover this? */
+export const RAISES = 16
 
 /** Argument slots: 0 to 3 hold bytes, 4 to 7 signed 64-bit integers. */
 export const Slot = {
   /** The canonical path or name asked for. */
   NAME: 0,
+  /** Of a request: the path of its URL. */
+  PATH: 1,
+  /** Of a request: its host. */
+  HOST: 2,
+  /** Of a connection: the address, 4 or 16 bytes. */
+  ADDRESS: 3,
+  /** Of a tool's call: 16 bytes, one bit for each predicate of the program that its arguments satisfy. */
+  PREDICATES: 3,
   /** Bytes that the call may move. */
   AMOUNT: 4,
+  /** Of a request and a connection. */
+  PORT: 5,
+  /** Of a request: its method's index in `METHODS`, twice, plus its scheme's in `SCHEMES`. */
+  METHOD: 6,
+  /** Of a connection: 1 when the address is not of the public internet. */
+  SPECIAL: 6,
+  /** 1 when the embedding program approved this call. */
+  APPROVED: 7,
   /** First integer slot. */
   INTEGERS: 4,
   COUNT: 8,
@@ -86,6 +108,8 @@ export const Reason = {
   HANDLE: 11,
   CLOSED: 12,
   FAULT: 13,
+  /** The gate's own: the embedding program did not approve. */
+  APPROVAL: 14,
 } as const
 
 /** Bits of a request. */
@@ -127,9 +151,11 @@ export const Bound = {
   CELLS: 1_024,
   /** Steps of a decision in the worst case; a step is about a nanosecond, see `stepsOf` in verify.ts. */
   STEPS: 2 ** 20,
-  /** Entries that one decision may leave behind: three for each of eight links. */
-  ENTRIES: 24,
+  /** Entries that one decision may leave behind: five for each of eight links, and the caller's own. */
+  ENTRIES: 48,
   STATES: 255,
+  /** Predicates of a program: bits of 16 bytes. */
+  PREDICATES: 128,
   RESERVATIONS: 1_024,
   HANDLES: 1_024,
   /** Largest amount of a charge: what JavaScript counts exactly. */
@@ -179,7 +205,7 @@ export const Layout = {
   /** Entries of the decision in progress. */
   ENTRIES: 13_312,
   /** Their order for COMMIT, one byte each. */
-  ORDER: 14_336,
+  ORDER: 14_848,
   ENTRY_BYTES,
   RESERVATIONS,
   RESERVATION_BYTES,

@@ -29,9 +29,14 @@ export function plainOptions({
   }
 }
 
-export function plainPolicy({ program: { code, pool, cells }, account }: Policy): Opening['policy'] {
+export function plainPolicy({ program: { code, pool, cells, predicates = [] }, account }: Policy): Opening['policy'] {
   return {
-    program: { code: new Uint8Array(code), pool: new Uint8Array(pool), cells: [...cells] },
+    program: {
+      code: new Uint8Array(code),
+      pool: new Uint8Array(pool),
+      cells: cells.map(({ kind, initial }) => ({ kind, initial })),
+      predicates: JSON.stringify(predicates),
+    },
     account: { holders: account.holders, cells: [...account.cells] },
   }
 }

@@ -68,7 +68,9 @@ const policy = fields({
   program: fields({
     code: bytes(MUCH),
     pool: bytes(MUCH),
-    cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate'), initial: amount }), MANY),
+    cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate', 'alive', 'clean'), initial: amount }), MANY),
+    /** What arguments must be, as JSON. */
+    predicates: text(MUCH),
   }),
   account: fields({ holders: count, cells: list(count, MANY) }),
 })

@@ -6,6 +6,7 @@ import { parseGlob, parseUrlGlob } from './glob.ts'
 import { GrantError } from './grant-error.ts'
 import { parseHostGlob } from './host-glob.ts'
 import { Action, type ActionName, Bound, ONE_CALL, RAISES, Slot } from './isa.ts'
+import { SPECIAL_ADDRESS } from './methods.ts'
 import type { Nfa } from './nfa.ts'
 import { durationMs, type Grant } from './schema.ts'
 import { netShape, type NetGrant } from './net-shape.ts'
@@ -109,7 +110,7 @@ class LinkCompiler {
       if (isPlain(grant)) continue
       const charges = this.#charges(grant)
       for (const tests of this.#tests([grant])) this.#alternative(actionMask(grant), tests, { grant, charges })
-      if (grant.resource === 'net') this.#connections(grant)
+      if (grant.resource === 'net') this.#lookups(grant)
     }
   }
 
@@ -130,7 +131,7 @@ class LinkCompiler {
   /** The tests of what is asked for; one list for each alternative. All grants have one resource. */
   #tests(grants: readonly Grant[]): Emit[][] {
     const [first] = grants
-    if (first?.resource === 'net') return this.#requests(first)
+    if (first?.resource === 'net') return this.#requests(first, this.#addresses(first))
     const paths = new Set(grants.flatMap((grant) => (grant.resource === 'fs' ? grant.paths : [])))
     if (paths.size > 0) return this.#automata(Slot.NAME, packPatterns([...paths], parseGlob)).map((test) => [test])
     const names = new Set(grants.flatMap((grant) => ('names' in grant ? grant.names : [])))
@@ -149,18 +150,21 @@ class LinkCompiler {
     })
   }
 
-  #hosts(grant: NetGrant): Emit[] {
-    return this.#automata(Slot.HOST, packPatterns(grant.hosts, parseHostGlob))
-  }
-
-  /** A request: method and scheme, port, host, path. */
-  #requests(grant: NetGrant): Emit[][] {
+  /** A request: method and scheme, port, host, path, and the address where there is one to test. */
+  #requests(grant: NetGrant, addresses: readonly Emit[] = []): Emit[][] {
     const { methods, paths } = netShape(grant)
-    const offset = this.#assembler.integerSet(methods)
+    const special = grant.cidrs ? methods.map((number) => number + SPECIAL_ADDRESS) : []
+    const offset = this.#assembler.integerSet([...methods, ...special])
     const byMethod = () => this.#assembler.emit('IN', Slot.METHOD, offset)
     const byPath = paths ? this.#automata(Slot.PATH, packPatterns(paths, parseUrlGlob)) : [undefined]
+    const hosts = this.#automata(Slot.HOST, packPatterns(grant.hosts, parseHostGlob))
+    const byAddress = addresses.length > 0 ? addresses : [undefined]
     return this.#ports(grant).flatMap((port) =>
-      this.#hosts(grant).flatMap((host) => byPath.map((path) => [byMethod, ...port, host, ...(path ? [path] : [])])),
+      hosts.flatMap((host) =>
+        byPath.flatMap((path) =>
+          byAddress.map((address) => [byMethod, ...port, host, path, address].filter((test) => test !== undefined)),
+        ),
+      ),
     )
   }
 
@@ -173,23 +177,16 @@ class LinkCompiler {
     })
   }
 
-  /** A connection: host, port, and the address that the host has. Nothing is charged: its request was. */
-  #connections(grant: NetGrant): void {
-    const addresses = this.#addresses(grant)
-    const mask = 1 << Action['net.connect']
-    const { forbiddenAfter } = grant.flow ?? {}
-    const times = { grant: { ...grant, flow: forbiddenAfter ? { forbiddenAfter } : undefined }, charges: () => false }
-    for (const port of this.#ports(grant))
-      for (const host of this.#hosts(grant))
-        for (const address of addresses) this.#alternative(mask, [...port, host, address], times)
+  /** Looking up a host: whatever address a request could have, without its charges and its approval. */
+  #lookups(grant: NetGrant): void {
+    const { approval: _, ...rest } = grant
+    for (const tests of this.#requests(grant))
+      this.#alternative(1 << Action['net.resolve'], tests, { grant: rest, charges: () => false })
   }
 
   #addresses({ cidrs }: NetGrant): Emit[] {
     const assembler = this.#assembler
-    if (!cidrs) {
-      const zero = assembler.integers(0)
-      return [() => assembler.emit('LE', Slot.SPECIAL, zero)]
-    }
+    if (!cidrs) return []
     return cidrs.map((text) => {
       const network = parseNetwork(text)
       const offset = assembler.constant(new Uint8Array([...network.address, ...maskOf(network)]))

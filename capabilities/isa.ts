@@ -53,8 +53,8 @@ export const Action = {
   'clock.precise': 3,
   'tool.call': 4,
   'net.fetch': 5,
-  /** The connection of an allowed request: decided once the host's address is known. */
-  'net.connect': 6,
+  /** Looking up the address of a request's host: decided before, and free of charge. A lookup carries data out, too. */
+  'net.resolve': 6,
 } as const
 
 export type ActionName = keyof typeof Action
@@ -70,18 +70,16 @@ export const Slot = {
   PATH: 1,
   /** Of a request: its host. */
   HOST: 2,
-  /** Of a connection: the address, 4 or 16 bytes. */
+  /** Of a request: its host's address, 4 or 16 bytes; none where the runtime hides it (browsers). */
   ADDRESS: 3,
   /** Of a tool's call: 16 bytes, one bit for each predicate of the program that its arguments satisfy. */
   PREDICATES: 3,
   /** Bytes that the call may move. */
   AMOUNT: 4,
-  /** Of a request and a connection. */
+  /** Of a request. */
   PORT: 5,
-  /** Of a request: its method's index in `METHODS`, twice, plus its scheme's in `SCHEMES`. */
+  /** Of a request: `methodNumber` of its method, its scheme, and whether its address is of the public internet. */
   METHOD: 6,
-  /** Of a connection: 1 when the address is not of the public internet. */
-  SPECIAL: 6,
   /** 1 when the embedding program approved this call. */
   APPROVED: 7,
   /** First integer slot. */

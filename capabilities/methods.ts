@@ -4,6 +4,9 @@
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 export const SCHEMES = ['http', 'https'] as const
 
+/** Added to the number of a request whose address is not of the public internet: only grants that name networks take those. */
+export const SPECIAL_ADDRESS = 32
+
 /** A method and a scheme as one number: `Slot.METHOD`. */
 export function methodNumber(method: (typeof METHODS)[number], scheme: (typeof SCHEMES)[number]): number {
   return METHODS.indexOf(method) * 2 + SCHEMES.indexOf(scheme)

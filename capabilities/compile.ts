@@ -24,6 +24,8 @@ export type ChainLink = {
   /** When the whole link holds, in milliseconds since 1970. */
   notBefore?: number | undefined
   expires?: number | undefined
+  /** Calls and bytes of all its grants together. */
+  quota?: { calls?: number | undefined; bytes?: number | undefined } | undefined
 }
 
 function actionMask(grant: Grant): number {
@@ -74,6 +76,8 @@ class LinkCompiler {
   readonly #last: boolean
   readonly #encoder = new TextEncoder()
   readonly #clean: () => number
+  /** Whether the preamble charges. */
+  #charged = false
 
   /** @param clean answers the cell that says that no secret was read yet */
   constructor(assembler: Assembler, link: number, last: boolean, clean: () => number) {
@@ -84,14 +88,25 @@ class LinkCompiler {
   }
 
   /** What every call needs of this link, before any of its grants. */
-  preamble({ revocable, notBefore, expires }: ChainLink): void {
+  preamble({ revocable, notBefore, expires, quota }: ChainLink): void {
     const assembler = this.#assembler
-    if (!revocable && notBefore === undefined && expires === undefined) return
-    const cell = revocable ? assembler.cell({ kind: 'alive', initial: 1, link: this.#link }) : 0
+    const link = this.#link
+    if (!revocable && notBefore === undefined && expires === undefined && !quota) return
+    const cell = revocable ? assembler.cell({ kind: 'alive', initial: 1, link }) : 0
     const tests: Emit[] = []
     if (revocable) tests.push(() => assembler.emit('ALIVE', 0, cell))
     if (notBefore !== undefined) tests.push(() => this.#time('AFTER', notBefore))
     if (expires !== undefined) tests.push(() => this.#time('BEFORE', expires))
+    for (const [kind, slot] of [
+      ['calls', ONE_CALL],
+      ['bytes', Slot.AMOUNT],
+    ] as const) {
+      const initial = quota?.[kind]
+      if (initial === undefined) continue
+      const charged = assembler.cell({ kind, initial, link })
+      tests.push(() => assembler.emit('CHARGE', slot, charged))
+      this.#charged = true
+    }
     // What fails goes to a refusal of its own; what holds jumps over it, by a test that never holds.
     assembler.begin()
     assembler.emit('ACT', this.#link, EVERY_ACTION)
@@ -242,7 +257,7 @@ class LinkCompiler {
     const charging = conditions?.charges() ?? false
     if (!this.#last) assembler.jump('next-link', this.#link)
     else {
-      if (charging || assembler.isChargedBefore(this.#link)) assembler.emit('COMMIT')
+      if (charging || assembler.isChargedBefore(this.#link) || this.#charged) assembler.emit('COMMIT')
       assembler.emit('RET', 0, 1)
     }
     assembler.end()

@@ -21,6 +21,8 @@ export type Program = {
   pool: Uint8Array
   cells: readonly CellPlan[]
   predicates?: readonly Predicate[]
+  /** Whether a grant of it needs each call approved. */
+  approvals?: boolean
 }
 
 /** What an instruction is given: `a`, the immediate, and for tests where to go on when they fail. */

@@ -281,7 +281,8 @@ export function compileChain(links: readonly ChainLink[]): Program {
     assembler.emit('RET')
     assembler.land('next-link')
   })
-  return assembler.finish()
+  const approvals = links.some(({ grants }) => grants.some((grant) => 'approval' in grant && grant.approval))
+  return { ...assembler.finish(), ...(approvals ? { approvals } : {}) }
 }
 
 /**

@@ -65,6 +65,15 @@ class LazyDfa {
   }
 }
 
+/** Domains are few and never change: their sets are made once. */
+const domains = new WeakMap<Nfa, LazyDfa>()
+
+function lazyDomain(domain: Nfa): LazyDfa {
+  const known = domains.get(domain) ?? new LazyDfa([domain])
+  domains.set(domain, known)
+  return known
+}
+
 /** One byte of each class that no edge of any automaton tells apart. */
 function sampleBytes(automata: readonly Nfa[]): number[] {
   const begins = new Uint8Array(257)
@@ -105,7 +114,7 @@ function pathTo(pairs: readonly Pair[], end: number): Uint8Array {
  * @param domain what can be asked for at all
  */
 export function proveInclusion(child: readonly Nfa[], parent: readonly Nfa[], domain: Nfa): Inclusion {
-  const [left, right, names] = [new LazyDfa(child), new LazyDfa(parent), new LazyDfa([domain])]
+  const [left, right, names] = [new LazyDfa(child), new LazyDfa(parent), lazyDomain(domain)]
   const samples = sampleBytes([...child, ...parent, domain])
   const pairs: Pair[] = [{ left: left.start, domain: names.start, right: right.start, from: -1, byte: 0 }]
   const seen = new Set<string>([`${left.start},${names.start},${right.start}`])

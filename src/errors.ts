@@ -18,6 +18,11 @@ export type TokaErrorCode =
   | 'TOKA_SNAPSHOT_VERSION' // a snapshot of another format or loader
   | 'TOKA_SNAPSHOT_ENGINE' // a snapshot of another engine, or of another version or start image of it
   | 'TOKA_SNAPSHOT_MACHINE' // a snapshot made on a machine that computes otherwise
+  | 'TOKA_TOKEN_INVALID' // a token that is malformed, expired, revoked, for someone else, or not narrower than its parent
+  | 'TOKA_TOKEN_KEYS' // keys are missing, damaged, or may not do what was asked
+  | 'TOKA_TOKEN_REVOKED' // a token was revoked while a run used it: in `RunResult.error`
+  | 'TOKA_CALLER_INVALID' // a caller's JWT does not authenticate it
+  | 'TOKA_AUDIT_INVALID' // an audit log that was changed, cut or is not one
   | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
   | 'TOKA_SANDBOX_CLOSED' // used after dispose
   | 'TOKA_RUNTIME_UNSUPPORTED' // this runtime lacks what the call needs; the message says what

@@ -32,8 +32,8 @@ function readHeader(bytes: Uint8Array): JwsHeader {
 }
 
 /** @throws TokenError `text` or `header` */
-export function splitJws(text: string): Parts {
-  if (text.length > JWS_BYTES) throw new TokenError('text', `it is longer than ${JWS_BYTES} bytes`)
+export function splitJws(text: string, most = JWS_BYTES): Parts {
+  if (text.length > most) throw new TokenError('text', `it is longer than ${most} bytes`)
   const parts = text.split('.')
   const bytes = parts.map(decodeBase64url)
   const [header, payload, signature] = bytes
@@ -45,14 +45,16 @@ export function splitJws(text: string): Parts {
 /**
  * Verifies a signature.
  * @param keyFor answers the configured key that a header means; undefined when there is none
+ * @param most bytes of the text
  * @throws TokenError `text`, `header`, `key` or `signature`
  */
 export async function verifyJws(
   text: string,
   typ: string | undefined,
   keyFor: (header: JwsHeader) => Promise<VerifyingKey | undefined> | VerifyingKey | undefined,
+  most = JWS_BYTES,
 ): Promise<{ header: JwsHeader; payload: Uint8Array<ArrayBuffer> }> {
-  const { header, payload } = splitJws(text)
+  const { header, payload } = splitJws(text, most)
   if (typ !== undefined && header.typ !== typ)
     throw new TokenError('header', `its typ is ${JSON.stringify(header.typ ?? null)}, not ${JSON.stringify(typ)}`)
   const key = await keyFor(header)

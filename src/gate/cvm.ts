@@ -1,5 +1,5 @@
 /** One sandbox's capability VM: a verified program goes in once, requests are copied in and decided there. */
-import { Bound, Counter, Layout, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
+import { Bound, Counter, Layout, Slot, SLOT_ADDRESS, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
 import type { Program } from '../../capabilities/compile.ts'
 import { verifyProgram } from '../../capabilities/verify.ts'
 import { cvmWasm } from '../../guests/cvm/cvm.generated.ts'
@@ -8,6 +8,7 @@ import type { Account, Ledger } from './ledger.ts'
 import { moduleOf } from '../embedded-wasm.ts'
 
 const PAGE = 65_536
+const NOTHING = new Uint8Array(0)
 
 /** What the CVM's wasm exports. Answers below zero are reasons (isa.ts), others reservations or handles. */
 export type CvmExports = {
@@ -42,6 +43,17 @@ export type Counters = {
   redecided: number
 }
 
+/** What a request says beside its name. What is left out is empty or zero. */
+export type Slots = {
+  path?: string
+  host?: string
+  /** An address, or which predicates hold. */
+  last?: Uint8Array
+  port?: number
+  method?: number
+  approved?: boolean
+}
+
 /** An instance with its program. */
 export class Cvm {
   readonly exports: CvmExports
@@ -72,6 +84,30 @@ export class Cvm {
     bytes.set(program.code, code)
     bytes.set(program.pool, pool)
     install(Layout.PROGRAM, code, program.code.length / 8, pool)
+  }
+
+  /** Copies the other slots of a request into the CVM. Answers false when a text has no room. */
+  arrange({ path = '', host = '', last = NOTHING, port = 0, method = 0, approved = false }: Slots): boolean {
+    const buffer = this.exports.memory.buffer
+    const lengths = new Uint32Array(buffer, Layout.LENGTHS, SLOT_BYTES.length)
+    for (const [slot, text] of [
+      [Slot.PATH, path],
+      [Slot.HOST, host],
+    ] as const) {
+      const { read, written } = this.#encoder.encodeInto(
+        text,
+        new Uint8Array(buffer, SLOT_ADDRESS[slot]!, SLOT_BYTES[slot]),
+      )
+      if (read !== text.length) return false
+      lengths[slot] = written
+    }
+    new Uint8Array(buffer, SLOT_ADDRESS[Slot.ADDRESS]!, SLOT_BYTES[Slot.ADDRESS]).set(last)
+    lengths[Slot.ADDRESS] = last.length
+    const integers = new BigInt64Array(buffer, Layout.INTEGERS, Slot.COUNT - Slot.INTEGERS)
+    integers[Slot.PORT - Slot.INTEGERS] = BigInt(port)
+    integers[Slot.METHOD - Slot.INTEGERS] = BigInt(method)
+    integers[Slot.APPROVED - Slot.INTEGERS] = approved ? 1n : 0n
+    return true
   }
 
   /** Copies a name into the CVM. Answers its length in bytes, or -1 when it has no room. */

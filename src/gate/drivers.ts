@@ -1,4 +1,5 @@
 /** What the gate needs of the real world: the drivers that `toka.ts` constructs and only the gate calls. */
+import type { ActionName } from '../../capabilities/isa.ts'
 import type { DirectoryEntry, FileStat, HostFile, MaybePromise, MountPath, OpenIntent } from '../kernel/host-port.ts'
 
 /**
@@ -34,12 +35,25 @@ export type Mount = {
   driver: FileDriver
 }
 
+/** What the embedding program is asked: plain data. */
+export type ApprovalQuestion = {
+  operation: ActionName
+  /** The tool's name, or the URL. */
+  resource: string
+  /** A tool's argument, encoded. */
+  input?: Uint8Array
+  /** A request's method. */
+  method?: string
+}
+
 export type Drivers = {
   mounts: readonly Mount[]
   /** The host's environment. */
   environment(name: string): string | undefined
   /** Calls a host tool: encoded values in and out, validated on both sides. */
   callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+  /** Asks the embedding program whether a call may be made. Without it nothing is approved. */
+  approve?: (question: ApprovalQuestion, signal: AbortSignal) => MaybePromise<boolean>
 }
 
 /** Closes the drivers of mounts. What fails is the driver's own matter: nobody is left to be told. */

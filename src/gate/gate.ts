@@ -72,7 +72,7 @@ class SandboxGate implements Gate {
     this.#observers = observers
     this.#limits = policy.limits
     this.#cvm = new Cvm(policy.program, policy.account, policy.ledger)
-    this.#calls = new Calls(this.#cvm, policy.now, observers)
+    this.#calls = new Calls(this.#cvm, policy, policy.now, observers)
     this.#mounts = new GatedMounts(drivers.mounts, this.#calls, this.#traffic)
     this.count = this.#cvm.exports.count
     this.port = {
@@ -80,9 +80,14 @@ class SandboxGate implements Gate {
       environment: (name) => this.#environment(drivers, name),
       preciseClock: () => this.#preciseClock(),
       callTool: (name, input, signal): MaybePromise<Uint8Array> =>
-        callTool({ calls: this.#calls, drivers, limits: this.#limits }, name, input, signal),
+        callTool(this.#toolParts(drivers), name, input, signal),
     }
     this.begin()
+  }
+
+  #toolParts(drivers: Drivers) {
+    const { predicates = [], approvals = false } = this.#policy.program
+    return { calls: this.#calls, drivers, limits: this.#limits, predicates, approvals }
   }
 
   get stopped(): 'calls' | 'closed' | undefined {

@@ -71,8 +71,9 @@ const policy = fields({
     cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate', 'alive', 'clean'), initial: amount }), MANY),
     /** What arguments must be, as JSON. */
     predicates: text(MUCH),
+    approvals: flag,
   }),
-  account: fields({ holders: count, cells: list(count, MANY) }),
+  account: fields({ holders: count, cells: list(count, MANY), own: list(count, MANY) }),
 })
 
 const order = fields({

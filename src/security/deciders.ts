@@ -1,0 +1,52 @@
+/** Tokens that decisions were asked about: each keeps its capability VM for a while, because the next question is often the same token's. */
+import type { HeldToken } from '../gate/authority.ts'
+import type { Denial } from '../gate/denials.ts'
+import type { Ledger } from '../gate/ledger.ts'
+import { type AuthorizeRequest, Decider } from './decide.ts'
+
+/** Some 2 MB of address space each, little of it touched. */
+const KEPT = 64
+
+type Kept = Promise<{ held: HeldToken; decider: Decider }>
+
+export class Deciders {
+  readonly #hold: (token: string) => Promise<HeldToken>
+  readonly #ledger: Ledger
+  readonly #now: () => number
+  readonly #kept = new Map<string, Kept>()
+
+  constructor(hold: (token: string) => Promise<HeldToken>, ledger: Ledger, now: () => number) {
+    this.#hold = hold
+    this.#ledger = ledger
+    this.#now = now
+  }
+
+  async decide(token: string, request: AuthorizeRequest): Promise<Denial | undefined> {
+    const known = this.#kept.get(token) ?? this.#make(token)
+    this.#kept.delete(token)
+    this.#kept.set(token, known)
+    const { held, decider } = await known
+    const denial = decider.decide(request)
+    return denial && held.explain(denial)
+  }
+
+  #make(token: string): Kept {
+    const made = this.#hold(token).then((held) => ({
+      held,
+      decider: new Decider(held.policy, this.#ledger, this.#now),
+    }))
+    made.catch(() => this.#kept.delete(token))
+    if (this.#kept.size >= KEPT) {
+      const [oldest, kept] = this.#kept.entries().next().value!
+      this.#kept.delete(oldest)
+      void kept.then(({ held }) => held.release()).catch(() => {})
+    }
+    return made
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#kept.values()]
+    this.#kept.clear()
+    await Promise.allSettled(all.map(async (kept) => (await kept).held.release()))
+  }
+}

@@ -5,6 +5,8 @@ export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MOST_SOURCE_BYTES } from './limits.ts'
 export type {
+  ApprovalAnswer,
+  ApprovalRequest,
   Isolation,
   Priority,
   Language,

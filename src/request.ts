@@ -5,11 +5,12 @@ import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
 import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { ApprovalAnswer, ApprovalRequest } from './sandbox/approvals.ts'
 import type { Isolation } from './sandbox/isolation.ts'
 import type { Priority } from './sandbox/scheduler.ts'
 import type { Tool } from './tool.ts'
 
-export type { GrantInput, Isolation, MountSource, Priority }
+export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, Priority }
 
 /** Languages that have an engine today. */
 export type Language = 'javascript' | 'typescript'
@@ -31,6 +32,18 @@ export type SandboxOptions = {
   mounts?: MountOptions[]
   tools?: Tool[]
   grants?: GrantInput[]
+  /**
+   * A token of the `security` that the Toka was made with. What every link of it allows is granted, and nothing else;
+   * `grants` given beside it narrow it further. A token that is revoked ends the run that uses it.
+   */
+  token?: string
+  /**
+   * Asked before a call that a grant wants approved (`approval: 'required'`). It answers yes, no, or grants that narrow the
+   * yes and hold for later calls too; what it throws is a no.
+   */
+  onApproval?: (request: ApprovalRequest, signal: AbortSignal) => ApprovalAnswer | Promise<ApprovalAnswer>
+  /** Milliseconds after which no answer of `onApproval` is a no; default 60,000. The run's own deadline goes on meanwhile. */
+  approvalTimeoutMs?: number
   /** Environment variables: given is granted. */
   env?: Record<string, string>
   limits?: Partial<Limits>
@@ -166,6 +179,9 @@ const sandboxShape = {
     .optional(),
   isolation: z.enum(['inline', 'worker']).optional(),
   priority: z.enum(['low', 'normal', 'high']).optional(),
+  token: z.string().optional(),
+  onApproval: z.function().optional(),
+  approvalTimeoutMs: amount.optional(),
   onTrace: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }

@@ -126,15 +126,28 @@ export interface Tools {
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
 }
 
+/** What the embedding thread does for gates beside calling tools, by a name that no tool can have. Bytes in and out. */
+export type Service = (input: Uint8Array, signal: AbortSignal) => MaybePromise<Uint8Array>
+export type Services = ReadonlyMap<string, Service>
+
+/** Begins the names of services: a guest cannot reach them as tools. */
+export const SERVICE_PREFIX = 'toka:'
+
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox implements Tools {
   watch: ((event: ToolEvent) => void) | undefined
   readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
+  readonly #services: Services
   #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
-  constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
+  constructor(
+    tools: readonly Tool[],
+    { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS,
+    services: Services = new Map(),
+  ) {
+    this.#services = services
     this.#limits = { structuredBytes, flatBytes }
     for (const tool of tools) {
       if (!made.has(tool)) throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
@@ -144,7 +157,7 @@ export class Toolbox implements Tools {
   }
 
   copy(): Toolbox {
-    return new Toolbox([...this.#tools.values()], this.#limits)
+    return new Toolbox([...this.#tools.values()], this.#limits, this.#services)
   }
 
   takePending(): PendingCall[] {
@@ -153,9 +166,9 @@ export class Toolbox implements Tools {
     return pending
   }
 
-  /** Whether a tool has this name. */
+  /** Whether a tool or a service may be asked for by this name. */
   has(name: string): boolean {
-    return this.#tools.has(name)
+    return name.startsWith(SERVICE_PREFIX) || this.#tools.has(name)
   }
 
   describe(): ToolDescription[] {
@@ -168,6 +181,8 @@ export class Toolbox implements Tools {
    *   (also as rejection)
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const service = this.#services.get(name)
+    if (service) return service(input, signal)
     const tool = this.#tools.get(name)
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
     const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }

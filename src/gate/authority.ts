@@ -3,7 +3,7 @@ import type { Denial } from './denials.ts'
 import type { Ledger } from './ledger.ts'
 import type { Policy } from './policy.ts'
 
-/** A token that a sandbox holds. */
+/** A token that a sandbox holds. Its policy's account is held once, for who opens the gate to take over. */
 export interface HeldToken {
   readonly policy: Policy
   /** Aborted when a link of it is revoked. */

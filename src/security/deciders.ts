@@ -39,7 +39,7 @@ export class Deciders {
     if (this.#kept.size >= KEPT) {
       const [oldest, kept] = this.#kept.entries().next().value!
       this.#kept.delete(oldest)
-      void kept.then(({ held }) => held.release()).catch(() => {})
+      void kept.then(({ held }) => this.#drop(held)).catch(() => {})
     }
     return made
   }
@@ -47,6 +47,11 @@ export class Deciders {
   async close(): Promise<void> {
     const all = [...this.#kept.values()]
     this.#kept.clear()
-    await Promise.allSettled(all.map(async (kept) => (await kept).held.release()))
+    await Promise.allSettled(all.map(async (kept) => this.#drop((await kept).held)))
+  }
+
+  async #drop(held: HeldToken): Promise<void> {
+    this.#ledger.release(held.policy.account)
+    await held.release()
   }
 }

@@ -330,10 +330,7 @@ export class SecurityManager implements TokenAuthority {
       policy: { program, account, topUp },
       placement,
       record: (event) => this.#record(event),
-      release: async () => {
-        this.ledger.release(account)
-        await this.#cells.leave(names)
-      },
+      release: () => this.#cells.leave(names),
     })
   }
 

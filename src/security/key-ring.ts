@@ -61,10 +61,17 @@ export function keyState({ activeFrom, retiredAt, goneAt }: KeyRecord, now: numb
 /** How long keys that were read count as the newest, in milliseconds. */
 const FRESH_MS = 1_000
 const TRIES = 10
+/** Keys that are remembered: logs that older ones signed can no longer be verified. */
+const KEPT = 256
 
 async function makeKey(now: number, alg: TokenAlgorithm | undefined): Promise<KeyRecord> {
   const made = await generateJwk(alg)
   return { kid: encodeBase64url(crypto.getRandomValues(new Uint8Array(9))), ...made, madeAt: now }
+}
+
+/** What is gone signs nothing: its private half, or a shared secret, is not kept. */
+function withoutSecret(key: KeyRecord): KeyRecord[] {
+  return key.alg === 'HS256' ? [] : [{ ...key, jwk: publicJwk(key.jwk) }]
 }
 
 export type KeyRingOptions = { store: KeyStore; now: () => number; overlapMs: number }
@@ -135,15 +142,21 @@ export class KeyRing {
     return known
   }
 
+  /** The key of a name, even one that is gone: what it signed long ago, and keeps, is still read. */
+  async everKnown(kid: string | undefined): Promise<VerifyingKey | undefined> {
+    const record = (await this.#read()).find((key) => key.kid === kid)
+    return record && importVerifyingKey(record.jwk, record.alg)
+  }
+
   /**
-   * The next key becomes active, the active one retires, those that are gone are forgotten. The first time it makes both.
+   * The next key becomes active, the active one retires, of those that are gone the public half stays. The first time it makes both.
    * @param compromised the active key verifies nothing from now on: every token that it signed is dead
    */
   async rotate({ alg, compromised = false }: { alg?: TokenAlgorithm; compromised?: boolean } = {}): Promise<KeyRecord> {
     for (let tries = 0; tries < TRIES; tries++) {
       const now = this.#now()
       const keys = await this.#read(true)
-      const kept = keys.filter((key) => keyState(key, now) !== 'gone')
+      const kept = keys.slice(-KEPT).flatMap((key) => (keyState(key, now) === 'gone' ? withoutSecret(key) : [key]))
       const next = kept.find((key) => keyState(key, now) === 'next') ?? (await makeKey(now, alg))
       const active: KeyRecord = { ...next, activeFrom: now }
       const others = kept

@@ -11,7 +11,7 @@ import type { Denial } from '../gate/denials.ts'
 import { checkGrants, orTokaError } from '../gate/grants.ts'
 import { createLedger, type Ledger } from '../gate/ledger.ts'
 import { attenuate } from './attenuate.ts'
-import { type AuditEvent, AuditLog, type AuditState } from './audit-log.ts'
+import { type AuditEvent, AuditLog, type AuditState, type VerifiedLog, verifyAuditLog } from './audit-log.ts'
 import { type Caller, Callers } from './callers.ts'
 import type { AuthorizeRequest } from './decide.ts'
 import { Deciders } from './deciders.ts'
@@ -206,7 +206,7 @@ export class SecurityManager implements TokenAuthority {
       report.revoked = this.#revocations.isRevoked(report.jti)
       for (const [place, quota] of quotas.entries()) {
         const line = report.quotas[place]
-        if (line) line.left = await this.#cells.left(quota)
+        if (line && problem === undefined) line.left = await this.#cells.left(quota)
       }
     }
     const last = links.at(-1)!
@@ -332,6 +332,14 @@ export class SecurityManager implements TokenAuthority {
       record: (event) => this.#record(event),
       release: () => this.#cells.leave(names),
     })
+  }
+
+  /**
+   * Verifies a log that this manager's keys signed, those that are gone too.
+   * @throws TokaError TOKA_AUDIT_INVALID saying where it breaks
+   */
+  verifyAudit(bytes: Uint8Array): Promise<VerifiedLog> {
+    return verifyAuditLog(bytes, (kid) => this.#keys.everKnown(kid))
   }
 
   /** Where the log stands; undefined without one. */

@@ -12,6 +12,7 @@ import { decodeValue, encodeValue } from './kernel/values.ts'
 import type { Limits } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import type { SandboxOptions } from './request.ts'
+import { networkOf } from './network-questions.ts'
 import { LocalSandbox } from './sandbox/sandbox.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import { APPROVE } from './sandbox/approvals.ts'
@@ -69,8 +70,9 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
 }
 
 /** Tools, and what only the embedding thread can do: ask its program. */
-function toolDrivers(tools: Tools): Pick<Drivers, 'callTool' | 'approve'> {
+function toolDrivers(tools: Tools): Pick<Drivers, 'callTool' | 'approve' | 'network'> {
   return {
+    network: networkOf(tools),
     callTool: (name, input, signal) => {
       if (name.startsWith(SERVICE_PREFIX)) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
       return tools.call(name, input, signal)

@@ -41,6 +41,9 @@ export type TokaErrorCode =
   | 'TOKA_TOOL_OUTPUT' // a tool's result does not match its schema
   | 'TOKA_TOOL_UNKNOWN' // no tool of this name
   | 'TOKA_CALL_BLOCKING' // a blocking call of an asynchronous tool where the runtime cannot suspend a guest
+  | 'TOKA_NET_FAILED' // a request could not be made, or its connection broke
+  | 'TOKA_NET_TIMEOUT' // a request's host did not answer in time
+  | 'TOKA_NET_SIZE' // a body, or headers, larger than they may be
   | 'TOKA_LIMIT_TIME'
   | 'TOKA_LIMIT_FUEL'
   | 'TOKA_LIMIT_MEMORY'
@@ -72,6 +75,9 @@ const MET_BY_GUESTS: ReadonlySet<unknown> = new Set<TokaErrorCode>([
   'TOKA_TOOL_INPUT',
   'TOKA_TOOL_OUTPUT',
   'TOKA_TOOL_UNKNOWN',
+  'TOKA_NET_FAILED',
+  'TOKA_NET_TIMEOUT',
+  'TOKA_NET_SIZE',
   'TOKA_CALL_BLOCKING',
   'TOKA_VALUE_UNSUPPORTED',
   'TOKA_VALUE_SIZE',

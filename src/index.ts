@@ -12,9 +12,11 @@ export type {
   Language,
   MountOptions,
   MountSource,
+  NetworkOptions,
   RunOptions,
   RunRequest,
   SandboxOptions,
+  Secret,
   TraceEvent,
 } from './request.ts'
 export type { RunError, RunResult, RunStatus, Usage } from './result.ts'

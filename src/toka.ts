@@ -10,8 +10,11 @@ import type { HeldToken, TokenAuthority } from './gate/authority.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
+import type { ArgumentSecret } from './network-options.ts'
 import type { Image } from './loader/image.ts'
 import { canSuspend } from './loader/suspension.ts'
+import { NETWORK_SERVICE } from './network-questions.ts'
+import { networkService } from './network-service.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
@@ -135,7 +138,7 @@ export class Toka {
   async #open(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
-    const toolbox = new Toolbox(options.tools ?? [], limits, servicesOf(options))
+    const toolbox = new Toolbox(options.tools ?? [], limits, servicesOf(options), argumentsOf(options))
     const pool = await this.#poolFor(options)
     pool?.wake()
     const { engine, image } = await this.#prepare(options.language)
@@ -222,8 +225,23 @@ export class Toka {
 const APPROVAL_MS = 60_000
 
 /** What gates ask of this thread. */
-function servicesOf({ onApproval, approvalTimeoutMs = APPROVAL_MS }: SandboxOptions): Services {
-  return new Map([[APPROVE, approvalService({ onApproval, timeoutMs: approvalTimeoutMs })]])
+function servicesOf({
+  onApproval,
+  approvalTimeoutMs = APPROVAL_MS,
+  network = {},
+  secrets = [],
+}: SandboxOptions): () => Services {
+  const headers = secrets.filter((secret) => 'origin' in secret)
+  return () =>
+    new Map([
+      [APPROVE, approvalService({ onApproval, timeoutMs: approvalTimeoutMs })],
+      [NETWORK_SERVICE, networkService(network, headers)],
+    ])
+}
+
+/** What is added to tools' arguments. */
+function argumentsOf({ secrets = [] }: SandboxOptions): ArgumentSecret[] {
+  return secrets.filter((secret) => 'tool' in secret)
 }
 
 /** A page whose sandboxes are its own thread's loads no pool. */

@@ -80,7 +80,7 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
     return narrowed.allows(request, Date.now())
   }
 
-  return async (question, outer) => {
+  const call: Service['call'] = async (question, outer) => {
     const { input, ...rest } = decodeValue(question) as ApprovalQuestion
     const request = { ...rest, ...(input ? { input: decodeValue(input) } : {}) } as ApprovalRequest
     if (given.some((narrowed) => narrowed.allows(request, Date.now()))) return encodeValue(true)
@@ -98,4 +98,5 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
       stop.abort()
     }
   }
+  return { call }
 }

@@ -185,7 +185,9 @@ export class Calls {
     return answer > 0 ? { reservation: answer, operation, name, amount } : undefined
   }
 
-  #report(operation: ActionName, name: string, reason: number, link: number, begun: number): void {
+  #report(asked: ActionName, name: string, reason: number, link: number, begun: number): void {
+    // A lookup is the beginning of a request, and nothing that one could grant by itself.
+    const operation = asked === 'net.resolve' ? 'net.fetch' : asked
     const { onEvent, trace } = this.#observers
     const denial = reason === 0 ? undefined : describeDenial(operation, name, reasonName(reason), link)
     if (denial) this.denials.add(denial)

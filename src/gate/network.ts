@@ -93,7 +93,7 @@ export class GatedNetwork {
     if (target.literal) return undefined
     // A lookup tells the host's name to servers: whatever no grant covers is refused before.
     if (!calls.probe('net.resolve', target.url, 0, slotsOf(target))) {
-      calls.cancel(calls.ask({ operation: 'net.fetch', name: target.url, slots: slotsOf(target) }))
+      calls.cancel(calls.ask({ operation: 'net.resolve', name: target.url, slots: slotsOf(target) }))
       throw denied()
     }
     const stop = new AbortController()
@@ -202,20 +202,26 @@ export class GatedNetwork {
     const { calls, traffic } = this.#parts
     const body = this.#bodies.get(Number(number))
     if (!body) throw new GuestFacingError('EBADF', 'the body is not open')
-    const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, BORDER.transferBytes, 1)
+    const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, BORDER.transferBytes, 0)
     if (!permit) {
       this.cancel(number)
       throw denied()
     }
     const stop = new AbortController()
+    // The byte quota is spent: that the body is over may still be told, more of it may not.
+    const most = Math.max(permit.amount, 1)
     try {
       const bytes = await calls.perform({
         permits: [permit],
         signal,
-        act: () => body.driver.read(body.id, permit.amount, stop.signal),
+        act: () => body.driver.read(body.id, most, stop.signal),
         moved: (chunk) => chunk?.length ?? permit.amount,
         cancel: () => stop.abort(),
       })
+      if (bytes.length > permit.amount) {
+        calls.cancel(calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, 1, 1))
+        throw denied()
+      }
       traffic.bytesRead += bytes.length
       if (bytes.length === 0) this.cancel(number)
       return bytes

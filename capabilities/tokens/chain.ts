@@ -7,6 +7,7 @@
  */
 import { calculateJwkThumbprintUri } from 'jose'
 import { describeWidening, findWidening } from '../subset.ts'
+import { decodeBase64url } from './base64url.ts'
 import { LINK_TYPE, type Link, MOST_LINKS, readClaims, ROOT_TYPE, SEAL_TYPE, TOKEN_BYTES } from './claims.ts'
 import { hashText, type JwsHeader, signJws, splitJws, verifyJws } from './jws.ts'
 import {
@@ -45,7 +46,8 @@ export function splitToken(text: string): TokenParts {
   const proof = parts.pop() ?? ''
   if (parts.length < 1 || parts.length > MOST_LINKS)
     throw new TokenError('text', `a token has 1 to ${MOST_LINKS} links, and its proof behind them`)
-  if (/^k\.[A-Za-z0-9_-]{43}$/.test(proof)) return { links: parts, secret: proof.slice(2), seal: undefined }
+  if (proof.startsWith('k.') && decodeBase64url(proof.slice(2))?.length === 32)
+    return { links: parts, secret: proof.slice(2), seal: undefined }
   if (proof.startsWith('s.')) return { links: parts, secret: undefined, seal: proof.slice(2) }
   throw new TokenError('text', 'the token does not end in the proof that its bearer was given it')
 }

@@ -8,6 +8,8 @@ import type { Account, Ledger } from './ledger.ts'
 import { moduleOf } from '../embedded-wasm.ts'
 
 const PAGE = 65_536
+/** Programs that were verified before: they never change. */
+const verified = new WeakSet<Program>()
 const NOTHING = new Uint8Array(0)
 
 /** What the CVM's wasm exports. Answers below zero are reasons (isa.ts), others reservations or handles. */
@@ -57,7 +59,7 @@ export type Slots = {
 /** An instance with its program. */
 export class Cvm {
   readonly exports: CvmExports
-  readonly #name: Uint8Array<ArrayBuffer>
+  #name!: Uint8Array<ArrayBuffer>
   readonly #encoder = new TextEncoder()
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -65,13 +67,17 @@ export class Cvm {
   constructor(program: Program, account: Account, ledger: Ledger) {
     const imports = { ledger: ledger.functions as unknown as WebAssembly.ModuleImports, env: { abort: stopHard } }
     this.exports = new WebAssembly.Instance(moduleOf(cvmWasm), imports).exports as unknown as CvmExports
-    this.#install(program, account)
-    this.#name = new Uint8Array(this.exports.memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+    this.install(program, account)
   }
 
-  #install(program: Program, account: Account): void {
-    const problem = verifyProgram(program)
+  /**
+   * Puts a program in the place of another. No call may be under way, and no handle open.
+   * @throws TokaError TOKA_INTERNAL when it does not verify
+   */
+  install(program: Program, account: Account): void {
+    const problem = verified.has(program) ? undefined : verifyProgram(program)
     if (problem) throw new TokaError('TOKA_INTERNAL', `a policy's program was refused: ${problem}`)
+    verified.add(program)
     if (account.cells.length !== program.cells.length)
       throw new TokaError('TOKA_INTERNAL', "a policy's program has other cells than its account")
     const { memory, install } = this.exports
@@ -84,6 +90,8 @@ export class Cvm {
     bytes.set(program.code, code)
     bytes.set(program.pool, pool)
     install(Layout.PROGRAM, code, program.code.length / 8, pool)
+    // Memory that grew is another buffer.
+    this.#name = new Uint8Array(memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
   }
 
   /** Copies the other slots of a request into the CVM. Answers false when a text has no room. */

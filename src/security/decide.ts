@@ -3,7 +3,7 @@ import { predicateBits } from '../../capabilities/arguments.ts'
 import type { ActionName } from '../../capabilities/isa.ts'
 import { Calls } from '../gate/calls.ts'
 import { canonicalPath } from '../gate/canonical-path.ts'
-import { Cvm, type Slots } from '../gate/cvm.ts'
+import type { Cvm, Slots } from '../gate/cvm.ts'
 import type { Denial } from '../gate/denials.ts'
 import type { Ledger } from '../gate/ledger.ts'
 import { requestSlots } from '../gate/net-request.ts'
@@ -35,9 +35,15 @@ export class Decider {
   readonly #calls: Calls
   readonly #policy: Policy
 
-  constructor(policy: Policy, ledger: Ledger, now: () => number) {
+  /** @param cvm shared with other tokens: nothing of a decision is left in it once it is made */
+  constructor(cvm: Cvm, policy: Policy, ledger: Ledger, now: () => number) {
     this.#policy = policy
-    this.#calls = new Calls(new Cvm(policy.program, policy.account, ledger), { ...policy, ledger }, now, {})
+    this.#calls = new Calls(cvm, { ...policy, ledger }, now, {})
+  }
+
+  /** Puts the token's program in place. */
+  install(): void {
+    this.#calls.cvm.install(this.#policy.program, this.#policy.account)
   }
 
   /** Decides, and charges when it allows. Answers the denial. */

@@ -1,10 +1,10 @@
-/** Tokens that decisions were asked about: each keeps its capability VM for a while, because the next question is often the same token's. */
+/** Tokens that decisions were asked about: each is kept for a while, because the next question is often the same token's. */
 import type { HeldToken } from '../gate/authority.ts'
 import type { Denial } from '../gate/denials.ts'
 import type { Ledger } from '../gate/ledger.ts'
+import type { Cvm } from '../gate/cvm.ts'
 import { type AuthorizeRequest, Decider } from './decide.ts'
 
-/** Some 2 MB of address space each, little of it touched. */
 const KEPT = 64
 
 type Kept = Promise<{ held: HeldToken; decider: Decider }>
@@ -14,6 +14,9 @@ export class Deciders {
   readonly #ledger: Ledger
   readonly #now: () => number
   readonly #kept = new Map<string, Kept>()
+  /** One for all: a page has addresses for a hundred memories (see docs/limits.md). */
+  #cvm: Cvm | undefined
+  #installed: Decider | undefined
 
   constructor(hold: (token: string) => Promise<HeldToken>, ledger: Ledger, now: () => number) {
     this.#hold = hold
@@ -26,15 +29,17 @@ export class Deciders {
     this.#kept.delete(token)
     this.#kept.set(token, known)
     const { held, decider } = await known
+    if (this.#installed !== decider) decider.install()
+    this.#installed = decider
     const denial = decider.decide(request)
     return denial && held.explain(denial)
   }
 
   #make(token: string): Kept {
-    const made = this.#hold(token).then((held) => ({
-      held,
-      decider: new Decider(held.policy, this.#ledger, this.#now),
-    }))
+    const made = this.#hold(token).then((held) => {
+      this.#cvm ??= new Cvm(held.policy.program, held.policy.account, this.#ledger)
+      return { held, decider: new Decider(this.#cvm, held.policy, this.#ledger, this.#now) }
+    })
     made.catch(() => this.#kept.delete(token))
     if (this.#kept.size >= KEPT) {
       const [oldest, kept] = this.#kept.entries().next().value!

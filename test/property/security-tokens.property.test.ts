@@ -61,9 +61,9 @@ test('a token that could be narrowed allows what its own grants say, and nothing
 }, 60_000)
 
 test('revoking any link stops it and all beneath it, and nobody else', async () => {
+  const { security } = await openSecurity()
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(100), { minLength: 3, maxLength: 9 }), fc.nat(100), async (parents, chosen) => {
-      const { security } = await openSecurity()
       const first = await security.mint({ grants: rules('clock') })
       const tree = [{ ...first, parent: -1 }]
       for (const pick of parents) {
@@ -86,12 +86,12 @@ test('revoking any link stops it and all beneath it, and nobody else', async () 
 }, 60_000)
 
 test('no quota is exceeded, whoever of a tree spends at once', async () => {
+  const { security } = await openSecurity()
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.nat(100), fc.nat(6)), { minLength: 2, maxLength: 7 }),
       fc.array(fc.nat(100), { minLength: 20, maxLength: 60 }),
       async (links, spenders) => {
-        const { security } = await openSecurity()
         const root = await security.mint({ grants: rules('tool.call=t'), quota: { calls: 8 } })
         const tree = [{ token: root.token, parent: -1, quota: 8, spent: 0 }]
         for (const [pick, wanted] of links) {

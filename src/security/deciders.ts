@@ -2,7 +2,7 @@
 import type { HeldToken } from '../gate/authority.ts'
 import type { Denial } from '../gate/denials.ts'
 import type { Ledger } from '../gate/ledger.ts'
-import type { Cvm } from '../gate/cvm.ts'
+import { Cvm } from '../gate/cvm.ts'
 import { type AuthorizeRequest, Decider } from './decide.ts'
 
 const KEPT = 64

@@ -34,7 +34,7 @@ what it may do (nothing of the host, unless granted)
                            and writing; with neither only --allow decides. Again for more
   --allow RULE             fs.read=/data/**   fs.write=/out/**   env.read=LANG   tool.call=lookup
                            net.fetch=https://api.example.com/v1/**   clock (full resolution). Again for more
-  --grants FILE            a JSON array of grants
+  --grants FILE            a JSON array of grants, or a Wassette policy (.yaml)
   --token TOKEN|FILE       what every link of a token allows; --allow and --grants narrow it further
   --keys DIR               where its keys and its list of revoked links are (default .toka/keys)
   --audit LOG              append what happened to a log that toka audit verify checks

@@ -46,6 +46,7 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
 
 export async function loadGrants(path: string): Promise<GrantInput[]> {
   const text = await readText('--grants', path)
+  if (/\.ya?ml$/i.test(path)) return (await import('../security/index.ts')).importWassettePolicy(text)
   let grants: unknown
   try {
     grants = JSON.parse(text)

@@ -27,6 +27,15 @@ export function checkGrants(grants: unknown): Grant[] {
 }
 
 /**
+ * Reads a policy file of Wassette (YAML).
+ * @throws TokaError TOKA_GRANT_INVALID naming what cannot be read, or cannot be said in grants
+ */
+export async function importWassettePolicy(text: string): Promise<Grant[]> {
+  const { importWassette } = await import('../../capabilities/wassette.ts')
+  return attempt(() => importWassette(text))
+}
+
+/**
  * Checks grants and compiles them.
  * @throws TokaError TOKA_GRANT_INVALID naming the grant, the field and what is expected
  */

@@ -30,6 +30,11 @@ export type FetchAnswer = {
 
 type Body = { handle: number; url: string; driver: NetworkDriver; id: number }
 
+/** Names that are this machine wherever they are looked up (RFC 6761, section 6.3). */
+function isLoopbackName(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost')
+}
+
 /** The refusal that a guest sees, whatever the reason. */
 function denied(): GuestFacingError {
   return new GuestFacingError('TOKA_DENIED', 'the request is not allowed here')
@@ -103,7 +108,7 @@ export class GatedNetwork {
       act: () => driver.lookup(target.host, stop.signal),
       cancel: () => stop.abort(),
     })
-    if (found === undefined) return undefined
+    if (found === undefined) return isLoopbackName(target.host) ? '127.0.0.1' : undefined
     const usable = found.filter((text) => parseAddress(text))
     if (usable.length === 0) throw new GuestFacingError('TOKA_NET_FAILED', 'the host cannot be reached')
     const allows = (text: string): boolean => {

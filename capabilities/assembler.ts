@@ -1,15 +1,28 @@
 /** Instructions and constants in, the bytes of a program out. */
+import type { Constraints } from './arguments.ts'
 import { GrantError } from './grant-error.ts'
 import { Bound, INSTRUCTION_BYTES, Opcode, type OpcodeName } from './isa.ts'
 
 /** A cell that a program charges, with what it holds at the start. */
-export type CellPlan = { kind: 'calls' | 'bytes' | 'rate'; initial: number }
+export type CellPlan = {
+  /** `alive`: 1 until the link is revoked; `clean`: 1 until a secret was read. */
+  kind: 'calls' | 'bytes' | 'rate' | 'alive' | 'clean'
+  initial: number
+  /** The link that the cell is of: links that sandboxes share have cells that they share. */
+  link?: number
+}
+
+/** What a tool's arguments must be: the program tests the bit of its index. */
+export type Predicate = Constraints
 
 /** A compiled policy. It names cells by their index in `cells`; an account of the ledger says which cells those are. */
 export type Program = {
   code: Uint8Array
   pool: Uint8Array
   cells: readonly CellPlan[]
+  predicates?: readonly Predicate[]
+  /** Whether a grant of it needs each call approved. */
+  approvals?: boolean
 }
 
 /** What an instruction is given: `a`, the immediate, and for tests where to go on when they fail. */
@@ -20,6 +33,8 @@ export class Assembler {
   readonly #instructions: Instruction[] = []
   readonly #pool: Uint8Array[] = []
   readonly #cells: CellPlan[] = []
+  readonly #predicates: Predicate[] = []
+  readonly #jumps = new Map<string, Instruction[]>()
   #poolBytes = 0
   #alternative = 0
 
@@ -35,6 +50,18 @@ export class Assembler {
     }
   }
 
+  /** Goes on at the next `land` of that name: a test that never holds. What passed tests left behind stays. */
+  jump(name: string, link: number): void {
+    const instruction: Instruction = { opcode: Opcode.ACT, a: link, immediate: 0, target: 0 }
+    this.#instructions.push(instruction)
+    this.#jumps.set(name, [...(this.#jumps.get(name) ?? []), instruction])
+  }
+
+  land(name: string): void {
+    for (const instruction of this.#jumps.get(name) ?? []) instruction.target = this.#instructions.length
+    this.#jumps.delete(name)
+  }
+
   emit(opcode: OpcodeName, a = 0, immediate = 0): void {
     const jumps = opcode !== 'RET' && opcode !== 'COMMIT'
     this.#instructions.push({ opcode: Opcode[opcode], a, immediate, target: jumps ? -1 : undefined })
@@ -42,6 +69,11 @@ export class Assembler {
 
   cell(plan: CellPlan): number {
     return this.#cells.push(plan) - 1
+  }
+
+  /** Whether links before this one charge anything. */
+  isChargedBefore(link: number): boolean {
+    return this.#cells.some((cell) => (cell.link ?? 0) < link && cell.kind !== 'alive' && cell.kind !== 'clean')
   }
 
   /** Puts a constant into the pool, 8-aligned, and answers its offset. */
@@ -56,6 +88,26 @@ export class Assembler {
 
   integers(...values: readonly (number | bigint)[]): number {
     return this.constant(new Uint8Array(new BigInt64Array(values.map(BigInt)).buffer))
+  }
+
+  /** A sorted set of integers for IN. */
+  integerSet(values: readonly number[]): number {
+    const bytes = new Uint8Array(8 + values.length * 8)
+    const view = new DataView(bytes.buffer)
+    view.setUint32(0, values.length, true)
+    values.forEach((value, index) => {
+      view.setBigInt64(8 + index * 8, BigInt(value), true)
+    })
+    return this.constant(bytes)
+  }
+
+  /** A predicate over arguments. Answers the offset of its bit, as a network of 16 bytes that holds what has that bit. */
+  predicate(predicate: Predicate): number {
+    const index = this.#predicates.push(predicate) - 1
+    if (index >= Bound.PREDICATES) throw new GrantError(`more than ${Bound.PREDICATES} grants constrain arguments`)
+    const bit = new Uint8Array(16)
+    bit[index >> 3] = 1 << (index & 7)
+    return this.constant(new Uint8Array([...bit, ...bit]))
   }
 
   /** A sorted set of blobs for IN. */
@@ -94,7 +146,7 @@ export class Assembler {
       pool.set(bytes, offset)
       offset += bytes.length
     }
-    return { code, pool, cells: this.#cells }
+    return { code, pool, cells: this.#cells, predicates: this.#predicates }
   }
 }
 

@@ -1,5 +1,5 @@
 /** Nondeterministic automata in, one minimal automaton out, packed as the CVM reads it. */
-import type { Nfa } from './glob.ts'
+import type { Nfa } from './nfa.ts'
 import { Bound, Dfa as DfaOffset } from './isa.ts'
 
 /** A complete automaton over classes of bytes. State 0 is dead; `universal` accepts every continuation (0: none). */

@@ -12,10 +12,17 @@ function pathPattern(path: string): string {
   return parent === '' ? escapeGlob(path) : `${escapeGlob(parent)}/**`
 }
 
+/** What is beneath the directory of a URL's path. Its query is no part of a pattern. */
+function urlPattern(url: string): string {
+  const [, origin, path] = /^([a-z]+:\/\/[^/?]+)(\/[^?]*)/.exec(url) ?? []
+  return origin === undefined || path === undefined ? url : `${origin}${pathPattern(path)}`
+}
+
 /** The rule that would allow a request, such as `fs.read=/data/**`. */
 export function formatRule(action: ActionName, resource: string): string {
   if (action === 'clock.precise') return 'clock'
   if (action === 'fs.read' || action === 'fs.write') return `${action}=${pathPattern(resource)}`
+  if (action === 'net.fetch' || action === 'net.resolve') return `net.fetch=${urlPattern(resource)}`
   return `${action}=${resource}`
 }
 

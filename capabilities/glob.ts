@@ -6,64 +6,13 @@
  * `/data` itself. There is no escape: a class of one character (`[*]`) means that character.
  */
 import { GrantError } from './grant-error.ts'
-import { complement, type Range, utf8Sequences } from './utf8-ranges.ts'
-
-/** States are numbers; an edge is taken on a byte of its range, an empty one on nothing. */
-export type Nfa = {
-  edges: { low: number; high: number; to: number }[][]
-  empty: number[][]
-  start: number
-  accept: number
-}
+import { type Nfa, NfaBuilder } from './nfa.ts'
+import { complement, type Range } from './utf8-ranges.ts'
 
 /** UTF-16 units of a pattern: longer ones are mistakes. */
 const PATTERN_LENGTH = 1_024
 const BRACE_DEPTH = 8
 const SLASH = 0x2f
-
-class Builder {
-  readonly edges: Nfa['edges'] = []
-  readonly empty: number[][] = []
-
-  state(): number {
-    this.empty.push([])
-    return this.edges.push([]) - 1
-  }
-
-  skip(from: number, to: number): void {
-    this.empty[from]!.push(to)
-  }
-
-  byte(from: number, [low, high]: Range): number {
-    const to = this.state()
-    this.edges[from]!.push({ low, high, to })
-    return to
-  }
-
-  /** One character of the ranges. */
-  character(from: number, ranges: readonly Range[]): number {
-    const end = this.state()
-    for (const sequence of utf8Sequences(ranges)) {
-      let at = from
-      sequence.forEach(([low, high], index) => {
-        const to = index === sequence.length - 1 ? end : this.state()
-        this.edges[at]!.push({ low, high, to })
-        at = to
-      })
-    }
-    return end
-  }
-
-  /** Any number of bytes of the ranges. Canonical names are UTF-8, so bytes need no grouping here. */
-  repeat(from: number, ranges: readonly Range[]): number {
-    const loop = this.state()
-    this.skip(from, loop)
-    for (const [low, high] of ranges) this.edges[loop]!.push({ low, high, to: loop })
-    const end = this.state()
-    this.skip(loop, end)
-    return end
-  }
-}
 
 const WITHIN_COMPONENT: readonly Range[] = [
   [0, SLASH - 1],
@@ -75,7 +24,7 @@ class PatternError extends Error {}
 
 class GlobParser {
   readonly #points: string[]
-  readonly #builder = new Builder()
+  readonly #builder = new NfaBuilder()
   #at = 0
   #depth = 0
 
@@ -86,7 +35,7 @@ class GlobParser {
   parse(): Nfa {
     const start = this.#builder.state()
     const accept = this.#sequence(start)
-    return { edges: this.#builder.edges, empty: this.#builder.empty, start, accept }
+    return this.#builder.finish(start, accept)
   }
 
   #fail(problem: string): never {
@@ -184,25 +133,34 @@ class GlobParser {
   }
 }
 
-/** What is wrong with a pattern at first sight: what no canonical path can match. */
-function shapeProblem(pattern: string): string | undefined {
+/** What is wrong with a pattern at first sight, whatever it is of. */
+function textProblem(pattern: string): string | undefined {
   if (pattern.length > PATTERN_LENGTH) return `is longer than ${PATTERN_LENGTH} characters`
   if (!pattern.isWellFormed()) return 'is not valid Unicode'
-  if (!pattern.startsWith('/')) return 'must begin with "/": patterns are absolute guest paths'
+  if (!pattern.startsWith('/')) return 'must begin with "/": patterns are absolute paths'
   if (/[\u0000-\u001f\u007f]/.test(pattern)) return 'has a control character'
   if (pattern.includes('\\')) return 'has a backslash: there are no escapes, write a class such as [*]'
+  return undefined
+}
+
+/** What no canonical path can match. */
+function pathProblem(pattern: string): string | undefined {
   if (pattern.includes('//')) return 'has an empty component ("//")'
   if (pattern.length > 1 && pattern.endsWith('/')) return 'ends in "/": write /** for what is beneath a directory'
   if (/(^|\/)\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
   return undefined
 }
 
-/**
- * Parses a pattern of absolute guest paths.
- * @returns the automaton, or what is wrong with the pattern, in words
- */
-export function tryParseGlob(pattern: string): Nfa | string {
-  const problem = shapeProblem(pattern)
+/** What no path of a canonical URL can match. */
+function urlProblem(pattern: string): string | undefined {
+  if (/[^\u0021-\u007e]/.test(pattern)) return 'has a character that a URL writes with "%": write it so'
+  if (/#/.test(pattern)) return 'has "#": a fragment is never sent'
+  if (/(^|\/)\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
+  if (/%(?![0-9A-F]{2})/.test(pattern)) return 'has "%" that is not followed by two capital hexadecimal digits'
+  return undefined
+}
+
+function parsePattern(pattern: string, problem: string | undefined): Nfa | string {
   if (problem) return problem
   try {
     return new GlobParser(pattern).parse()
@@ -213,11 +171,33 @@ export function tryParseGlob(pattern: string): Nfa | string {
 }
 
 /**
+ * Parses a pattern of absolute guest paths.
+ * @returns the automaton, or what is wrong with the pattern, in words
+ */
+export function tryParseGlob(pattern: string): Nfa | string {
+  return parsePattern(pattern, textProblem(pattern) ?? pathProblem(pattern))
+}
+
+/** The same for paths of canonical URLs: they may end in a slash, and have empty components. */
+export function tryParseUrlGlob(pattern: string): Nfa | string {
+  return parsePattern(pattern, textProblem(pattern) ?? urlProblem(pattern))
+}
+
+/**
  * The same for a pattern that should be right.
  * @throws GrantError with the pattern and what is wrong with it
  */
 export function parseGlob(pattern: string): Nfa {
-  const parsed = tryParseGlob(pattern)
+  return mustParse(pattern, tryParseGlob)
+}
+
+/** @throws GrantError */
+export function parseUrlGlob(pattern: string): Nfa {
+  return mustParse(pattern, tryParseUrlGlob)
+}
+
+function mustParse(pattern: string, parse: (pattern: string) => Nfa | string): Nfa {
+  const parsed = parse(pattern)
   if (typeof parsed === 'string') throw new GrantError(`pattern ${JSON.stringify(pattern.slice(0, 100))} ${parsed}`)
   return parsed
 }

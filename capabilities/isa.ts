@@ -52,16 +52,36 @@ export const Action = {
   'env.read': 2,
   'clock.precise': 3,
   'tool.call': 4,
+  'net.fetch': 5,
+  /** Looking up the address of a request's host: decided before, and free of charge. A lookup carries data out, too. */
+  'net.resolve': 6,
 } as const
 
 export type ActionName = keyof typeof Action
+
+/** Added to an action's number it asks something else: does a grant that raises the flow of secrets cover this? */
+export const RAISES = 16
 
 /** Argument slots: 0 to 3 hold bytes, 4 to 7 signed 64-bit integers. */
 export const Slot = {
   /** The canonical path or name asked for. */
   NAME: 0,
+  /** Of a request: the path of its URL. */
+  PATH: 1,
+  /** Of a request: its host. */
+  HOST: 2,
+  /** Of a request: its host's address, 4 or 16 bytes; none where the runtime hides it (browsers). */
+  ADDRESS: 3,
+  /** Of a tool's call: 16 bytes, one bit for each predicate of the program that its arguments satisfy. */
+  PREDICATES: 3,
   /** Bytes that the call may move. */
   AMOUNT: 4,
+  /** Of a request. */
+  PORT: 5,
+  /** Of a request: `methodNumber` of its method, its scheme, and whether its address is of the public internet. */
+  METHOD: 6,
+  /** 1 when the embedding program approved this call. */
+  APPROVED: 7,
   /** First integer slot. */
   INTEGERS: 4,
   COUNT: 8,
@@ -86,6 +106,8 @@ export const Reason = {
   HANDLE: 11,
   CLOSED: 12,
   FAULT: 13,
+  /** The gate's own: the embedding program did not approve. */
+  APPROVAL: 14,
 } as const
 
 /** Bits of a request. */
@@ -127,9 +149,11 @@ export const Bound = {
   CELLS: 1_024,
   /** Steps of a decision in the worst case; a step is about a nanosecond, see `stepsOf` in verify.ts. */
   STEPS: 2 ** 20,
-  /** Entries that one decision may leave behind: three for each of eight links. */
-  ENTRIES: 24,
+  /** Entries that one decision may leave behind: five for each of eight links, and the caller's own. */
+  ENTRIES: 48,
   STATES: 255,
+  /** Predicates of a program: bits of 16 bytes. */
+  PREDICATES: 128,
   RESERVATIONS: 1_024,
   HANDLES: 1_024,
   /** Largest amount of a charge: what JavaScript counts exactly. */
@@ -179,7 +203,7 @@ export const Layout = {
   /** Entries of the decision in progress. */
   ENTRIES: 13_312,
   /** Their order for COMMIT, one byte each. */
-  ORDER: 14_336,
+  ORDER: 14_848,
   ENTRY_BYTES,
   RESERVATIONS,
   RESERVATION_BYTES,

@@ -1,9 +1,47 @@
 /** The one-line form of grants: `fs.read=/data/**` in, a grant out. */
 import { GrantError } from './grant-error.ts'
+import { parseAddress } from './address.ts'
 import { type Grant, parseGrant } from './schema.ts'
 
-const FORMS = ['fs.read=/data/**', 'fs.write=/out/**', 'env.read=LANG', 'clock', 'tool.call=lookup']
-const LATER = ['net', 'random', 'llm', 'kv', 'process']
+const FORMS = [
+  'fs.read=/data/**',
+  'fs.write=/out/**',
+  'net.fetch=https://api.example.com/v1/**',
+  'env.read=LANG',
+  'clock',
+  'tool.call=lookup',
+]
+const LATER = ['random', 'llm', 'kv', 'process']
+/** `POST,PUT https://host:8080/path/**` */
+const REQUEST = /^(?:([A-Z,]+) )?(https?):\/\/(\[[^\]]*\]|[^/:[\]]+)(?::(\d+))?(\/.*)?$/
+
+/** What a host that names its own address stands for: naming it is granting that address. */
+function networksOf(host: string): string[] | undefined {
+  if (host === 'localhost') return ['127.0.0.0/8', '::1/128']
+  const address = parseAddress(host.replace(/^\[(.*)\]$/, '$1'))
+  if (!address) return undefined
+  return [host.startsWith('[') && address.length === 16 ? `${host.slice(1, -1)}/128` : `${[...address].join('.')}/32`]
+}
+
+function requestGrant(value: string, where: string): Grant {
+  const [, methods, scheme, host, port, path] = REQUEST.exec(value) ?? []
+  if (!scheme || !host)
+    throw new GrantError(
+      `${where}: expected a URL with a scheme, a host and perhaps a pattern of paths, as in ${FORMS[2]}`,
+    )
+  const cidrs = networksOf(host)
+  const grant = {
+    resource: 'net',
+    actions: ['fetch'],
+    schemes: [scheme],
+    hosts: [host],
+    ...(methods ? { methods: methods.split(',') } : {}),
+    ...(port ? { ports: [Number(port)] } : {}),
+    ...(path ? { paths: [path] } : {}),
+    ...(cidrs ? { cidrs } : {}),
+  }
+  return parseGrant(grant, where)
+}
 
 /**
  * Reads a rule.
@@ -26,5 +64,6 @@ export function parseRule(text: string): Grant {
   }
   if (!value)
     throw new GrantError(`${where}: a value must follow "=", as in ${FORMS.find((form) => form.startsWith(subject))}`)
+  if (resource === 'net') return requestGrant(value, where)
   return parseGrant({ resource, actions: [action], [resource === 'fs' ? 'paths' : 'names']: [value] }, where)
 }

@@ -121,7 +121,7 @@ class Stage {
 /** `fs.read=/data/airports.csv`, as the command line has it. */
 function describeGrant(grant: GrantInput): string {
   if (grant.resource === 'clock') return 'clock'
-  const what = grant.resource === 'fs' ? grant.paths : grant.names
+  const what = grant.resource === 'fs' ? grant.paths : grant.resource === 'net' ? grant.hosts : grant.names
   return grant.actions.map((action) => `${grant.resource}.${action}=${what.join(',')}`).join('  ')
 }
 

@@ -3,16 +3,21 @@ import { openMount } from '#mounts'
 import type { ExecutionEngine, ProcessContext } from './engine.ts'
 import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
 import { createGate, type Gate } from './gate/gate.ts'
+import { mapMaybe } from './gate/maybe.ts'
 import type { Ledger } from './gate/ledger.ts'
 import type { Policy } from './gate/policy.ts'
 import { hostEnvironment } from './host/environment.ts'
+import { GuestFacingError } from './kernel/host-port.ts'
+import { decodeValue, encodeValue } from './kernel/values.ts'
 import type { Limits } from './limits.ts'
 import type { Image } from './loader/image.ts'
 import { withRoom } from './room.ts'
 import type { SandboxOptions } from './request.ts'
+import { networkOf } from './network-questions.ts'
 import { LocalSandbox } from './sandbox/sandbox.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
-import type { Tools } from './tool.ts'
+import { APPROVE } from './sandbox/approvals.ts'
+import { SERVICE_PREFIX, type Tools } from './tool.ts'
 
 /** Checked options, and what they mean here. */
 export type Composition = {
@@ -65,6 +70,19 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
   }
 }
 
+/** Tools, and what only the embedding thread can do: ask its program. */
+function toolDrivers(tools: Tools): Pick<Drivers, 'callTool' | 'approve' | 'network'> {
+  return {
+    network: networkOf(tools),
+    callTool: (name, input, signal) => {
+      if (name.startsWith(SERVICE_PREFIX)) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
+      return tools.call(name, input, signal)
+    },
+    approve: (question, signal) =>
+      mapMaybe(tools.call(APPROVE, encodeValue(question), signal), (answer) => decodeValue(answer) === true),
+  }
+}
+
 /** @param of the drivers of the sandbox that is forked */
 async function openAll(options: Composition['options'], tools: Tools, of?: Drivers): Promise<Drivers> {
   const mounts: Mount[] = []
@@ -77,5 +95,5 @@ async function openAll(options: Composition['options'], tools: Tools, of?: Drive
     await closeMounts(mounts)
     throw error
   }
-  return { mounts, environment: hostEnvironment, callTool: (name, input, signal) => tools.call(name, input, signal) }
+  return { mounts, environment: hostEnvironment, ...toolDrivers(tools) }
 }

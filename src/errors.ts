@@ -18,6 +18,11 @@ export type TokaErrorCode =
   | 'TOKA_SNAPSHOT_VERSION' // a snapshot of another format or loader
   | 'TOKA_SNAPSHOT_ENGINE' // a snapshot of another engine, or of another version or start image of it
   | 'TOKA_SNAPSHOT_MACHINE' // a snapshot made on a machine that computes otherwise
+  | 'TOKA_TOKEN_INVALID' // a token that is malformed, expired, revoked, for someone else, or not narrower than its parent
+  | 'TOKA_TOKEN_KEYS' // keys are missing, damaged, or may not do what was asked
+  | 'TOKA_TOKEN_REVOKED' // a token was revoked while a run used it: in `RunResult.error`
+  | 'TOKA_CALLER_INVALID' // a caller's JWT does not authenticate it
+  | 'TOKA_AUDIT_INVALID' // an audit log that was changed, cut or is not one
   | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
   | 'TOKA_SANDBOX_CLOSED' // used after dispose
   | 'TOKA_HOST_MEMORY' // the host has no memory, or no addresses, for another sandbox: fewer at once
@@ -37,6 +42,9 @@ export type TokaErrorCode =
   | 'TOKA_TOOL_OUTPUT' // a tool's result does not match its schema
   | 'TOKA_TOOL_UNKNOWN' // no tool of this name
   | 'TOKA_CALL_BLOCKING' // a blocking call of an asynchronous tool where the runtime cannot suspend a guest
+  | 'TOKA_NET_FAILED' // a request could not be made, or its connection broke
+  | 'TOKA_NET_TIMEOUT' // a request's host did not answer in time
+  | 'TOKA_NET_SIZE' // a body, or headers, larger than they may be
   | 'TOKA_LIMIT_TIME'
   | 'TOKA_LIMIT_FUEL'
   | 'TOKA_LIMIT_MEMORY'
@@ -68,6 +76,9 @@ const MET_BY_GUESTS: ReadonlySet<unknown> = new Set<TokaErrorCode>([
   'TOKA_TOOL_INPUT',
   'TOKA_TOOL_OUTPUT',
   'TOKA_TOOL_UNKNOWN',
+  'TOKA_NET_FAILED',
+  'TOKA_NET_TIMEOUT',
+  'TOKA_NET_SIZE',
   'TOKA_CALL_BLOCKING',
   'TOKA_VALUE_UNSUPPORTED',
   'TOKA_VALUE_SIZE',

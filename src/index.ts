@@ -5,14 +5,18 @@ export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
 export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MOST_SOURCE_BYTES } from './limits.ts'
 export type {
+  ApprovalAnswer,
+  ApprovalRequest,
   Isolation,
   Priority,
   Language,
   MountOptions,
   MountSource,
+  NetworkOptions,
   RunOptions,
   RunRequest,
   SandboxOptions,
+  Secret,
   TraceEvent,
 } from './request.ts'
 export type { RunError, RunResult, RunStatus, Usage } from './result.ts'

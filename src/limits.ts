@@ -83,6 +83,25 @@ export const MINIMUM_MEMORY: Readonly<Record<string, number>> = { javascript: 8 
 /** Bytes of a source text, the largest. */
 export const MOST_SOURCE_BYTES = 8 * MiB
 
+/** Bounds of requests that guests make. */
+export const NETWORK = {
+  /** Redirects that are followed, as browsers do. */
+  redirects: 20,
+  /** Headers of a request, and their bytes; bytes of an answer's. */
+  headers: 64,
+  headerBytes: 16 * KiB,
+  answerHeaderBytes: 64 * KiB,
+  /** Milliseconds for a lookup, and for an answer's headers to come. */
+  lookupMs: 10_000,
+  answerMs: 30_000,
+  /** Milliseconds without a byte of a body. */
+  idleMs: 15_000,
+  /** Bytes of a body, decompressed: what a guest's memory might hold. */
+  bodyBytes: 64 * MiB,
+  /** Requests of a sandbox at once, bodies that are still open among them; as browsers for a host. */
+  concurrent: 6,
+} as const
+
 /** Fixed bounds of the border: every import has a worst case that no fuel sees, so each is small (measured in docs/engines.md). */
 export const BORDER = {
   /** Bytes moved by one read or write; a short result is legal. */

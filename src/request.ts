@@ -4,12 +4,14 @@ import { explain } from '../capabilities/explain.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
+import type { NetworkOptions, Secret } from './network-options.ts'
 import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { ApprovalAnswer, ApprovalRequest } from './sandbox/approvals.ts'
 import type { Isolation } from './sandbox/isolation.ts'
 import type { Priority } from './sandbox/scheduler.ts'
 import type { Tool } from './tool.ts'
 
-export type { GrantInput, Isolation, MountSource, Priority }
+export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, NetworkOptions, Priority, Secret }
 
 /** Languages that have an engine today. */
 export type Language = 'javascript' | 'typescript'
@@ -31,6 +33,22 @@ export type SandboxOptions = {
   mounts?: MountOptions[]
   tools?: Tool[]
   grants?: GrantInput[]
+  /**
+   * A token of the `security` that the Toka was made with. What every link of it allows is granted, and nothing else;
+   * `grants` given beside it narrow it further. A token that is revoked ends the run that uses it.
+   */
+  token?: string
+  /**
+   * Asked before a call that a grant wants approved (`approval: 'required'`). It answers yes, no, or grants that narrow the
+   * yes and hold for later calls too; what it throws is a no.
+   */
+  onApproval?: (request: ApprovalRequest, signal: AbortSignal) => ApprovalAnswer | Promise<ApprovalAnswer>
+  /** How requests of guests are made: `net` grants say which. */
+  network?: NetworkOptions
+  /** Headers of requests to an origin, and arguments of tools, that the guest neither sets nor sees. */
+  secrets?: Secret[]
+  /** Milliseconds after which no answer of `onApproval` is a no; default 60,000. The run's own deadline goes on meanwhile. */
+  approvalTimeoutMs?: number
   /** Environment variables: given is granted. */
   env?: Record<string, string>
   limits?: Partial<Limits>
@@ -143,6 +161,28 @@ const limits = z
 /** What a run may narrow. */
 const runLimits = limits.pick({ timeoutMs: true, fuel: true, outputBytes: true })
 
+const networkSchema = z.strictObject({
+  lookup: z.function().optional(),
+  timeoutMs: amount.optional(),
+  idleTimeoutMs: amount.optional(),
+  responseBytes: amount.int().optional(),
+  concurrent: amount.int().optional(),
+  ca: z.string().optional(),
+})
+
+const isOrigin = (text: string): boolean => /^https?:/.test(text) && URL.parse(text)?.origin === text
+const secretSchema = z.union(
+  [
+    z.strictObject({
+      origin: z.string().refine(isOrigin, 'must be an origin such as "https://api.example.com"'),
+      header: z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/),
+      value: z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]+$/),
+    }),
+    z.strictObject({ tool: z.string(), argument: z.string(), value: z.unknown() }),
+  ],
+  'must be { origin, header, value } or { tool, argument, value }',
+)
+
 const sandboxShape = {
   language: z.string(),
   files: z.record(guestPath, content).optional(),
@@ -166,6 +206,11 @@ const sandboxShape = {
     .optional(),
   isolation: z.enum(['inline', 'worker']).optional(),
   priority: z.enum(['low', 'normal', 'high']).optional(),
+  token: z.string().optional(),
+  onApproval: z.function().optional(),
+  approvalTimeoutMs: amount.optional(),
+  network: networkSchema.optional(),
+  secrets: z.array(secretSchema).optional(),
   onTrace: z.function().optional(),
   signal: z.instanceof(AbortSignal).optional(),
 }

@@ -6,16 +6,22 @@ import { composeSandbox } from './compose.ts'
 import type { EngineIo, ExecutionEngine } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
-import { createLedger } from './gate/ledger.ts'
+import type { HeldToken, TokenAuthority } from './gate/authority.ts'
+import { createLedger, type Ledger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
 import { withRoom } from './room.ts'
+import type { ArgumentSecret } from './network-options.ts'
 import type { Image } from './loader/image.ts'
 import { canSuspend } from './loader/suspension.ts'
+import { NETWORK_SERVICE } from './network-questions.ts'
+import { networkService } from './network-service.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
 import { CallerGuard } from './sandbox/caller-guard.ts'
+import { APPROVE, approvalService } from './sandbox/approvals.ts'
+import { HeldSandbox, TokenUsers } from './sandbox/held-sandbox.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
@@ -23,7 +29,7 @@ import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
 import { checkRuntime } from './runtime.ts'
 import type { Sandbox } from './sandbox/surface.ts'
-import { Toolbox } from './tool.ts'
+import { type Services, Toolbox } from './tool.ts'
 
 export type TokaOptions = {
   /** Where images are kept: a directory (Node) or the name of a cache (browsers). false keeps them in memory only. */
@@ -41,6 +47,8 @@ export type TokaOptions = {
    * process. Without it, those of this process alone.
    */
   snapshotKey?: Uint8Array
+  /** Vouches for tokens (`createSecurityManager` of `toka/security`): needed for sandboxes with a `token`. */
+  security?: TokenAuthority
   /** Aborts the preparation of images. */
   signal?: AbortSignal
   /** Told while an image is prepared. */
@@ -55,16 +63,20 @@ type Prepared = { engine: ExecutionEngine; image: Image }
 /** Makes sandboxes. One per program is enough: images are prepared once and shared. */
 export class Toka {
   readonly #io: EngineIo
-  readonly #options: Pick<TokaOptions, 'isolation' | 'workers'>
-  readonly #ledger = createLedger()
+  readonly #options: Pick<TokaOptions, 'isolation' | 'workers' | 'security'>
+  readonly #ledger: Ledger
   readonly #seal: SnapshotSeal
   readonly #images = new Map<Language, Promise<Prepared>>()
   readonly #sandboxes = new Set<Sandbox>()
   #pool: Promise<WorkerPool> | undefined
+  /** Quotas on their way back to where they came from. */
+  #leaving: Promise<unknown> = Promise.resolve()
   #closed = false
 
   /** @internal */
-  constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers'>) {
+  constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers' | 'security'>) {
+    // Tokens are counted in one ledger, whichever Toka their sandboxes are of.
+    this.#ledger = options.security?.ledger ?? createLedger()
     this.#io = io
     this.#seal = seal
     this.#options = options
@@ -117,6 +129,7 @@ export class Toka {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
     await (await this.#pool)?.dispose()
+    await this.#leaving
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,10 +139,12 @@ export class Toka {
   async #open(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox> {
     this.#mustBeOpen()
     const limits = limitsOf(options)
-    const toolbox = new Toolbox(options.tools ?? [], limits)
+    const toolbox = new Toolbox(options.tools ?? [], limits, servicesOf(options), argumentsOf(options))
     const pool = await this.#poolFor(options)
     pool?.wake()
     const { engine, image } = await this.#prepare(options.language)
+    const held = await this.#hold(options, pool !== undefined)
+    const users = held && new TokenUsers(held)
     const parts: Parts = {
       options,
       limits,
@@ -137,19 +152,40 @@ export class Toka {
       toolbox,
       seal: this.#seal,
       ...(snapshot ? { snapshot } : {}),
-      onDispose: (gone) => void this.#sandboxes.delete(gone),
-      onFork: (twin) => void this.#sandboxes.add(twin),
+      ...(held ? { policy: held.policy } : {}),
+      onDispose: (gone) => {
+        if (this.#sandboxes.delete(gone) && users) this.#leaving = Promise.allSettled([this.#leaving, users.leave()])
+      },
+      onFork: (twin) => {
+        this.#sandboxes.add(twin)
+        users?.join()
+      },
     }
     const facts = { name: engine.name, version: engine.version, image: image.name }
-    const sandbox = pool ? await pool.open({ ...parts, engine: facts }) : await this.#openHere(parts, engine)
+    let sandbox: Sandbox
+    try {
+      sandbox = await (pool ? pool.open({ ...parts, engine: facts }) : this.#openHere(parts, engine))
+    } catch (error) {
+      await users?.leave()
+      throw error
+    }
     this.#sandboxes.add(sandbox)
     if (this.#closed) await sandbox.dispose()
     this.#mustBeOpen()
-    return sandbox
+    return held ? new HeldSandbox(sandbox, held) : sandbox
+  }
+
+  /** @throws TokaError TOKA_REQUEST_INVALID without a security manager, TOKA_TOKEN_INVALID */
+  async #hold({ token, grants }: SandboxOptions, whole: boolean): Promise<HeldToken | undefined> {
+    if (token === undefined) return undefined
+    const { security } = this.#options
+    if (!security)
+      throw new TokaError('TOKA_REQUEST_INVALID', 'token: createToka must be given `security`, which vouches for it')
+    return security.hold(token, { ...(grants ? { grants } : {}), whole })
   }
 
   async #openHere({ toolbox, seal, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
-    const policy = openPolicy(parts.options.grants ?? [], this.#ledger)
+    const policy = parts.policy ?? openPolicy(parts.options.grants ?? [], this.#ledger)
     const guard = new CallerGuard(parts.options.onTrace)
     const options = guard.onTrace ? { ...parts.options, onTrace: guard.onTrace } : parts.options
     try {
@@ -189,6 +225,29 @@ export class Toka {
   }
 }
 
+/** Milliseconds that a person has to say yes. */
+const APPROVAL_MS = 60_000
+
+/** What gates ask of this thread. */
+function servicesOf({
+  onApproval,
+  approvalTimeoutMs = APPROVAL_MS,
+  network = {},
+  secrets = [],
+}: SandboxOptions): () => Services {
+  const headers = secrets.filter((secret) => 'origin' in secret)
+  return () =>
+    new Map([
+      [APPROVE, approvalService({ onApproval, timeoutMs: approvalTimeoutMs })],
+      [NETWORK_SERVICE, networkService(network, headers)],
+    ])
+}
+
+/** What is added to tools' arguments. */
+function argumentsOf({ secrets = [] }: SandboxOptions): ArgumentSecret[] {
+  return secrets.filter((secret) => 'tool' in secret)
+}
+
 /** A page whose sandboxes are its own thread's loads no pool. */
 async function openPool(options: PoolOptions): Promise<WorkerPool> {
   const { WorkerPool } = await import('./sandbox/pool.ts')
@@ -214,6 +273,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
   'isolation',
   'workers',
   'snapshotKey',
+  'security',
   'signal',
   'onProgress',
 ])
@@ -250,5 +310,6 @@ export async function createToka(options: TokaOptions = {}): Promise<Toka> {
   return new Toka(io, new SnapshotSeal(options.snapshotKey), {
     ...(isolation ? { isolation } : {}),
     ...(workers ? { workers } : {}),
+    ...(options.security ? { security: options.security } : {}),
   })
 }

@@ -4,6 +4,7 @@ import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
+import type { ArgumentSecret } from './network-options.ts'
 import { type ToolEvent, watchCall } from './tool-events.ts'
 
 /** What a tool's function gets beside its input. */
@@ -126,15 +127,37 @@ export interface Tools {
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
 }
 
+/** What the embedding thread does for gates beside calling tools, by a name that no tool can have. Bytes in and out. */
+export type Service = {
+  call(input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+  /** A run is over: nobody asks for what it left. */
+  ended?(): void
+}
+export type Services = ReadonlyMap<string, Service>
+
+/** Begins the names of services: a guest cannot reach them as tools. */
+export const SERVICE_PREFIX = 'toka:'
+
 /** Tools by name, with the calls of one sandbox's guests. */
 export class Toolbox implements Tools {
   watch: ((event: ToolEvent) => void) | undefined
   readonly #limits: CallLimits
   readonly #tools = new Map<string, Tool>()
+  readonly #services: Services
+  readonly #makeServices: () => Services
+  readonly #secrets: readonly ArgumentSecret[]
   #underWay = new Set<PendingCall>()
 
   /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
-  constructor(tools: readonly Tool[], { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS) {
+  constructor(
+    tools: readonly Tool[],
+    { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS,
+    makeServices: () => Services = () => new Map(),
+    secrets: readonly ArgumentSecret[] = [],
+  ) {
+    this.#secrets = secrets
+    this.#makeServices = makeServices
+    this.#services = makeServices()
     this.#limits = { structuredBytes, flatBytes }
     for (const tool of tools) {
       if (!made.has(tool)) throw new TokaError('TOKA_TOOL_INVALID', 'tools must be made with defineTool')
@@ -144,18 +167,19 @@ export class Toolbox implements Tools {
   }
 
   copy(): Toolbox {
-    return new Toolbox([...this.#tools.values()], this.#limits)
+    return new Toolbox([...this.#tools.values()], this.#limits, this.#makeServices, this.#secrets)
   }
 
   takePending(): PendingCall[] {
+    for (const service of this.#services.values()) service.ended?.()
     const pending = [...this.#underWay]
     this.#underWay = new Set()
     return pending
   }
 
-  /** Whether a tool has this name. */
+  /** Whether a tool or a service may be asked for by this name. */
   has(name: string): boolean {
-    return this.#tools.has(name)
+    return name.startsWith(SERVICE_PREFIX) || this.#tools.has(name)
   }
 
   describe(): ToolDescription[] {
@@ -168,6 +192,8 @@ export class Toolbox implements Tools {
    *   (also as rejection)
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const service = this.#services.get(name)
+    if (service) return service.call(input, signal)
     const tool = this.#tools.get(name)
     if (!tool) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
     const call: PendingCall = { tool: name, idempotencyKey: crypto.randomUUID() }
@@ -177,7 +203,8 @@ export class Toolbox implements Tools {
 
   #make(tool: Tool, call: PendingCall, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
     const { name } = tool
-    const parsed = checked(tool.input, decodeInput(name, input, this.#limits), 'TOKA_TOOL_INPUT', name)
+    const given = this.#withSecrets(name, decodeInput(name, input, this.#limits))
+    const parsed = checked(tool.input, given, 'TOKA_TOOL_INPUT', name)
     let output: unknown
     try {
       output = tool.run(parsed as never, { signal, idempotencyKey: call.idempotencyKey })
@@ -187,6 +214,13 @@ export class Toolbox implements Tools {
       throw toolFailure(name, error)
     }
     return encodeOutput(tool, output, this.#limits)
+  }
+
+  /** The arguments with those that the guest neither sets nor sees. */
+  #withSecrets(name: string, input: unknown): unknown {
+    const secrets = this.#secrets.filter(({ tool }) => tool === name)
+    if (secrets.length === 0 || typeof input !== 'object' || input === null || Array.isArray(input)) return input
+    return { ...input, ...Object.fromEntries(secrets.map(({ argument, value }) => [argument, value])) }
   }
 
   async #later(tool: Tool, call: PendingCall, output: PromiseLike<unknown>): Promise<Uint8Array> {

@@ -5,5 +5,6 @@ export const skipReasons = {
   noSharedMemory: 'this page or runtime has no SharedArrayBuffer',
   noFileSystem: 'this runtime has no file system that a test may use',
   noOptionalPackage: 'an optional package is not installed',
+  noVectors: 'the test vectors of another project are not on this machine',
   noPlatformFeature: 'the operating system lacks what the test is about',
 } as const

@@ -5,6 +5,7 @@ export const PART_NAMES = [
   'console',
   'crypto',
   'events',
+  'fetch',
   'inspect',
   'node',
   'text',

@@ -37,7 +37,8 @@ function toolPrefix(name: string): Uint8Array {
   return prefix
 }
 
-function makeTool(name: string): Tool {
+/** A function that calls a host tool, or what the host answers by a name that no tool has. */
+export function makeTool(name: string): Tool {
   const prefix = toolPrefix(name)
   const tool = (input?: unknown): Promise<unknown> =>
     new SafePromise((resolve, reject) => {

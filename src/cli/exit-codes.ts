@@ -16,6 +16,8 @@ const CALLERS_MISTAKES: ReadonlySet<TokaErrorCode> = new Set<TokaErrorCode>([
   'TOKA_TOOL_INVALID',
   'TOKA_VALUE_UNSUPPORTED',
   'TOKA_VALUE_SIZE',
+  'TOKA_TOKEN_INVALID',
+  'TOKA_TOKEN_KEYS',
 ])
 
 /** The guest's own code where it ended by itself, else why it did not. */
@@ -27,13 +29,18 @@ export function exitCodeOf(result: RunResult): number {
   return result.exitCode
 }
 
+function exitCodeOfCode(code: TokaErrorCode): number {
+  if (code === 'TOKA_AUDIT_INVALID') return ExitCode.failed
+  return CALLERS_MISTAKES.has(code) ? ExitCode.usage : ExitCode.fault
+}
+
 /** The message and code of an error that was thrown instead of a result. */
 export function describeThrown(error: unknown): { exitCode: number; message: string } {
   if (error instanceof UsageError) return { exitCode: ExitCode.usage, message: error.message }
   if (error instanceof OutFileError) return { exitCode: ExitCode.failed, message: `--out: ${error.message}` }
   if (error instanceof TokaError) {
     return {
-      exitCode: CALLERS_MISTAKES.has(error.code) ? ExitCode.usage : ExitCode.fault,
+      exitCode: exitCodeOfCode(error.code),
       message: `${error.message} (${error.code})`,
     }
   }

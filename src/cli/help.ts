@@ -5,6 +5,11 @@ export const HELP = `toka - runs untrusted tools in WebAssembly sandboxes; whate
 usage:
   toka run FILE|- [options] [-- ARGS…]    run a JavaScript or TypeScript tool
   toka run --help                         its options
+  toka keys init|rotate|list              keys that tokens are signed with
+  toka token mint|attenuate|inspect|verify|revoke
+                                          tokens: what a run may do, signed, narrowed offline, revoked
+  toka audit verify LOG                   whether a log of tokens' use is whole
+  toka keys|token|audit --help            their options
   toka --version
 
 example:
@@ -28,8 +33,11 @@ what it may do (nothing of the host, unless granted)
                            a host directory exists at an absolute guest path; :ro also grants reading it, :rw reading
                            and writing; with neither only --allow decides. Again for more
   --allow RULE             fs.read=/data/**   fs.write=/out/**   env.read=LANG   tool.call=lookup
-                           clock (full resolution). Again for more
-  --grants FILE            a JSON array of grants
+                           net.fetch=https://api.example.com/v1/**   clock (full resolution). Again for more
+  --grants FILE            a JSON array of grants, or a Wassette policy (.yaml)
+  --token TOKEN|FILE       what every link of a token allows; --allow and --grants narrow it further
+  --keys DIR               where its keys and its list of revoked links are (default .toka/keys)
+  --audit LOG              append what happened to a log that toka audit verify checks
   --tool FILE              a module whose default export is a tool (defineTool) or an array of them. It is HOST CODE: it
                            runs outside the sandbox with all of your power. A guest may call a tool only with
                            --allow tool.call=NAME
@@ -49,4 +57,41 @@ what comes out
 
 exit codes: the guest's own; 1 uncaught error; 64 bad usage; 124 limit; 130 cancelled; 70 a fault of toka's own.
 A guest may exit with any of them: only --json is authoritative.
+`
+
+export const KEYS_HELP = `usage: toka keys init|rotate|list [--keys DIR]
+
+  init                     make the first keys in DIR (default .toka/keys), which only you may read
+  rotate                   the next key signs from now on; the old one verifies for as long as a token may live
+    --compromised          the old one verifies nothing from now on: every token that it signed is dead
+  list                     the keys with their states: next, active, retiring, gone
+    --json                 as JSON, without their private parts
+  --alg A                  Ed25519 (default), ES256 or HS256
+`
+
+export const TOKEN_HELP = `usage: toka token mint|attenuate|inspect|verify|revoke [options]
+
+A TOKEN is given as text, or as the name of a file that holds it. What makes a token prints it alone on stdout.
+
+  mint                     a new token
+  attenuate TOKEN          a narrower one, offline: no keys are needed, and it cannot be wider
+    --allow RULE           what it allows, again for more (attenuate: default what TOKEN allows)
+    --grants FILE          the same as a JSON array of grants
+    --ttl 1h               how long it lives (mint: default 1h; attenuate: default as long as TOKEN)
+    --calls N              calls, of all its grants together
+    --bytes 1MiB           bytes, of all its grants together
+    --subject NAME         whom it is for
+    --depth N              how many links may follow (0 to 7)
+    --seal                 attenuate: it can be narrowed no further
+  inspect TOKEN            who made it, what it allows, how long, how much is left, what each link took away
+    --json                 the same as JSON
+  verify TOKEN             whether it holds now; exit code 1 when it does not
+  revoke JTI|TOKEN         stop a link and everything beneath it, in runs under way too (of a TOKEN: its last link)
+  --keys DIR               where keys and the list of revoked links are (default .toka/keys)
+`
+
+export const AUDIT_HELP = `usage: toka audit verify LOG [--keys DIR] [--json]
+
+Verifies a log, offline: that no record was changed, removed or added, and that each head was signed by a key of DIR.
+Exit code 1 when it does not hold.
 `

@@ -2,12 +2,18 @@
 import { createRequire } from 'node:module'
 import { describeThrown, ExitCode } from './exit-codes.ts'
 import { HELP } from './help.ts'
+import { keys, token, audit } from './security-commands.ts'
 import { run } from './run.ts'
 import { paintFor, type Terminal } from './terminal.ts'
 import { visible } from './terminal-text.ts'
 import { closest, UsageError } from './usage-error.ts'
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[], terminal: Terminal) => Promise<number>>> = { run }
+const COMMANDS: Readonly<Record<string, (argv: readonly string[], terminal: Terminal) => Promise<number>>> = {
+  run,
+  keys,
+  token,
+  audit,
+}
 
 /**
  * Runs a command line.

@@ -14,6 +14,11 @@ export type RunPlan = {
   /** Grants of `--allow` and of the mounts' `:ro` and `:rw`. */
   grants: GrantInput[]
   grantFiles: string[]
+  /** A token, or a file's name. */
+  token?: string
+  /** Where its keys are, and a log to append to. */
+  keys?: string
+  audit?: string
   mounts: { at: string; from: string; mode: 'ro' | 'rw' }[]
   toolFiles: string[]
   env: Record<string, string>
@@ -31,6 +36,9 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   input: 'text',
   allow: 'list',
   grants: 'list',
+  token: 'text',
+  keys: 'text',
+  audit: 'text',
   mount: 'list',
   tool: 'list',
   env: 'list',
@@ -66,6 +74,9 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
   const input = flags.texts.get('input')
   const out = flags.texts.get('out')
   const seed = flags.texts.get('deterministic')
+  const token = flags.texts.get('token')
+  for (const name of ['keys', 'audit'])
+    if (token === undefined && flags.texts.has(name)) throw new UsageError(`--${name} goes with --token`)
   const mounts = (flags.lists.get('mount') ?? []).map(parseMount)
   const allowed = (flags.lists.get('allow') ?? []).map(parseAllow)
   return {
@@ -73,7 +84,11 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
     language: languageOf(file, flags.texts.get('language')),
     ...(input === undefined ? {} : { input: parseJson('--input', input) }),
     hasInput: input !== undefined,
-    grants: [...allowed, ...mounts.flatMap(({ grants }) => grants)],
+    // Beside a token grants narrow it: a mount's mode then only says what the mount itself refuses.
+    grants: [...allowed, ...(token === undefined ? mounts.flatMap(({ grants }) => grants) : [])],
+    ...Object.fromEntries(
+      ['token', 'keys', 'audit'].flatMap((name) => (flags.texts.has(name) ? [[name, flags.texts.get(name)]] : [])),
+    ),
     grantFiles: flags.lists.get('grants') ?? [],
     mounts: mounts.map(({ mount }) => mount),
     toolFiles: flags.lists.get('tool') ?? [],
@@ -136,7 +151,7 @@ function parseJson(option: string, text: string): unknown {
   }
 }
 
-function parseAllow(text: string): GrantInput {
+export function parseAllow(text: string): GrantInput {
   try {
     return parseRule(text)
   } catch (error) {

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import type { GrantInput, RunRequest, Tool } from '../index.ts'
 import { readStream, readText, reasonOf } from './host-text.ts'
 import type { RunPlan } from './run-options.ts'
+import { readToken } from './security-files.ts'
 import { lazyInput } from './terminal.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -32,7 +33,10 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
     env: plan.env,
     mounts: plan.mounts.map((mount) => ({ ...mount, from: resolve(mount.from) })),
     tools,
-    grants: [...plan.grants, ...granted],
+    ...(plan.token === undefined ? {} : { token: await readToken(plan.token) }),
+    ...(plan.token !== undefined && plan.grants.length + granted.length === 0
+      ? {}
+      : { grants: [...plan.grants, ...granted] }),
     limits: plan.limits,
     ...(plan.out === undefined ? {} : { collect: ['/out/**'] }),
     ...(plan.seed === undefined ? {} : { deterministic: { seed: plan.seed, start: DETERMINISTIC_START } }),
@@ -40,8 +44,9 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
   }
 }
 
-async function loadGrants(path: string): Promise<GrantInput[]> {
+export async function loadGrants(path: string): Promise<GrantInput[]> {
   const text = await readText('--grants', path)
+  if (/\.ya?ml$/i.test(path)) return (await import('../security/index.ts')).importWassettePolicy(text)
   let grants: unknown
   try {
     grants = JSON.parse(text)

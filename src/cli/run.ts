@@ -6,6 +6,7 @@ import { canHold, writeOutFiles } from './out-files.ts'
 import { resultToJson, valueToJson } from './result-json.ts'
 import { parseRunOptions, type RunPlan } from './run-options.ts'
 import { loadRequest } from './run-request.ts'
+import { KEYS_DIRECTORY, openManager } from './security-files.ts'
 import { summarise, traceLine } from './summary.ts'
 import { type Paint, paintFor, type Terminal } from './terminal.ts'
 import { TerminalFilter, visible } from './terminal-text.ts'
@@ -31,7 +32,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const paint = paintFor(terminal.stderr, terminal.environment)
   const request = await loadRequest(plan, terminal.stdin)
   const screen = new Screen(terminal)
-  const result = await runOnce({
+  const result = await runOnce(plan, {
     ...request,
     signal: terminal.signal,
     ...(plan.json ? {} : { onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => screen.write(stream, bytes) }),
@@ -44,12 +45,14 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   return exitCodeOf(result)
 }
 
-async function runOnce(request: RunRequest): Promise<RunResult> {
-  const toka = await createToka()
+async function runOnce({ token, keys = KEYS_DIRECTORY, audit }: RunPlan, request: RunRequest): Promise<RunResult> {
+  const security = token === undefined ? undefined : await openManager(keys, audit)
+  const toka = await createToka(security ? { security } : {})
   try {
     return await toka.run(request)
   } finally {
     await toka.dispose()
+    await security?.close()
   }
 }
 

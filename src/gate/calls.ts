@@ -1,11 +1,13 @@
 /** Every call that leaves a sandbox: decided in the CVM, recorded, acted on with the checked copy, settled, and dropped when late. */
-import { Action, type ActionName, RequestFlag } from '../../capabilities/isa.ts'
+import { Action, type ActionName, RAISES, Reason, RequestFlag } from '../../capabilities/isa.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import type { Limits } from '../limits.ts'
 import { Audit } from './audit.ts'
-import type { Cvm } from './cvm.ts'
+import type { Cvm, Slots } from './cvm.ts'
 import { type Denial, DenialList, describeDenial, reasonName } from './denials.ts'
+import type { Ledger } from './ledger.ts'
 import { isLate } from './maybe.ts'
+import type { Policy } from './policy.ts'
 
 /** The limits that the gate keeps. */
 export type GateLimits = Pick<Limits, 'hostCalls' | 'concurrentCalls' | 'flatBytes' | 'structuredBytes'>
@@ -48,6 +50,8 @@ export type Ask = {
   /** Bytes that the call may move, and the fewest that make sense. */
   want?: number
   least?: number
+  /** What a request says beside its name. */
+  slots?: Slots
 }
 
 /** A call that waits for its driver. */
@@ -89,38 +93,66 @@ export class Calls {
   readonly cvm: Cvm
   readonly denials = new DenialList()
   readonly audit = new Audit()
+  readonly #policy: Policy & { ledger: Ledger }
+  /** The cell that says that no secret was read yet; undefined where nothing asks. */
+  readonly #clean: number | undefined
   readonly #now: () => number
   readonly #observers: Observers
   readonly #flights = new Set<Flight>()
   /** The calls under way by the signal that aborts them. */
   readonly #bound = new Map<AbortSignal, { flights: Set<Flight>; abort: () => void }>()
 
-  constructor(cvm: Cvm, now: () => number, observers: Observers) {
+  constructor(cvm: Cvm, policy: Policy & { ledger: Ledger }, now: () => number, observers: Observers) {
     this.cvm = cvm
+    this.#policy = policy
+    const clean = policy.program.cells.findIndex(({ kind }) => kind === 'clean')
+    this.#clean = policy.account.cells[clean]
     this.#now = now
     this.#observers = observers
   }
 
   /** Asks without leaving a trace: nothing is counted, charged or logged. */
-  probe(operation: ActionName, name: string, flags = 0): boolean {
+  probe(operation: ActionName, name: string, flags = 0, slots?: Slots): boolean {
     const length = this.cvm.write(name)
     return (
       length >= 0 &&
+      (!slots || this.cvm.arrange(slots)) &&
       this.cvm.exports.decide(Action[operation], length, 0, 0, this.#now(), flags | RequestFlag.PROBE) >= 0
     )
   }
 
   /** Asks the CVM. `undefined` when it refuses, which is recorded. */
-  ask({ operation, name, flags = 0, want = 0, least = 0 }: Ask): Permit | undefined {
+  ask({ operation, name, flags = 0, want = 0, least = 0, slots }: Ask): Permit | undefined {
     const begun = this.#observers.trace ? performance.now() : 0
     const { cvm } = this
-    const length = cvm.write(name)
+    const length = !slots || cvm.arrange(slots) ? cvm.write(name) : -1
     const now = this.#now()
-    const answer =
-      length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags)
+    const decide = (more: number): number =>
+      length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags | more)
+    let answer = decide(0)
+    // The same host call once more: what is spent here may be had elsewhere.
+    if (answer === -Reason.QUOTA && this.#policy.topUp?.()) answer = decide(RequestFlag.CONTINUED)
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
-    return this.#conclude(operation, checked, answer, now, begun)
+    const permit = this.#conclude(operation, checked, answer, now, begun)
+    if (permit && this.#clean !== undefined) this.#raise(operation, length, now, this.#clean)
+    return permit
+  }
+
+  /** What is read now may be a secret: from here on the sandbox holds one, and its forks. Before a byte of it is delivered. */
+  #raise(operation: ActionName, length: number, now: number, clean: number): void {
+    const action = Action[operation] + RAISES
+    if (this.cvm.exports.decide(action, length, 0, 0, now, RequestFlag.PROBE) >= 0)
+      this.#policy.ledger.functions.set(clean, 0n)
+  }
+
+  /** A link that is alive refuses as if it were not when a secret was read: a cell of the same kind says both. */
+  #reasonOf(reason: number, link: number): number {
+    if (reason !== Reason.REVOKED || this.#clean === undefined) return reason
+    const { program, account, ledger } = this.#policy
+    const alive = program.cells.findIndex((cell) => cell.kind === 'alive' && (cell.link ?? 0) === link)
+    const isAlive = alive < 0 || ledger.functions.left(account.cells[alive]!) === 1n
+    return isAlive ? Reason.FLOW : reason
   }
 
   /** Asks for a call on an open handle. */
@@ -137,21 +169,25 @@ export class Calls {
     return this.#conclude(operation, name, this.cvm.exports.checkHandle(handle, right, want, least, now), now, begun)
   }
 
-  /** Records a request that has no canonical form. */
-  refuse(operation: ActionName, raw: string): void {
-    this.#conclude(operation, raw.slice(0, RAW_NAME).toWellFormed(), this.cvm.exports.refuse(), this.#now(), 0)
+  /** Records a request that is refused before a program could see it: it has no canonical form, or was not approved. */
+  refuse(operation: ActionName, raw: string, reason: number = Reason.PATH): void {
+    const answer = this.cvm.exports.refuse()
+    const refused = answer === -Reason.PATH ? -reason : answer
+    this.#conclude(operation, raw.slice(0, RAW_NAME).toWellFormed(), refused, this.#now(), 0)
   }
 
   #conclude(operation: ActionName, name: string, answer: number, now: number, begun: number): Permit | undefined {
     const link = this.cvm.exports.link()
     const amount = answer > 0 ? this.cvm.exports.amount() : 0
-    const reason = answer > 0 ? 0 : -answer
+    const reason = answer > 0 ? 0 : this.#reasonOf(-answer, link)
     this.audit.add({ time: now, operation: Action[operation], reason, link, amount, resource: name })
     this.#report(operation, name, reason, link, begun)
     return answer > 0 ? { reservation: answer, operation, name, amount } : undefined
   }
 
-  #report(operation: ActionName, name: string, reason: number, link: number, begun: number): void {
+  #report(asked: ActionName, name: string, reason: number, link: number, begun: number): void {
+    // A lookup is the beginning of a request, and nothing that one could grant by itself.
+    const operation = asked === 'net.resolve' ? 'net.fetch' : asked
     const { onEvent, trace } = this.#observers
     const denial = reason === 0 ? undefined : describeDenial(operation, name, reasonName(reason), link)
     if (denial) this.denials.add(denial)

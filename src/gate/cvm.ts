@@ -1,5 +1,5 @@
 /** One sandbox's capability VM: a verified program goes in once, requests are copied in and decided there. */
-import { Bound, Counter, Layout, Reason, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
+import { Bound, Counter, Layout, Reason, Slot, SLOT_ADDRESS, SLOT_BYTES, Stop } from '../../capabilities/isa.ts'
 import type { Program } from '../../capabilities/compile.ts'
 import { verifyProgram } from '../../capabilities/verify.ts'
 import { cvmWasm } from '../../guests/cvm/cvm.generated.ts'
@@ -9,6 +9,9 @@ import { moduleOf } from '../embedded-wasm.ts'
 import { Spares } from '../room.ts'
 
 const PAGE = 65_536
+/** Programs that were verified before: they never change. */
+const verified = new WeakSet<Program>()
+const NOTHING = new Uint8Array(0)
 
 /** What the CVM's wasm exports. Answers below zero are reasons (isa.ts), others reservations or handles. */
 export type CvmExports = {
@@ -62,14 +65,22 @@ function newMachine(ledger: Ledger): CvmExports {
   return new WebAssembly.Instance(moduleOf(cvmWasm), imports).exports as unknown as CvmExports
 }
 
-/** Programs that were verified: forks share theirs. */
-const verified = new WeakSet<Program>()
+/** What a request says beside its name. What is left out is empty or zero. */
+export type Slots = {
+  path?: string
+  host?: string
+  /** An address, or which predicates hold. */
+  last?: Uint8Array
+  port?: number
+  method?: number
+  approved?: boolean
+}
 
 /** An instance with its program. The instance is lent: `retire` gives it back. */
 export class Cvm {
   #machine: CvmExports
   readonly #ledger: Ledger
-  #name: Uint8Array<ArrayBuffer>
+  #name!: Uint8Array<ArrayBuffer>
   readonly #encoder = new TextEncoder()
   readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -79,8 +90,7 @@ export class Cvm {
     const spare = sparesOf(ledger).take()
     spare?.wipe()
     this.#machine = spare ?? newMachine(ledger)
-    this.#install(program, account)
-    this.#name = new Uint8Array(this.#machine.memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+    this.install(program, account)
   }
 
   /** The machine's functions; those of a machine that refuses everything after `retire`. */
@@ -106,7 +116,11 @@ export class Cvm {
     sparesOf(this.#ledger).put(machine)
   }
 
-  #install(program: Program, account: Account): void {
+  /**
+   * Puts a program in the place of another. No call may be under way, and no handle open.
+   * @throws TokaError TOKA_INTERNAL when it does not verify
+   */
+  install(program: Program, account: Account): void {
     const problem = verified.has(program) ? undefined : verifyProgram(program)
     if (problem) throw new TokaError('TOKA_INTERNAL', `a policy's program was refused: ${problem}`)
     verified.add(program)
@@ -122,6 +136,34 @@ export class Cvm {
     bytes.set(program.code, code)
     bytes.set(program.pool, pool)
     install(Layout.PROGRAM, code, program.code.length / 8, pool)
+    // Memory that grew is another buffer.
+    this.#name = new Uint8Array(memory.buffer as ArrayBuffer, Layout.BYTES, SLOT_BYTES[0])
+  }
+
+  /** Copies the other slots of a request into the CVM. Answers false when a text has no room. */
+  arrange({ path = '', host = '', last = NOTHING, port = 0, method = 0, approved = false }: Slots): boolean {
+    // The machine is another's now.
+    if (this.#name.length === 0) return false
+    const buffer = this.#machine.memory.buffer
+    const lengths = new Uint32Array(buffer, Layout.LENGTHS, SLOT_BYTES.length)
+    for (const [slot, text] of [
+      [Slot.PATH, path],
+      [Slot.HOST, host],
+    ] as const) {
+      const { read, written } = this.#encoder.encodeInto(
+        text,
+        new Uint8Array(buffer, SLOT_ADDRESS[slot]!, SLOT_BYTES[slot]),
+      )
+      if (read !== text.length) return false
+      lengths[slot] = written
+    }
+    new Uint8Array(buffer, SLOT_ADDRESS[Slot.ADDRESS]!, SLOT_BYTES[Slot.ADDRESS]).set(last)
+    lengths[Slot.ADDRESS] = last.length
+    const integers = new BigInt64Array(buffer, Layout.INTEGERS, Slot.COUNT - Slot.INTEGERS)
+    integers[Slot.PORT - Slot.INTEGERS] = BigInt(port)
+    integers[Slot.METHOD - Slot.INTEGERS] = BigInt(method)
+    integers[Slot.APPROVED - Slot.INTEGERS] = approved ? 1n : 0n
+    return true
   }
 
   /** Copies a name into the CVM. Answers its length in bytes, or -1 when it has no room. */

@@ -6,7 +6,7 @@ import { BORDER } from '../limits.ts'
 /**
  * Why a call was refused: no grant covers it, its grant begins later, has expired, was revoked, is closed by the flow of
  * secrets, has no call left for now (rate) or at all (quota); the mount is read-only; a limit of the run is reached; the
- * path has no canonical form; the file is not open for it; the sandbox is closed; a fault of ours.
+ * path has no canonical form; the file is not open for it; the sandbox is closed; it was not approved; a fault of ours.
  */
 export type DenialReason =
   | 'no-grant'
@@ -21,16 +21,19 @@ export type DenialReason =
   | 'path'
   | 'handle'
   | 'closed'
+  | 'approval'
   | 'fault'
 
 export type Denial = {
-  /** `fs.read`, `fs.write`, `env.read`, `clock.precise` or `tool.call`. */
+  /** `fs.read`, `fs.write`, `net.fetch`, `env.read`, `clock.precise` or `tool.call`. */
   operation: ActionName
   /** The canonical path or the name asked for; the raw text, cut, when it has no canonical form. */
   resource: string
   reason: DenialReason
   /** The link of the token's chain that refused; 0 for plain grants. */
   link: number
+  /** Of a token: the link that refused, what of it, and what it allows of this kind. */
+  token?: { jti: string; constraint: string; allows: string[] }
   /** What would allow it, such as `--allow 'fs.read=/data/**'`. Empty when nothing would. */
   allow: string
 }
@@ -48,6 +51,7 @@ const REASONS: Readonly<Record<number, DenialReason>> = {
   [Reason.PATH]: 'path',
   [Reason.HANDLE]: 'handle',
   [Reason.CLOSED]: 'closed',
+  [Reason.APPROVAL]: 'approval',
 }
 
 /** The word for a reason of the CVM. */
@@ -69,6 +73,10 @@ function remedy(operation: ActionName, resource: string, reason: DenialReason): 
       return 'a grant that expires later'
     case 'not-yet':
       return 'a grant that begins earlier'
+    case 'flow':
+      return 'a grant that is not closed after a secret was read, or a sandbox that has read none'
+    case 'approval':
+      return 'a yes from onApproval'
     case 'revoked':
     case 'path':
     case 'handle':

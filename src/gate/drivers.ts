@@ -1,4 +1,5 @@
 /** What the gate needs of the real world: the drivers that `toka.ts` constructs and only the gate calls. */
+import type { ActionName } from '../../capabilities/isa.ts'
 import type { DirectoryEntry, FileStat, HostFile, MaybePromise, MountPath, OpenIntent } from '../kernel/host-port.ts'
 
 /**
@@ -34,12 +35,60 @@ export type Mount = {
   driver: FileDriver
 }
 
+/** What the embedding program is asked: plain data. */
+export type ApprovalQuestion = {
+  operation: ActionName
+  /** The tool's name, or the URL. */
+  resource: string
+  /** A tool's argument, encoded. */
+  input?: Uint8Array
+  /** A request's method. */
+  method?: string
+}
+
+/** A request that was decided on. */
+export type NetworkRequest = {
+  /** Canonical. */
+  url: string
+  method: string
+  headers: [string, string][]
+  body?: Uint8Array
+  /** The address to connect to, and no other; undefined where the host is one, or the runtime looks it up itself. */
+  address?: string
+}
+
+export type NetworkAnswer = {
+  status: number
+  statusText: string
+  /** Names in lower case. */
+  headers: [string, string][]
+  /** A number to read the body by; 0 when there is none. */
+  body: number
+}
+
+/** The network. Failures are `GuestFacingError`s with `TOKA_NET_…` codes, and nothing of the host in the text. */
+export interface NetworkDriver {
+  /** The addresses of a host; undefined where the runtime does not tell (browsers). */
+  lookup(host: string, signal: AbortSignal): MaybePromise<readonly string[] | undefined>
+  /** Follows no redirect. Resolves with the headers; the body is read after. */
+  request(request: NetworkRequest, signal: AbortSignal): MaybePromise<NetworkAnswer>
+  /** The next bytes, at most so many; none at the end. */
+  read(body: number, most: number, signal: AbortSignal): MaybePromise<Uint8Array>
+  close(body: number): MaybePromise<void>
+  /** A run is over: no body of its is read any more. */
+  closeAll?(): void
+}
+
 export type Drivers = {
   mounts: readonly Mount[]
   /** The host's environment. */
   environment(name: string): string | undefined
   /** Calls a host tool: encoded values in and out, validated on both sides. */
   callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
+  /** Asks the embedding program whether a call may be made. Without it nothing is approved. */
+  approve?: (question: ApprovalQuestion, signal: AbortSignal) => MaybePromise<boolean>
+  /** Without it there is no network. */
+  network?: NetworkDriver
 }
 
 /** Closes the drivers of mounts. What fails is the driver's own matter: nobody is left to be told. */

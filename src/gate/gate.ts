@@ -9,7 +9,9 @@ import type { Denial } from './denials.ts'
 import type { Drivers } from './drivers.ts'
 import type { Traffic } from './handles.ts'
 import type { Ledger } from './ledger.ts'
+import { callGuestService, isGuestService } from './guest-services.ts'
 import { GatedMounts } from './mounts.ts'
+import { GatedNetwork } from './network.ts'
 import type { Policy } from './policy.ts'
 import { callTool } from './tools.ts'
 
@@ -61,6 +63,7 @@ class SandboxGate implements Gate {
   readonly #cvm: Cvm
   readonly #calls: Calls
   readonly #mounts: GatedMounts
+  readonly #network: GatedNetwork
   readonly #traffic: Traffic = { bytesRead: 0, bytesWritten: 0 }
   #limits: GateLimits
   #precise = false
@@ -72,17 +75,26 @@ class SandboxGate implements Gate {
     this.#observers = observers
     this.#limits = policy.limits
     this.#cvm = new Cvm(policy.program, policy.account, policy.ledger)
-    this.#calls = new Calls(this.#cvm, policy.now, observers)
+    this.#calls = new Calls(this.#cvm, policy, policy.now, observers)
     this.#mounts = new GatedMounts(drivers.mounts, this.#calls, this.#traffic)
+    const { approvals = false } = policy.program
+    this.#network = new GatedNetwork({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
     this.count = this.#cvm.exports.count
     this.port = {
       files: this.#mounts,
       environment: (name) => this.#environment(drivers, name),
       preciseClock: () => this.#preciseClock(),
       callTool: (name, input, signal): MaybePromise<Uint8Array> =>
-        callTool({ calls: this.#calls, drivers, limits: this.#limits }, name, input, signal),
+        isGuestService(name)
+          ? callGuestService(this.#network, name, input, signal)
+          : callTool(this.#toolParts(drivers), name, input, signal),
     }
     this.begin()
+  }
+
+  #toolParts(drivers: Drivers) {
+    const { predicates = [], approvals = false } = this.#policy.program
+    return { calls: this.#calls, drivers, limits: this.#limits, predicates, approvals }
   }
 
   get stopped(): 'calls' | 'closed' | undefined {
@@ -108,6 +120,7 @@ class SandboxGate implements Gate {
 
   end(): void {
     this.#calls.abort()
+    this.#network.closeAll()
     this.#calls.denials.hush()
     this.#cvm.exports.leave()
   }

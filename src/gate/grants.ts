@@ -5,13 +5,34 @@ import { parseRule as parse } from '../../capabilities/rules.ts'
 import { type Grant, parseGrants } from '../../capabilities/schema.ts'
 import { TokaError } from '../errors.ts'
 
-function orTokaError<T>(work: () => T): T {
+/** The library's own error for one of the capabilities'. */
+export function orTokaError(error: unknown): unknown {
+  return error instanceof GrantError ? new TokaError('TOKA_GRANT_INVALID', error.message) : error
+}
+
+function attempt<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof GrantError) throw new TokaError('TOKA_GRANT_INVALID', error.message)
-    throw error
+    throw orTokaError(error)
   }
+}
+
+/**
+ * Checks grants.
+ * @throws TokaError TOKA_GRANT_INVALID naming the grant, the field and what is expected
+ */
+export function checkGrants(grants: unknown): Grant[] {
+  return attempt(() => parseGrants(grants))
+}
+
+/**
+ * Reads a policy file of Wassette (YAML).
+ * @throws TokaError TOKA_GRANT_INVALID naming what cannot be read, or cannot be said in grants
+ */
+export async function importWassettePolicy(text: string): Promise<Grant[]> {
+  const { importWassette } = await import('../../capabilities/wassette.ts')
+  return attempt(() => importWassette(text))
 }
 
 /**
@@ -19,7 +40,7 @@ function orTokaError<T>(work: () => T): T {
  * @throws TokaError TOKA_GRANT_INVALID naming the grant, the field and what is expected
  */
 export function compileGrants(grants: unknown): Program {
-  return orTokaError(() => compile(parseGrants(grants)))
+  return attempt(() => compile(parseGrants(grants)))
 }
 
 /**
@@ -28,5 +49,5 @@ export function compileGrants(grants: unknown): Program {
  * @example parseRule('fs.read=/data/**')
  */
 export function parseRule(text: string): Grant {
-  return orTokaError(() => parse(text))
+  return attempt(() => parse(text))
 }

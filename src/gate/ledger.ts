@@ -7,7 +7,12 @@ import { TokaError } from '../errors.ts'
 import { moduleOf } from '../embedded-wasm.ts'
 
 /** The cells of one policy: plain numbers, the same in every worker. `holders` counts the gates that share them. */
-export type Account = { readonly holders: number; readonly cells: readonly number[] }
+export type Account = {
+  readonly holders: number
+  readonly cells: readonly number[]
+  /** Cells that go with the account; the others belong to whoever lent them. Default: all. */
+  readonly own?: readonly number[]
+}
 
 /** What the ledger's wasm exports. Cells are numbers of 64-bit counters. */
 export type LedgerFunctions = {
@@ -31,9 +36,10 @@ export interface Ledger {
   readonly functions: LedgerFunctions
   /**
    * Cells for a policy, held once.
+   * @param lent cells of others, by their place in the plan: no cell is made there
    * @throws TokaError TOKA_RUNTIME_UNSUPPORTED when the ledger is full
    */
-  open(plan: readonly CellPlan[]): Account
+  open(plan: readonly CellPlan[], lent?: ReadonlyMap<number, number>): Account
   /** One more gate shares an account. */
   hold(account: Account): void
   /** One gate less; the last one frees the cells. */
@@ -68,9 +74,9 @@ class WasmLedger implements Ledger {
     this.functions = new WebAssembly.Instance(module, { env: { memory } }).exports as LedgerFunctions
   }
 
-  open(plan: readonly CellPlan[]): Account {
+  open(plan: readonly CellPlan[], lent: ReadonlyMap<number, number> = new Map()): Account {
     const numbers: number[] = []
-    for (let index = 0; index <= plan.length; index++) {
+    for (let index = lent.size; index <= plan.length; index++) {
       const cell = this.functions.allocate()
       if (cell === 0) {
         for (const taken of numbers) this.functions.free(taken)
@@ -81,12 +87,17 @@ class WasmLedger implements Ledger {
       }
       numbers.push(cell)
     }
-    const [holders, ...cells] = numbers as [number, ...number[]]
+    const [holders, ...own] = numbers as [number, ...number[]]
     this.functions.set(holders, 1n)
-    plan.forEach(({ initial }, index) => {
-      this.functions.set(cells[index]!, BigInt(initial))
+    const rest = [...own]
+    const cells = plan.map(({ initial }, index) => {
+      const given = lent.get(index)
+      if (given !== undefined) return given
+      const cell = rest.shift()!
+      this.functions.set(cell, BigInt(initial))
+      return cell
     })
-    return { holders, cells }
+    return { holders, cells, own }
   }
 
   hold(account: Account): void {
@@ -95,7 +106,7 @@ class WasmLedger implements Ledger {
 
   release(account: Account): void {
     if (this.functions.add(account.holders, -1n) !== 0n) return
-    for (const cell of [...account.cells, account.holders]) this.functions.free(cell)
+    for (const cell of [...(account.own ?? account.cells), account.holders]) this.functions.free(cell)
   }
 
   abandon(account: Account): void {

@@ -4,7 +4,12 @@ import { compileGrants } from './grants.ts'
 import type { Account, Ledger } from './ledger.ts'
 
 /** The same in every worker that shares the ledger's memory. Each gate verifies the program anew. */
-export type Policy = { readonly program: Program; readonly account: Account }
+export type Policy = {
+  readonly program: Program
+  readonly account: Account
+  /** Tries to get more for a quota that is spent here, but not elsewhere. Of this thread alone: workers are sent none. */
+  readonly topUp?: (() => boolean) | undefined
+}
 
 /**
  * Compiles grants and opens their account, held once: release it when the gates that use it hold it themselves.

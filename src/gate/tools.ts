@@ -1,6 +1,11 @@
 /** A guest's call of a host tool: decided by name, charged for its bytes, aborted with its sandbox. */
+import { predicateBits } from '../../capabilities/arguments.ts'
+import type { Predicate } from '../../capabilities/assembler.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
-import type { Calls, GateLimits } from './calls.ts'
+import { decodeValue } from '../kernel/values.ts'
+import { askApproved } from './approval.ts'
+import type { Ask, Calls, GateLimits, Permit } from './calls.ts'
+import type { Slots } from './cvm.ts'
 import type { Drivers } from './drivers.ts'
 import { mapMaybe } from './maybe.ts'
 
@@ -9,7 +14,14 @@ const ENCODING_BYTES = 64
 /** UTF-16 units of a tool's name in an error. */
 const SHOWN = 64
 
-type Parts = { calls: Calls; drivers: Drivers; limits: GateLimits }
+/** `predicates` and `approvals` are the program's. */
+type Parts = {
+  calls: Calls
+  drivers: Drivers
+  limits: GateLimits
+  predicates: readonly Predicate[]
+  approvals: boolean
+}
 
 /** Rejects a result that is larger than a result may be, or than the quota still held. */
 function checkResult(result: Uint8Array, most: number, reserved: number): Uint8Array {
@@ -23,26 +35,54 @@ function checkResult(result: Uint8Array, most: number, reserved: number): Uint8A
   return result
 }
 
+/** Which predicates of the program a call's arguments satisfy. One that cannot be read satisfies none. */
+function slotsOf({ predicates, limits }: Parts, input: Uint8Array): Slots & object {
+  if (predicates.length === 0) return {}
+  let value: unknown
+  try {
+    value = decodeValue(input, limits)
+  } catch {
+    return {}
+  }
+  return { last: predicateBits(value, predicates) }
+}
+
+function refusal(calls: Calls, name: string): GuestFacingError {
+  const shown = JSON.stringify(name.slice(0, SHOWN).toWellFormed())
+  if (calls.cvm.stopped === 'calls')
+    return new GuestFacingError('TOKA_LIMIT_CALLS', 'the limit of host calls is reached')
+  return new GuestFacingError('TOKA_DENIED', `the tool ${shown} is not allowed here`)
+}
+
 /**
  * Calls a tool with an encoded argument.
  * @throws GuestFacingError TOKA_DENIED, TOKA_LIMIT_CALLS, TOKA_VALUE_SIZE or what the tool answers, also as rejection
  */
-export function callTool(
-  { calls, drivers, limits }: Parts,
-  name: string,
-  input: Uint8Array,
-  signal: AbortSignal,
-): MaybePromise<Uint8Array> {
-  const most = Math.max(limits.flatBytes, limits.structuredBytes) + ENCODING_BYTES
+export function callTool(parts: Parts, name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+  const most = Math.max(parts.limits.flatBytes, parts.limits.structuredBytes) + ENCODING_BYTES
   // A copy: what the driver gets cannot change any more.
   const argument = input.slice()
-  const permit = calls.ask({ operation: 'tool.call', name, want: argument.length + most, least: argument.length })
-  if (!permit) {
-    const shown = JSON.stringify(name.slice(0, SHOWN).toWellFormed())
-    if (calls.cvm.stopped === 'calls')
-      throw new GuestFacingError('TOKA_LIMIT_CALLS', 'the limit of host calls is reached')
-    throw new GuestFacingError('TOKA_DENIED', `the tool ${shown} is not allowed here`)
+  const slots = slotsOf(parts, argument)
+  const ask: Ask & { slots: Slots } = {
+    operation: 'tool.call',
+    name,
+    want: argument.length + most,
+    least: argument.length,
+    slots,
   }
+  const permit = askApproved(parts, ask, { resource: name, input: argument }, signal)
+  return mapMaybe(permit, (allowed) => perform(parts, name, argument, allowed, most, signal))
+}
+
+function perform(
+  { calls, drivers }: Parts,
+  name: string,
+  argument: Uint8Array,
+  permit: Permit | undefined,
+  most: number,
+  signal: AbortSignal,
+): MaybePromise<Uint8Array> {
+  if (!permit) throw refusal(calls, name)
   if (argument.length > most) {
     calls.cancel(permit)
     throw new GuestFacingError(

@@ -29,9 +29,18 @@ export function plainOptions({
   }
 }
 
-export function plainPolicy({ program: { code, pool, cells }, account }: Policy): Opening['policy'] {
+export function plainPolicy({
+  program: { code, pool, cells, predicates = [], approvals = false },
+  account,
+}: Policy): Opening['policy'] {
   return {
-    program: { code: new Uint8Array(code), pool: new Uint8Array(pool), cells: [...cells] },
-    account: { holders: account.holders, cells: [...account.cells] },
+    program: {
+      code: new Uint8Array(code),
+      pool: new Uint8Array(pool),
+      cells: cells.map(({ kind, initial }) => ({ kind, initial })),
+      predicates: JSON.stringify(predicates),
+      approvals,
+    },
+    account: { holders: account.holders, cells: [...account.cells], own: [...(account.own ?? account.cells)] },
   }
 }

@@ -1,7 +1,7 @@
 /** Workers, started as they are needed: where a sandbox goes, what each worker is sent once, and what replaces a lost one. */
 import { TokaError } from '../errors.ts'
 import type { Ledger } from '../gate/ledger.ts'
-import { openPolicy } from '../gate/policy.ts'
+import { openPolicy, type Policy } from '../gate/policy.ts'
 import type { Limits } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import { makeRoom } from '../room.ts'
@@ -39,6 +39,8 @@ export type PoolRequest = {
   seal: SnapshotSeal
   /** The content of a snapshot to go on from, made from the image. */
   snapshot?: Uint8Array<ArrayBuffer>
+  /** What its gate decides by, held once; default: the options' grants. */
+  policy?: Policy
   onDispose(sandbox: Sandbox): void
   onFork(sandbox: Sandbox): void
 }
@@ -64,7 +66,10 @@ export class WorkerPool {
    */
   async open(request: PoolRequest): Promise<Sandbox> {
     const { options, toolbox, limits, engine, seal, snapshot, onDispose, onFork } = request
-    const family = new Family(openPolicy(options.grants ?? [], this.#options.ledger), this.#options.ledger)
+    const family = new Family(
+      request.policy ?? openPolicy(options.grants ?? [], this.#options.ledger),
+      this.#options.ledger,
+    )
     const guard = new CallerGuard(options.onTrace)
     try {
       return await this.#somewhere((host) => {

@@ -68,9 +68,12 @@ const policy = fields({
   program: fields({
     code: bytes(MUCH),
     pool: bytes(MUCH),
-    cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate'), initial: amount }), MANY),
+    cells: list(fields({ kind: oneOf('calls', 'bytes', 'rate', 'alive', 'clean'), initial: amount }), MANY),
+    /** What arguments must be, as JSON. */
+    predicates: text(MUCH),
+    approvals: flag,
   }),
-  account: fields({ holders: count, cells: list(count, MANY) }),
+  account: fields({ holders: count, cells: list(count, MANY), own: list(count, MANY) }),
 })
 
 const order = fields({

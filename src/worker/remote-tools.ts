@@ -1,7 +1,7 @@
 /** The tools of one sandbox in a worker: told by the embedding thread, which is asked for every call. */
 import { errno } from '../kernel/errno.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
-import type { PendingCall, ToolDescription, Tools } from '../tool.ts'
+import { type PendingCall, SERVICE_PREFIX, type ToolDescription, type Tools } from '../tool.ts'
 import type { ServedRun } from './served-run.ts'
 
 export class RemoteTools implements Tools {
@@ -32,7 +32,8 @@ export class RemoteTools implements Tools {
 
   /** The signal is the embedding thread's to fire: a call ends with its run. */
   call(name: string, input: Uint8Array): MaybePromise<Uint8Array> {
-    if (!this.#names.has(name)) throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
+    if (!name.startsWith(SERVICE_PREFIX) && !this.#names.has(name))
+      throw new GuestFacingError('TOKA_TOOL_UNKNOWN', `no tool is named ${name}`)
     if (!this.run) throw errno('ECANCELED')
     return this.run.call(name, input)
   }

@@ -1,9 +1,11 @@
 /** What a worker does: messages of the embedding thread in, sandboxes and their runs here, answers out. */
+import type { Predicate } from '../../capabilities/assembler.ts'
 import { composeSandbox } from '../compose.ts'
 import type { ExecutionEngine } from '../engine.ts'
 import { loadEngine } from '../engines.ts'
 import { TokaError } from '../errors.ts'
 import { createLedger, type Ledger } from '../gate/ledger.ts'
+import type { Policy } from '../gate/policy.ts'
 import type { Limits } from '../limits.ts'
 import { makeRoom } from '../room.ts'
 import type { Image } from '../loader/image.ts'
@@ -24,6 +26,11 @@ export type ServerPort = {
   post(message: FromWorker): void
   /** The embedding thread sent what it never sends: this worker ends. */
   end(): void
+}
+
+/** The embedding thread's policy, with its predicates read again. */
+function policyOf({ program, account }: MessageOf<ToWorker, 'open'>['policy']): Policy {
+  return { program: { ...program, predicates: JSON.parse(program.predicates) as Predicate[] }, account }
 }
 
 function refusal(error: unknown): { code: string; message: string } {
@@ -113,7 +120,7 @@ export class WorkerServer {
         engine: await prepared.engine,
         image: prepared.image,
         ...(snapshot ? { snapshot } : {}),
-        policy,
+        policy: policyOf(policy),
         ledger,
         tools,
         blocking: this.#blocking.run,

@@ -1,0 +1,109 @@
+/** A child's net grant and its parent's in, a request out that the child alone allows. */
+import {
+  type AddressRange,
+  complementOf,
+  formatAddress,
+  outside,
+  parseNetwork,
+  rangeOf,
+  SPECIAL_RANGES,
+} from './address.ts'
+import { canonicalDomain } from './canonical-domain.ts'
+import { parseUrlGlob } from './glob.ts'
+import { parseHostGlob } from './host-glob.ts'
+import { proveInclusion } from './inclusion.ts'
+import { METHODS, SCHEMES } from './methods.ts'
+import { type NetGrant, netShape } from './net-shape.ts'
+
+/** Which part of the grant is wider, and a value of it that the parent refuses, where one is known. */
+export type Wider = { field: string; witness?: string }
+
+const EVERY_PATH = ['/**']
+const text = new TextDecoder()
+
+function rangesOf({ cidrs }: NetGrant): readonly AddressRange[] {
+  return cidrs ? cidrs.map((network) => rangeOf(parseNetwork(network))) : complementOf(SPECIAL_RANGES)
+}
+
+function methodName(number: number): string {
+  return `${METHODS[number >> 1]} ${SCHEMES[number & 1]}`
+}
+
+function widerPorts(child: readonly [number, number][], parent: readonly [number, number][]): Wider | undefined {
+  const asRanges = (ports: readonly [number, number][]): AddressRange[] =>
+    ports.map(([low, high]) => ({ family: 4, low: BigInt(low), high: BigInt(high) }))
+  const found = outside(asRanges(child), asRanges(parent))
+  return found && { field: 'ports', witness: String(found.address) }
+}
+
+function widerAddresses(child: NetGrant, parents: readonly NetGrant[]): Wider | undefined {
+  const found = outside(
+    rangesOf(child),
+    parents.flatMap((parent) => rangesOf(parent)),
+  )
+  return found && { field: 'cidrs', witness: formatAddress(found) }
+}
+
+function widerPattern(
+  field: 'hosts' | 'paths',
+  child: readonly string[],
+  parent: readonly string[],
+): Wider | undefined {
+  const parse = field === 'hosts' ? parseHostGlob : parseUrlGlob
+  const proof = proveInclusion(child.map(parse), parent.map(parse), canonicalDomain(field === 'hosts' ? 'host' : 'url'))
+  if (proof.included === true) return undefined
+  return { field, ...(proof.included === false ? { witness: text.decode(proof.witness) } : {}) }
+}
+
+/** How a child's grant is wider than one grant of its parent. */
+function widerThan(child: NetGrant, parent: NetGrant): Wider | undefined {
+  const [mine, theirs] = [netShape(child), netShape(parent)]
+  const method = mine.methods.find((number) => !theirs.methods.includes(number))
+  if (method !== undefined) return { field: 'methods', witness: methodName(method) }
+  return (
+    widerPorts(mine.ports, theirs.ports) ??
+    widerPattern('hosts', child.hosts, parent.hosts) ??
+    widerPattern('paths', mine.paths ?? EVERY_PATH, theirs.paths ?? EVERY_PATH) ??
+    widerAddresses(child, [parent])
+  )
+}
+
+/** The grant as many that each have one host and one method: a parent may cover them one by one. */
+function parts(grant: NetGrant): NetGrant[] {
+  const { methods = ['GET', 'HEAD'], schemes = ['https'] } = grant
+  return grant.hosts.flatMap((host) =>
+    methods.flatMap((method) =>
+      schemes.map((scheme) => ({
+        ...grant,
+        hosts: [host],
+        methods: [method],
+        schemes: [scheme],
+        ports: grant.ports ?? [
+          scheme === 'https' ? 443 : 80,
+          ...(schemes.length > 1 ? [scheme === 'https' ? 80 : 443] : []),
+        ],
+      })),
+    ),
+  )
+}
+
+/** A part is covered by several grants of the parent that differ in their paths alone. */
+function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
+  const fitting = parents.filter(
+    (parent) => !widerThan({ ...part, paths: netShape(parent).paths ?? EVERY_PATH }, parent),
+  )
+  if (fitting.length === 0) return false
+  const paths = fitting.flatMap((parent) => netShape(parent).paths ?? EVERY_PATH)
+  return widerPattern('paths', netShape(part).paths ?? EVERY_PATH, paths) === undefined
+}
+
+/** How a child's grant is wider than all of its parent's together; undefined when it is proved not to be. */
+export function widerNet(child: NetGrant, parents: readonly NetGrant[]): Wider | undefined {
+  const single = parents.map((parent) => widerThan(child, parent))
+  if (single.some((wider) => wider === undefined)) return undefined
+  const uncovered = parts(child).find(
+    (part) => !parents.some((parent) => !widerThan(part, parent)) && !coveredByPaths(part, parents),
+  )
+  if (!uncovered) return undefined
+  return single.find((wider) => wider !== undefined) ?? { field: 'resource' }
+}

@@ -1,0 +1,39 @@
+/** A directory of keys in, the security manager over it out: its keys, its store, perhaps a log. */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AuditSink, SecurityManager } from '../security/index.ts'
+import { readText } from './host-text.ts'
+import { UsageError } from './usage-error.ts'
+
+export const KEYS_DIRECTORY = join('.toka', 'keys')
+const STORE = 'state.db'
+
+/** Whether a directory has keys. */
+export function hasKeys(directory: string): boolean {
+  return existsSync(join(directory, 'keys.json'))
+}
+
+/**
+ * Opens the manager of a directory.
+ * @param log a file to append to, made when it is not there; one that is must be whole
+ * @throws UsageError when there are no keys, TokaError TOKA_AUDIT_INVALID for a damaged log
+ */
+export async function openManager(directory: string, log?: string): Promise<SecurityManager> {
+  if (!hasKeys(directory))
+    throw new UsageError(
+      `--keys ${JSON.stringify(directory)}: there are no keys: make some with toka keys init --keys ${directory}`,
+    )
+  const { createSecurityManager } = await import('../security/index.ts')
+  const { directoryKeys, sqliteStore } = await import('../security/index.node.ts')
+  const parts = { keys: directoryKeys(directory), store: sqliteStore(join(directory, STORE)) }
+  if (log === undefined) return createSecurityManager(parts)
+  const audit: AuditSink = { append: (bytes) => appendFileSync(log, bytes, { mode: 0o600 }) }
+  if (!existsSync(log)) return createSecurityManager({ ...parts, audit })
+  const { last } = await createSecurityManager(parts).verifyAudit(new Uint8Array(readFileSync(log)))
+  return createSecurityManager({ ...parts, audit, auditAfter: last })
+}
+
+/** A token as text, or the content of the file of that name. */
+export async function readToken(given: string): Promise<string> {
+  return (given.includes('~') ? given : await readText('TOKEN', given)).trim()
+}

@@ -1,0 +1,197 @@
+/** Requests of guests over Node's own http and https: to the address that was decided on, following nothing, decompressing in pieces. */
+import { lookup as systemLookup } from 'node:dns/promises'
+import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import { isIP } from 'node:net'
+import type { Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { parseAddress } from '../../capabilities/address.ts'
+import type { NetworkAnswer, NetworkDriver, NetworkRequest } from '../gate/drivers.ts'
+import { GuestFacingError } from '../kernel/host-port.ts'
+import { NETWORK } from '../limits.ts'
+import { NetworkBodies, within } from './network-bodies.ts'
+import type { HeaderSecret, NetworkOptions } from '../network-options.ts'
+import { Redactor } from './redactor.ts'
+
+const failed = (): GuestFacingError => new GuestFacingError('TOKA_NET_FAILED', 'the host cannot be reached')
+
+/** What the connection keeps to itself. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** The body, decompressed as it is read: no more than a piece is ever unpacked ahead. */
+function decoded(message: IncomingMessage): { stream: Readable; changed: boolean } {
+  const encoding = message.headers['content-encoding']?.trim().toLowerCase()
+  const decoder =
+    encoding === 'gzip' || encoding === 'x-gzip'
+      ? createGunzip()
+      : encoding === 'deflate'
+        ? createInflate()
+        : encoding === 'br'
+          ? createBrotliDecompress()
+          : undefined
+  if (!decoder) return { stream: message, changed: false }
+  message.on('error', (error) => decoder.destroy(error))
+  message.pipe(decoder)
+  return { stream: decoder, changed: true }
+}
+
+function headersOf({ rawHeaders }: IncomingMessage, changed: boolean, redactor: Redactor): [string, string][] {
+  const headers: [string, string][] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase()
+    if (HOP_BY_HOP.has(name) || (changed && (name === 'content-encoding' || name === 'content-length'))) continue
+    headers.push([name, redactor.text(rawHeaders[index + 1]!)])
+  }
+  return headers
+}
+
+class NodeNetwork implements NetworkDriver {
+  readonly #options: NetworkOptions
+  readonly #secrets: readonly HeaderSecret[]
+  readonly #bodies: NetworkBodies
+
+  constructor(options: NetworkOptions, secrets: readonly HeaderSecret[]) {
+    this.#options = options
+    this.#secrets = secrets
+    this.#bodies = new NetworkBodies(options)
+  }
+
+  async lookup(host: string): Promise<readonly string[]> {
+    const look =
+      this.#options.lookup ??
+      (async (name) => (await systemLookup(name, { all: true, verbatim: true })).map(({ address }) => address))
+    try {
+      return await within(NETWORK.lookupMs, look(host), () => {})
+    } catch (error) {
+      throw error instanceof GuestFacingError ? error : failed()
+    }
+  }
+
+  async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
+    const secrets = this.#secrets.filter(({ origin }) => origin === new URL(request.url).origin)
+    const { timeoutMs = NETWORK.answerMs } = this.#options
+    this.#bodies.enter()
+    let sent: ClientRequest | undefined
+    try {
+      const answer = new Promise<IncomingMessage>((resolve, reject) => {
+        sent = this.#send(request, secrets, signal)
+        sent.once('response', resolve)
+        // What switches protocols is no answer.
+        sent.once('upgrade', (_, socket) => socket.destroy())
+        sent.once('connect', (_, socket) => socket.destroy())
+        sent.on('error', reject)
+        sent.once('close', () => reject(failed()))
+        sent.end(request.body)
+      })
+      return this.#keep(await within(timeoutMs, answer, () => sent?.destroy()), secrets)
+    } catch (error) {
+      sent?.destroy()
+      this.#bodies.leave()
+      throw error instanceof GuestFacingError ? error : failed()
+    }
+  }
+
+  #send(
+    { url, method, headers, body, address }: NetworkRequest,
+    secrets: readonly HeaderSecret[],
+    signal: AbortSignal,
+  ): ClientRequest {
+    const target = new URL(url)
+    const host = target.hostname.replace(/^\[(.*)\]$/, '$1')
+    const fields: [string, string][] = [
+      ...headers.filter(([name]) => !secrets.some(({ header }) => header.toLowerCase() === name)),
+      ['accept-encoding', 'gzip, deflate, br'],
+    ]
+    if (body || !['GET', 'HEAD', 'OPTIONS'].includes(method)) fields.push(['content-length', String(body?.length ?? 0)])
+    for (const { header, value } of secrets) fields.push([header.toLowerCase(), value])
+    const sent = (target.protocol === 'https:' ? secureRequest : plainRequest)({
+      host,
+      port: target.port === '' ? undefined : Number(target.port),
+      path: `${target.pathname}${target.search}`,
+      method,
+      headers: grouped(fields),
+      signal,
+      // No connection is shared: one that was opened for another decision must not serve this one.
+      agent: false,
+      maxHeaderSize: NETWORK.answerHeaderBytes,
+      ...(isIP(host) ? {} : { lookup: pinned(address) }),
+      ...(target.protocol === 'https:' && !isIP(host) ? { servername: host } : {}),
+      ...(this.#options.ca === undefined ? {} : { ca: this.#options.ca }),
+    })
+    sent.once('socket', (socket) =>
+      socket.once('connect', () => {
+        const meant = parseAddress(address ?? host)
+        const found = parseAddress(socket.remoteAddress ?? '')
+        if (!meant || !found || meant.join() !== found.join()) sent.destroy(failed())
+      }),
+    )
+    return sent
+  }
+
+  #keep(message: IncomingMessage, secrets: readonly HeaderSecret[]): NetworkAnswer {
+    const values = secrets.map(({ value }) => value)
+    const { stream, changed } = decoded(message)
+    const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    const stop = (): void => {
+      stream.destroy()
+      message.destroy()
+    }
+    stream.on('error', stop)
+    return {
+      status: message.statusCode ?? 0,
+      statusText: new Redactor(values).text(message.statusMessage ?? ''),
+      headers: headersOf(message, changed, new Redactor(values)),
+      body: this.#bodies.keep({ next: () => iterator.next(), stop }, values),
+    }
+  }
+
+  read(body: number, most: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#bodies.read(body, most, signal)
+  }
+
+  close(body: number): void {
+    this.#bodies.close(body)
+  }
+
+  closeAll(): void {
+    this.#bodies.closeAll()
+  }
+}
+
+/** A header that was given twice is sent twice. */
+function grouped(fields: readonly [string, string][]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  for (const [name, value] of fields) {
+    const known = headers[name]
+    headers[name] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value]
+  }
+  return headers
+}
+
+type Lookup = (
+  host: string,
+  options: { all?: boolean | undefined },
+  done: (error: Error | null, address: string | { address: string; family: number }[], family?: number) => void,
+) => void
+
+/** Every name is the address that was decided on; without one nothing is connected to. */
+function pinned(address: string | undefined): Lookup {
+  return (_host, { all }, done) => {
+    const family = isIP(address ?? '')
+    if (address === undefined || family === 0) return done(failed(), '')
+    if (all) done(null, [{ address, family }])
+    else done(null, address, family)
+  }
+}
+
+export function openNetwork(options: NetworkOptions, secrets: readonly HeaderSecret[]): NetworkDriver {
+  return new NodeNetwork(options, secrets)
+}

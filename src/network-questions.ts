@@ -1,0 +1,29 @@
+/** What a gate asks of the network, as messages that a worker can send to the thread that has the driver. */
+import type { NetworkAnswer, NetworkDriver, NetworkRequest } from './gate/drivers.ts'
+import { mapMaybe } from './gate/maybe.ts'
+import type { MaybePromise } from './kernel/host-port.ts'
+import { decodeValue, encodeValue } from './kernel/values.ts'
+import type { Tools } from './tool.ts'
+
+export const NETWORK_SERVICE = 'toka:network'
+
+export type NetworkQuestion =
+  | { ask: 'lookup'; host: string }
+  | { ask: 'request'; request: NetworkRequest }
+  | { ask: 'read'; body: number; most: number }
+  | { ask: 'close'; body: number }
+
+/** The network as a gate sees it, wherever the service is. */
+export function networkOf(tools: Tools): NetworkDriver {
+  const ask = <T>(question: NetworkQuestion, signal: AbortSignal): MaybePromise<T> =>
+    mapMaybe(tools.call(NETWORK_SERVICE, encodeValue(question), signal), (bytes) => decodeValue(bytes) as T)
+  return {
+    lookup: (host, signal) => ask<readonly string[] | undefined>({ ask: 'lookup', host }, signal),
+    request: (request, signal) => ask<NetworkAnswer>({ ask: 'request', request }, signal),
+    read: (body, most, signal) => ask<Uint8Array>({ ask: 'read', body, most }, signal),
+    close: async (body) => {
+      // A run that is over cannot ask any more: its calls are aborted, and their bodies with them.
+      await Promise.resolve(ask({ ask: 'close', body }, new AbortController().signal)).catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/** Keys in a directory: one JSON file that only its owner may read, replaced as a whole. */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { TokaError } from '../errors.ts'
+import type { KeyRecord, KeyStore } from './key-ring.ts'
+
+const FILE = 'keys.json'
+
+function isRecord(value: unknown): value is KeyRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const { kid, alg, jwk, madeAt } = value as Partial<KeyRecord>
+  return typeof kid === 'string' && typeof alg === 'string' && typeof jwk === 'object' && typeof madeAt === 'number'
+}
+
+function read(path: string): { version: number; keys: readonly KeyRecord[] } {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { version: 0, keys: [] }
+    throw error
+  }
+  try {
+    const { version, keys } = JSON.parse(text) as { version: unknown; keys: unknown }
+    if (typeof version === 'number' && Array.isArray(keys) && keys.every(isRecord)) return { version, keys }
+  } catch {
+    // Said below.
+  }
+  throw new TokaError('TOKA_TOKEN_KEYS', `${FILE} is damaged: it is not the JSON that was written`)
+}
+
+/** Written, on disk, then renamed over the old one: a process that dies leaves one or the other. */
+function replace(directory: string, content: string): void {
+  const temporary = join(directory, `.${FILE}.${process.pid}.${Date.now()}`)
+  const file = openSync(temporary, 'wx', 0o600)
+  try {
+    writeSync(file, content)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(temporary, join(directory, FILE))
+}
+
+/** Holds a lock file while it works: two processes that rotate at once must not lose a key. */
+function locked<T>(directory: string, work: () => T): T | undefined {
+  const path = join(directory, `.${FILE}.lock`)
+  let lock: number
+  try {
+    lock = openSync(path, 'wx', 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
+    throw error
+  }
+  try {
+    return work()
+  } finally {
+    closeSync(lock)
+    rmSync(path, { force: true })
+  }
+}
+
+/** Keys in `keys.json` of a directory, which is made (rights 0700) when keys are written the first time. */
+export function directoryKeys(directory: string): KeyStore {
+  return {
+    load: () => read(join(directory, FILE)),
+    save: (version, keys) => {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const saved = locked(directory, () => {
+        if (version !== read(join(directory, FILE)).version + 1) return false
+        replace(directory, `${JSON.stringify({ version, keys }, null, 2)}\n`)
+        return true
+      })
+      return saved ?? false
+    },
+  }
+}

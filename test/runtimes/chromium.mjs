@@ -1,5 +1,6 @@
 /** Finds the Chromium that the browser tests run in: the one that TOKA_CHROMIUM names, an installed one, or the one from npm. */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -43,9 +44,8 @@ async function packagedChromium() {
   const before = process.env.TMPDIR
   process.env.TMPDIR = folder
   try {
-    const { default: chromium } = await import(
-      pathToFileURL(join(packageFolder, manifest.main ?? manifest.exports)).href
-    )
+    const entry = createRequire(join(packageFolder, 'package.json')).resolve(manifest.name)
+    const { default: chromium } = await import(pathToFileURL(entry).href)
     return await chromium.executablePath()
   } finally {
     if (before === undefined) delete process.env.TMPDIR

@@ -41,6 +41,16 @@ export class DescriptorTable {
     if (before !== undefined) quietly(() => before.close())
   }
 
+  /** Gives a file the place of another one, which the caller closes. Its own number is free. */
+  move(from: number, to: number): void {
+    const file = this.get(from)
+    this.get(to)
+    if (from === to) return
+    this.#files[to] = file
+    this.#files[from] = undefined
+    this.#open--
+  }
+
   /** The file of a number. EBADF when there is none. */
   get(number: number): OpenFile {
     const file = this.#files[number]

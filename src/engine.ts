@@ -14,8 +14,23 @@ export type Command = {
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
   filename: string
-  /** The encoded input value (values.ts), when there is one. */
+  /** The encoded input value (values.ts), when there is one; with `call` the list of its arguments. */
   input?: Uint8Array
+  /** The export to call, for languages whose guests are modules. */
+  call?: string
+}
+
+/** How a guest's fuel is measured: `exact` is the same number on every machine. */
+export type Metering = 'fast' | 'exact'
+
+/** A module that the user brings, for engines that run such. */
+export type GuestModule = {
+  bytes: Uint8Array<ArrayBuffer>
+  /** Of the bytes, in hexadecimal. */
+  sha256: string
+  metering: Metering
+  /** What its memory may grow to (`limits.memoryBytes`). */
+  memoryBytes: number
 }
 
 /** Why a guest stopped other than by itself. */
@@ -107,8 +122,14 @@ export interface ExecutionEngine {
   readonly name: string
   readonly version: string
   readonly languages: readonly Language[]
-  /** Builds, or takes from the cache, the start image. */
-  prepare(io: EngineIo): Promise<Image>
+  /** Units of fuel of a slice, where they cost other than those of interpreters; default 20,000 (sandbox/leash.ts). */
+  readonly slice?: number
+  /**
+   * Builds, or takes from the cache, the start image.
+   * @param guest the module that the image is made of, for engines that run modules of the user's
+   * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
+   */
+  prepare(io: EngineIo, guest?: GuestModule): Promise<Image>
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

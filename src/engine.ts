@@ -14,10 +14,10 @@ export type Command = {
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
   filename: string
-  /** The encoded input value (values.ts), when there is one; with `call` the list of its arguments. */
+  /** The encoded input value (values.ts), when there is one. */
   input?: Uint8Array
-  /** The export to call, for languages whose guests are modules. */
-  call?: string
+  /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */
+  call?: { name: string; args: Uint8Array }
 }
 
 /** How a guest's fuel is measured: `exact` is the same number on every machine. */

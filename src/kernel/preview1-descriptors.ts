@@ -85,6 +85,14 @@ export class Preview1Descriptors {
     this.#known.delete(number)
   }
 
+  /** A second number for a descriptor: both share position and flags. */
+  duplicate(number: number): number {
+    const fd = this.get(number)
+    const copy = this.#process.descriptors.duplicate(number >>> 0)
+    this.#known.set(copy, { ...fd, preopen: undefined, listing: undefined })
+    return copy
+  }
+
   /** Puts one descriptor in another's place, which must be open. Answers the file that had it. */
   renumber(from: number, to: number): OpenFile | undefined {
     const fd = this.get(from)

@@ -11,7 +11,7 @@ import { pathCalls } from './preview1-paths.ts'
 import { pollCalls } from './preview1-poll.ts'
 import { systemCalls } from './preview1-system.ts'
 import type { Process } from './process.ts'
-import { run } from './steps.ts'
+import { run, type Steps } from './steps.ts'
 
 type Parameter = 'i32' | 'i64'
 
@@ -122,16 +122,17 @@ export class Preview1 {
     return this.answer(CALLS[name], parameters)
   }
 
-  /** The same for calls of other interfaces that work on the same descriptors. */
-  answer(act: Calls[string], parameters: readonly (number | bigint)[]): MaybePromise<number> {
+  /** The same for calls of other interfaces that work on the same descriptors; one may answer a number of its own. */
+  answer(
+    act: (context: Preview1Context, ...parameters: never[]) => Steps<void | number>,
+    parameters: readonly (number | bigint)[],
+  ): MaybePromise<number> {
     try {
       const answer = run(act(this.#context, ...(parameters as never[])))
-      if (!(answer instanceof Promise)) return SUCCESS
-      if (!this.#host.suspends) {
-        answer.catch(() => {}) // it goes on without the guest
-        throw errno('ENOTSUP')
-      }
-      return answer.then(() => SUCCESS, errnoNumber)
+      if (!(answer instanceof Promise)) return answer ?? SUCCESS
+      if (this.#host.suspends) return answer.then((value) => value ?? SUCCESS, errnoNumber)
+      answer.catch(() => {}) // it goes on without the guest
+      throw errno('ENOTSUP')
     } catch (error) {
       return errnoNumber(error)
     }

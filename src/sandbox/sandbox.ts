@@ -7,6 +7,7 @@ import { codeOfUncaught, TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
+import { encodeValue } from '../kernel/values.ts'
 import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import type { SandboxOptions } from '../request.ts'
@@ -232,7 +233,9 @@ export class LocalSandbox {
       const message = known?.message ?? `${filename} is not UTF-8 text`
       return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
-    return { language, source, filename, ...(input ? { input } : {}), ...(call === undefined ? {} : { call }) }
+    if (call !== undefined)
+      return { language, source, filename, call: { name: call, args: input ?? encodeValue([]) } }
+    return { language, source, filename, ...(input ? { input } : {}) }
   }
 
   /** After a kill: the guest is wiped, or replaced where it cannot be. */

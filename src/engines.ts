@@ -10,7 +10,11 @@ const ENGINES = {
 
 type EngineName = keyof typeof ENGINES
 
-const BY_LANGUAGE: Readonly<Record<Language, EngineName>> = { javascript: 'quickjs', typescript: 'quickjs', wasm: 'wasi' }
+const BY_LANGUAGE: Readonly<Record<Language, EngineName>> = {
+  javascript: 'quickjs',
+  typescript: 'quickjs',
+  wasm: 'wasi',
+}
 
 /** The engine of a language. */
 export function loadEngine(language: Language): Promise<ExecutionEngine> {

@@ -28,7 +28,11 @@ const describe = (value: unknown): string => (value === null ? 'null' : Array.is
  * The export of a name, and the arguments that it takes.
  * @throws TokaError TOKA_REQUEST_INVALID for a name that no function has, or arguments that do not fit
  */
-export function entryOf(program: Program, name: string, given: unknown): { entry: FunctionExport; args: (number | bigint)[] } {
+export function entryOf(
+  program: Program,
+  name: string,
+  given: unknown,
+): { entry: FunctionExport; args: (number | bigint)[] } {
   const entry = program.functions.get(name)
   if (!entry || name.startsWith('__fuel')) {
     const names = [...program.functions.keys()].slice(0, 20).join(', ')

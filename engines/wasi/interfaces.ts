@@ -39,7 +39,9 @@ function preview1Row(name: string): Row | undefined {
 }
 
 /** Parameters of the functions of `host_process`, `host_user` and `host_fs`, all of 32 bits. */
-const POSIX: Readonly<Record<string, Readonly<Partial<Record<keyof typeof posixCalls | keyof typeof modeCalls, number>>>>> = {
+const POSIX: Readonly<
+  Record<string, Readonly<Partial<Record<keyof typeof posixCalls | keyof typeof modeCalls, number>>>>
+> = {
   host_process: {
     ...{ proc_spawn: 10, proc_waitpid: 3, proc_kill: 2, proc_getpid: 1, proc_getppid: 1 },
     ...{ fd_pipe: 2, fd_dup: 2, sleep_ms: 1 },

@@ -4,9 +4,18 @@ import { errno } from './errno.ts'
 import { GuestFacingError, type OpenIntent } from './host-port.ts'
 import * as work from './path-calls.ts'
 import { decodePath } from './paths.ts'
-import { DIRECTORY_RIGHTS, FdFlag, FILE_RIGHTS, FileType, LookupFlag, OpenFlag, Right, unsigned } from './preview1-abi.ts'
+import {
+  DIRECTORY_RIGHTS,
+  FdFlag,
+  FILE_RIGHTS,
+  FileType,
+  LookupFlag,
+  OpenFlag,
+  Right,
+  unsigned,
+} from './preview1-abi.ts'
 import type { Calls, Preview1Context } from './preview1-context.ts'
-import { checkTimeFlags, timesOf, UNSUPPORTED_FLAGS, writeStat } from './preview1-files.ts'
+import { checkTimeFlags, setTimes, UNSUPPORTED_FLAGS, writeStat } from './preview1-files.ts'
 import { type Steps, wait } from './steps.ts'
 
 const ALL_OPEN_FLAGS = Object.values(OpenFlag).reduce((all, flag) => all | flag, 0)
@@ -72,7 +81,12 @@ function* open(context: Preview1Context, where: work.Where, request: OpenRequest
 }
 
 /** ENOTDIR for what is none, whatever else would be wrong with opening it to write. */
-function* openDirectory(context: Preview1Context, where: work.Where, intent: OpenIntent, follow: boolean): Steps<work.Opened> {
+function* openDirectory(
+  context: Preview1Context,
+  where: work.Where,
+  intent: OpenIntent,
+  follow: boolean,
+): Steps<work.Opened> {
   let kind: string | undefined
   if (intent.write) kind = (yield* work.statPath(context.process, where, follow)).kind
   if (kind === 'file') throw errno('ENOTDIR')
@@ -154,9 +168,13 @@ export const pathCalls = {
     const where = whereOf(context, fd, Right.pathSetTimes, path, length)
     const follow = follows(lookup)
     checkTimeFlags(flags)
-    const now = yield* work.statPath(context.process, where, follow)
-    const [accessedMs, modifiedMs] = timesOf(context, now, [accessed, modified], flags)
-    yield* work.setTimes(context.process, where, accessedMs, modifiedMs, follow)
+    const { process } = context
+    yield* setTimes(
+      context,
+      [accessed, modified, flags],
+      () => work.statPath(process, where, follow),
+      (accessedMs, modifiedMs) => work.setTimes(process, where, accessedMs, modifiedMs, follow),
+    )
   },
 
   *path_link(

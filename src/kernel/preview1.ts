@@ -1,5 +1,6 @@
 /** WASI preview 1 over the kernel: the guest's import in, an error number out, everything it names checked on the way. */
 import { errno } from './errno.ts'
+import { ExactTimes } from './exact-times.ts'
 import { GuestMemory } from './guest-memory.ts'
 import type { MaybePromise } from './host-port.ts'
 import { errnoNumber, SUCCESS } from './preview1-abi.ts'
@@ -92,6 +93,7 @@ export class Preview1 {
   readonly #host: Preview1Host
   readonly #process: Process
   readonly #fds: Preview1Descriptors
+  readonly #times = new ExactTimes()
   #context: Preview1Context
 
   constructor(process: Process, host: Preview1Host) {
@@ -140,6 +142,7 @@ export class Preview1 {
 
   #newContext(): Preview1Context {
     const { suspends, memory, blocking, sleep, exit } = this.#host
-    return { process: this.#process, fds: this.#fds, memory: new GuestMemory(memory), suspends, blocking, sleep, exit }
+    const own = { process: this.#process, fds: this.#fds, times: this.#times, memory: new GuestMemory(memory) }
+    return { ...own, suspends, blocking, sleep, exit }
   }
 }

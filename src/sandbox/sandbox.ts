@@ -233,8 +233,7 @@ export class LocalSandbox {
       const message = known?.message ?? `${filename} is not UTF-8 text`
       return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
-    if (call !== undefined)
-      return { language, source, filename, call: { name: call, args: input ?? encodeValue([]) } }
+    if (call !== undefined) return { language, source, filename, call: { name: call, args: input ?? encodeValue([]) } }
     return { language, source, filename, ...(input ? { input } : {}) }
   }
 

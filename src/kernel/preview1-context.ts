@@ -23,6 +23,6 @@ export type Preview1Context = {
 
 /**
  * Calls by their names: the context, then the guest's parameters as they came. They write results into the guest's
- * memory themselves, fail with errno, and may wait.
+ * memory themselves, fail with errno, and wait by steps.
  */
-export type Calls = Readonly<Record<string, (context: Preview1Context, ...parameters: never[]) => Steps<void>>>
+export type Calls = Readonly<Record<string, (context: Preview1Context, ...parameters: never[]) => Steps<void> | void>>

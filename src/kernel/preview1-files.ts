@@ -221,11 +221,11 @@ export const fileCalls = {
     cursor.position = position
   },
 
-  *fd_tell(context, number: number, out: number) {
+  fd_tell(context, number: number, out: number) {
     context.memory.setU64(out, seekable(context, number, Right.fdTell).cursor.position)
   },
 
-  *fd_advise(context, number: number, offset: bigint, length: bigint, advice: number) {
+  fd_advise(context, number: number, offset: bigint, length: bigint, advice: number) {
     const fd = context.fds.get(number)
     if (fd.base !== undefined) throw errno('EBADF')
     if (isStream(fd)) throw errno('ESPIPE')
@@ -254,14 +254,14 @@ export const fileCalls = {
     yield* wait(context.fds.get(number, Right.fdDatasync).file.sync())
   },
 
-  *fd_fdstat_get(context, number: number, out: number) {
+  fd_fdstat_get(context, number: number, out: number) {
     const { type, cursor, rights, inheriting } = context.fds.get(number)
     const flags = (cursor.append ? FdFlag.append : 0) | (cursor.nonblock ? FdFlag.nonblock : 0)
     const stat = new Structure(24).u8(0, type).u16(2, flags).u64(8, rights).u64(16, inheriting)
     context.memory.write(out, stat.bytes)
   },
 
-  *fd_fdstat_set_flags(context, number: number, flags: number) {
+  fd_fdstat_set_flags(context, number: number, flags: number) {
     const fd = context.fds.get(number)
     if (flags & ~ALL_FLAGS) throw errno('EINVAL')
     if (fd.base !== undefined) throw errno('EBADF')
@@ -271,7 +271,7 @@ export const fileCalls = {
     fd.cursor.nonblock = (flags & FdFlag.nonblock) !== 0
   },
 
-  *fd_fdstat_set_rights(context, number: number, base: bigint, inheriting: bigint) {
+  fd_fdstat_set_rights(context, number: number, base: bigint, inheriting: bigint) {
     const fd = context.fds.get(number)
     const [own, passedOn] = [unsigned(base), unsigned(inheriting)]
     if ((own & ~fd.rights) !== 0n || (passedOn & ~fd.inheriting) !== 0n) throw errno('ENOTCAPABLE')
@@ -308,13 +308,13 @@ export const fileCalls = {
     )
   },
 
-  *fd_prestat_get(context, number: number, out: number) {
+  fd_prestat_get(context, number: number, out: number) {
     const { preopen } = context.fds.get(number)
     if (preopen === undefined) throw errno('EBADF')
     context.memory.write(out, new Structure(8).u32(4, preopen.length).bytes)
   },
 
-  *fd_prestat_dir_name(context, number: number, out: number, length: number) {
+  fd_prestat_dir_name(context, number: number, out: number, length: number) {
     const { preopen } = context.fds.get(number)
     if (preopen === undefined) throw errno('EBADF')
     if (length >>> 0 < preopen.length) throw errno('ENAMETOOLONG')

@@ -88,6 +88,9 @@ const CALLS: Readonly<Record<Preview1Name, Calls[string]>> = {
   ...systemCalls,
 }
 
+/** A call's own answer, or that it succeeded. */
+const numberOf = (answer: unknown): number => (typeof answer === 'number' ? answer : SUCCESS)
+
 /** One guest's preview 1. Its descriptors from 3 on are the process's from here on. */
 export class Preview1 {
   readonly #host: Preview1Host
@@ -124,15 +127,19 @@ export class Preview1 {
     return this.answer(CALLS[name], parameters)
   }
 
-  /** The same for calls of other interfaces that work on the same descriptors; one may answer a number of its own. */
+  /**
+   * The same for calls of other interfaces that work on the same descriptors.
+   * @param act answers steps, or at once: nothing, or a number of its own
+   */
   answer(
-    act: (context: Preview1Context, ...parameters: never[]) => Steps<void | number>,
+    act: (context: Preview1Context, ...parameters: never[]) => unknown,
     parameters: readonly (number | bigint)[],
   ): MaybePromise<number> {
     try {
-      const answer = run(act(this.#context, ...(parameters as never[])))
-      if (!(answer instanceof Promise)) return answer ?? SUCCESS
-      if (this.#host.suspends) return answer.then((value) => value ?? SUCCESS, errnoNumber)
+      const steps = act(this.#context, ...(parameters as never[]))
+      const answer = typeof steps === 'object' ? run(steps as Steps<unknown>) : steps
+      if (!(answer instanceof Promise)) return numberOf(answer)
+      if (this.#host.suspends) return answer.then(numberOf, errnoNumber)
       answer.catch(() => {}) // it goes on without the guest
       throw errno('ENOTSUP')
     } catch (error) {

@@ -1,11 +1,12 @@
 /** What a module of a stranger may declare: everything that costs time before its fuel is looked at has a cap here. */
+import { MOST_MODULE_BYTES } from '../limits.ts'
 import { refuseModule } from './reader.ts'
 import { ExternKind, type ModuleShape } from './sections.ts'
 
 /** Sizes beyond which a stranger's module is refused. Real programs stay far below all of them. */
 export const STRANGER_CAPS = {
   /** Bytes of the module. Validating 1 MiB takes about 10 ms. */
-  moduleBytes: 64 * 2 ** 20,
+  moduleBytes: MOST_MODULE_BYTES,
   /**
    * Bytes of one function body: a function is compiled in one go when it is first called, 0.1 ms for 10 KiB and more. Ruby's
    * largest, of its interpreter loop, has 194 KiB.

@@ -76,6 +76,8 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
     const answer = await onApproval(request, signal)
     if (typeof answer !== 'object' || answer === null) return answer === true
     const narrowed = new Narrowed(answer.grants)
+    // Who answers too late has not said yes, for later calls neither.
+    if (signal.aborted) return false
     given.push(narrowed)
     return narrowed.allows(request, Date.now())
   }

@@ -376,8 +376,12 @@ export class SecurityManager implements TokenAuthority {
   async close(): Promise<void> {
     await this.#deciders.close()
     this.#holdings.close()
-    await this.#log?.flush()
-    await this.#options.store.close()
+    try {
+      await this.#log?.flush()
+    } finally {
+      await this.#options.audit?.close?.()
+      await this.#options.store.close()
+    }
   }
 }
 

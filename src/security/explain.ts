@@ -1,5 +1,6 @@
 /** A denial in, which part of the refusing link refused and what that link allows out: for the host's eyes. */
 import { formatGrant } from '../../capabilities/format-grant.ts'
+import { formatRule, quoteShell } from '../../capabilities/format-rule.ts'
 import type { Link } from '../../capabilities/tokens/claims.ts'
 import type { Denial } from '../gate/denials.ts'
 
@@ -33,14 +34,18 @@ function constraintOf({ reason, operation }: Denial, link: Link, now: number): s
   }
 }
 
+function remedyOf({ operation, resource }: Denial, link: number): string {
+  return `a token whose link ${link} allows ${quoteShell(formatRule(operation, resource))}`
+}
+
 /** @param first the place of the token's root in the program */
 export function explainDenial(denial: Denial, links: readonly Link[], first: number, now: number): Denial {
   const link = links[denial.link - first]
   if (!link) return denial
   const resource = denial.operation.split('.')[0]
   const allows = link.grants.filter((grant) => grant.resource === resource).flatMap(formatGrant)
-  return {
-    ...denial,
-    token: { jti: link.jti, constraint: constraintOf(denial, link, now), allows: allows.slice(0, LINES) },
-  }
+  const token = { jti: link.jti, constraint: constraintOf(denial, link, now), allows: allows.slice(0, LINES) }
+  // A grant beside a token narrows it: what would help is another token.
+  const allow = denial.reason === 'no-grant' ? remedyOf(denial, denial.link - first) : denial.allow
+  return { ...denial, allow, token }
 }

@@ -19,7 +19,7 @@ describe('a token', () => {
         resource: '/data/2024/x',
         reason: 'no-grant',
         link: 1,
-        allow: "--allow 'fs.read=/data/2024/**'",
+        allow: "a token whose link 1 allows 'fs.read=/data/2024/**'",
         token: { jti: child.jti, constraint: 'grants.paths', allows: ['fs.read /data/2025/**'] },
       },
     })

@@ -9,9 +9,8 @@ import type { Denial } from './denials.ts'
 import type { Drivers } from './drivers.ts'
 import type { Traffic } from './handles.ts'
 import type { Ledger } from './ledger.ts'
-import { callGuestService, isGuestService } from './guest-services.ts'
+import { GuestServices, isGuestService } from './guest-services.ts'
 import { GatedMounts } from './mounts.ts'
-import { GatedNetwork } from './network.ts'
 import type { Policy } from './policy.ts'
 import { callTool } from './tools.ts'
 
@@ -67,7 +66,7 @@ class SandboxGate implements Gate {
   readonly #cvm: Cvm
   readonly #calls: Calls
   readonly #mounts: GatedMounts
-  readonly #network: GatedNetwork
+  readonly #services: GuestServices
   readonly #traffic: Traffic = { bytesRead: 0, bytesWritten: 0 }
   #limits: GateLimits
   #precise = false
@@ -82,7 +81,7 @@ class SandboxGate implements Gate {
     this.#calls = new Calls(this.#cvm, policy, policy.now, observers)
     this.#mounts = new GatedMounts(drivers.mounts, this.#calls, this.#traffic)
     const { approvals = false } = policy.program
-    this.#network = new GatedNetwork({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
+    this.#services = new GuestServices({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
     this.count = this.#cvm.exports.count
     this.port = {
       files: this.#mounts,
@@ -90,7 +89,7 @@ class SandboxGate implements Gate {
       preciseClock: () => this.#preciseClock(),
       callTool: (name, input, signal): MaybePromise<Uint8Array> =>
         isGuestService(name)
-          ? callGuestService(this.#network, name, input, signal)
+          ? this.#services.call(name, input, signal)
           : callTool(this.#toolParts(drivers), name, input, signal),
     }
     this.begin()
@@ -132,7 +131,7 @@ class SandboxGate implements Gate {
 
   end(): void {
     this.#calls.abort()
-    this.#network.closeAll()
+    this.#services.closeAll()
     this.#calls.denials.hush()
     this.#cvm.exports.leave()
   }

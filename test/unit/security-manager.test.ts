@@ -27,6 +27,34 @@ describe('a token', () => {
     expect(other).toMatchObject({ allowed: false, denial: { link: 1, token: { constraint: 'grants', allows: [] } } })
   })
 
+  test('says which field of its grants a request does not fit', async () => {
+    const { security } = await openSecurity()
+    const { token } = await security.mint({
+      grants: [
+        { resource: 'net', actions: ['fetch'], hosts: ['a.test'], paths: ['/v1/**'] },
+        { resource: 'net', actions: ['fetch'], hosts: ['b.test'], schemes: ['http'], ports: ['8000-8009'] },
+        { resource: 'tool', actions: ['call'], names: ['t'], args: { id: { equals: 1 } } },
+      ],
+    })
+    const constraint = async (operation: 'net.fetch' | 'tool.call', resource: string, more: object = {}) => {
+      const decision = await security.authorize({ token, operation, resource, ...more })
+      return decision.allowed ? 'allowed' : decision.denial.token?.constraint
+    }
+    expect(await constraint('net.fetch', 'https://a.test/v1/x')).toBe('allowed')
+    expect(await constraint('net.fetch', 'https://c.test/v1/x')).toBe('grants.hosts')
+    expect(await constraint('net.fetch', 'http://a.test/v1/x')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://b.test:8000/')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://a.test:444/v1/x')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'http://b.test:8010/')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'https://a.test/v2')).toBe('grants.paths')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { method: 'POST' })).toBe('grants.methods or cidrs')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { address: '10.0.0.1' })).toBe(
+      'grants.methods or cidrs',
+    )
+    expect(await constraint('tool.call', 'u', { input: { id: 1 } })).toBe('grants.names')
+    expect(await constraint('tool.call', 't', { input: { id: 2 } })).toBe('grants.args')
+  })
+
   test('ends to the millisecond, and begins with an allowance for clocks', async () => {
     const { security, clock } = await openSecurity()
     const { token, expires } = await security.mint({ grants: rules('clock'), ttl: '1h' })

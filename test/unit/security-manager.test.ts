@@ -153,6 +153,24 @@ describe('quotas', () => {
     expect(allowed).toBe(25)
   })
 
+  test('what is over is forgotten, and nothing that lives', async () => {
+    const { security, clock, options } = await openSecurity()
+    const spend = async (ttl: string) => {
+      const made = await security.mint({ grants: rules('clock'), ttl, quota: { calls: 4 } })
+      const held = await security.hold(made.token, { whole: true })
+      return { ...made, held }
+    }
+    const [short, long] = [await spend('10m'), await spend('3h')]
+    const left = ({ jti, expires }: { jti: string; expires: number }) =>
+      options.store.left({ key: `${jti}/1`, initial: 4, until: expires })
+    expect([await left(short), await left(long)]).toEqual([0, 0])
+    clock.ms += HOUR
+    await security.limit('alice', { per: '1s', burst: 1 })
+    expect([await left(short), await left(long)]).toEqual([4, 0])
+    expect(await refusal(security.limit('alice', { per: '1s', burst: 0 }))).toContain('rate.burst')
+    expect(await refusal(security.limit('a'.repeat(513), { per: '1s', burst: 1 }))).toContain('caller')
+  })
+
   test('a rate refills evenly', async () => {
     const { security, clock } = await openSecurity()
     const answers: boolean[] = []

@@ -71,6 +71,23 @@ export const EXPORTS = [
   'JS_SetHostPromiseRejectionTracker',
   'JS_SetContextOpaque',
   'JS_GetContextOpaque',
+  'JS_GetClassProto',
+  'JS_GetClassID',
+  'JS_GetPrototype',
+  'JS_GetLength',
+  'JS_GetTypedArrayType',
+  'JS_GetOwnProperty',
+  'JS_GetOwnPropertyNames',
+  'JS_FreePropertyEnum',
+  'JS_AtomToValue',
+  'JS_AtomToCStringLen',
+  'JS_NewAtomLen',
+  'JS_NewAtomUInt32',
+  'JS_FreeAtom',
+  'JS_NewObject',
+  'JS_DefinePropertyValue',
+  'JS_DefinePropertyValueUint32',
+  'JS_ToFloat64',
 ]
 
 /** Everything that the image is made of, as one hash. */

@@ -8,9 +8,10 @@ import {
   JS_NewUint8ArrayCopy, JS_GetUint8Array, JS_ToCStringLen2, JS_FreeCString, JS_ToInt32, JS_ExecutePendingJob,
   JS_GetImportMeta, JS_GetModuleNamespace, JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker,
   JS_SetContextOpaque, JS_GetContextOpaque, js_malloc, js_free, js_strndup, JS_WriteObject, JS_ReadObject,
-  malloc, contextPointer, runtimePointer,
+  malloc, contextPointer, runtimePointer, JS_GetClassProto,
 } from "./quickjs"
 import { tagOf, isException, boolean, argument } from "./values"
+import { PLAIN, readPlain, THROWN, written, writePlain } from "./plain"
 import {
   hostCall, hostBegin, hostWait, hostTake, hostNext, hostNow,
 } from "./host"
@@ -19,7 +20,7 @@ import {
   TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP,
   READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
   RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING, HOOK_RESOLVE,
-  HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
+  HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_DECODE, HOOK_COUNT, NATIVES, CLASS_OBJECT,
 } from "./layout"
 
 let base: usize = 0
@@ -29,24 +30,65 @@ let base: usize = 0
   return load<i64>(base + HOOKS + (index << 3))
 }
 
+/** A reply that is there: a call that is answered later is waited for. */
+// @ts-ignore: decorator
+@inline function settled(reply: i64): i64 {
+  return <u32>(reply >>> 32) & PENDING ? hostWait(<u32>(reply >>> 40), <u32>(base + IO), IO_CAPACITY) : reply
+}
+
+/** Where a reply's bytes are: in the block, or in memory of their own, which `release` frees. @returns 0 when there is no room */
+function fetch(ctx: u32, reply: i64): u32 {
+  if (!(<u32>(reply >>> 32) & LARGE)) return <u32>(base + IO)
+  const data = js_malloc(ctx, <u32>reply | 1)
+  if (data) hostTake(<u32>(reply >>> 40), data, <u32>reply)
+  return data
+}
+
+function release(ctx: u32, reply: i64, data: u32): void {
+  if (<u32>(reply >>> 32) & LARGE) js_free(ctx, data)
+}
+
 /** Makes a value of a reply: waits for it if it is pending, fetches it if it is large, throws it if it failed. */
 function receive(ctx: u32, first: i64, text: bool): i64 {
-  let reply = first
-  if (<u32>(reply >>> 32) & PENDING) reply = hostWait(<u32>(reply >>> 40), <u32>(base + IO), IO_CAPACITY)
-  const status = <u32>(reply >>> 32)
+  const reply = settled(first)
   const length = <u32>reply
-  let data = <u32>(base + IO)
-  let owned: u32 = 0
-  if (status & LARGE) {
-    owned = js_malloc(ctx, length | 1)
-    if (!owned) return EXCEPTION
-    hostTake(status >>> 8, owned, length)
-    data = owned
-  }
-  const failed = (status & FAILED) != 0
+  const data = fetch(ctx, reply)
+  if (!data) return EXCEPTION
+  const failed = (<u32>(reply >>> 32) & FAILED) != 0
   const value = text && !failed ? JS_NewStringLen(ctx, data, length) : JS_NewUint8ArrayCopy(ctx, data, length)
-  if (owned) js_free(ctx, owned)
+  release(ctx, reply, data)
   return failed && !isException(value) ? JS_Throw(ctx, value) : value
+}
+
+/** As `receive`, with the reply decoded. @param none marks what is no plain value: the prelude decodes it */
+function receiveValue(ctx: u32, first: i64, none: i64): i64 {
+  const reply = settled(first)
+  if (<u32>(reply >>> 32) & FAILED) return receive(ctx, reply, false)
+  const data = fetch(ctx, reply)
+  if (!data) return EXCEPTION
+  let value = readPlain(ctx, data, <u32>reply, none)
+  if (value == none) {
+    JS_FreeValue(ctx, value)
+    const bytes = JS_NewUint8ArrayCopy(ctx, data, <u32>reply)
+    value = isException(bytes) ? bytes : callHook(ctx, HOOK_DECODE, 1, bytes, UNDEFINED, UNDEFINED)
+  }
+  release(ctx, reply, data)
+  return value
+}
+
+/** Bytes of a `prefix` (or undefined) and of a value, in the block. @returns their number, or the negative of OTHER or THROWN */
+function writeArgument(ctx: u32, prefix: i64, value: i64): i32 {
+  let length: u32 = 0
+  if (tagOf(prefix) != TAG_UNDEFINED) {
+    const bytes = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), prefix)
+    if (!bytes) return -THROWN
+    length = load<u32>(base + SCRATCH)
+    memory.copy(base + IO, bytes, length)
+  }
+  const prototype = JS_GetClassProto(ctx, CLASS_OBJECT)
+  JS_FreeValue(ctx, prototype)
+  const ended = writePlain(ctx, value, prototype, base + IO + length, IO_CAPACITY - length, base + SCRATCH)
+  return ended == PLAIN ? <i32>(written() - base - IO) : -ended
 }
 
 /** Calls the host with a string (as UTF-8), bytes or nothing. `start` begins an asynchronous call and answers its id. */
@@ -102,6 +144,37 @@ export function decodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const value = argument(argc, argv, 0)
   const pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
   return pointer ? JS_NewStringLen(ctx, pointer, load<u32>(base + SCRATCH)) : EXCEPTION
+}
+
+/** (value, prefix) -> bytes of the prefix and of the encoded value; undefined when it is not plain. */
+export function encodePlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 0))
+  if (length < 0) return length == -THROWN ? EXCEPTION : UNDEFINED
+  return JS_NewUint8ArrayCopy(ctx, <u32>(base + IO), length)
+}
+
+/** (bytes, none) -> the value that they are; `none` when it is not plain. */
+export function decodePlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), argument(argc, argv, 0))
+  return pointer ? readPlain(ctx, pointer, load<u32>(base + SCRATCH), argument(argc, argv, 1)) : EXCEPTION
+}
+
+/** (operation, prefix, value, none) -> the host's answer, decoded; `none`, and no call was made, when the value is not plain. */
+export function callPlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const none = argument(argc, argv, 3)
+  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 2))
+  if (length < 0) return length == -THROWN ? EXCEPTION : JS_DupValue(ctx, none)
+  const io = <u32>(base + IO)
+  return receiveValue(ctx, hostCall(<i32>argument(argc, argv, 0), io, length, io, IO_CAPACITY), none)
+}
+
+/** As `callPlain`, but the call is begun: its id. */
+export function beginPlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
+  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 2))
+  if (length < 0) return length == -THROWN ? EXCEPTION : JS_DupValue(ctx, argument(argc, argv, 3))
+  const io = <u32>(base + IO)
+  const reply = hostBegin(<i32>argument(argc, argv, 0), io, length, io, IO_CAPACITY)
+  return <u32>(reply >>> 32) & FAILED ? receive(ctx, reply, false) : <i64>(<u32>reply)
 }
 
 /** Evaluates text with JS_EVAL flags; the caller frees nothing. */
@@ -163,7 +236,7 @@ export function random(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   return JS_NewNumber(ctx, <f64>((a + b) >> 11) * 1.1102230246251565e-16)
 }
 
-/** (hooks) keeps the prelude's functions: [run, settle, pending, resolve, load, meta, rejected]. */
+/** (hooks) keeps the prelude's functions: [run, settle, pending, resolve, load, meta, rejected, decode]. */
 export function install(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const hooks = argument(argc, argv, 0)
   for (let i: u32 = 0; i < HOOK_COUNT; i++) {

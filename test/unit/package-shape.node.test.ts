@@ -158,7 +158,7 @@ test('what Node loads of the installed package is a few files, and no transforme
     const loaded = []
     registerHooks({ load(url, context, next) { if (url.startsWith('file:')) loaded.push(url); return next(url, context) } })
     const { createToka } = await import('toka')
-    const toka = await createToka({ cache: './cache-of-images' })
+    const toka = await createToka({ cache: './cache-of-images', isolation: 'inline' })
     await toka.run({ language: 'javascript', source: '1 + 1' })
     const before = loaded.length
     const early = loaded.some((url) => url.includes('sucrase'))
@@ -169,7 +169,8 @@ test('what Node loads of the installed package is a few files, and no transforme
   writeFileSync(join(folder, 'loads.mjs'), program)
   node('loads.mjs')
   const { before, early, later } = JSON.parse(node('loads.mjs').stdout)
-  expect({ early, later }).toEqual({ early: false, later: true })
+  // A guest that cannot be suspended cannot wait for it either.
+  expect({ early, later }).toEqual({ early: !('Suspending' in WebAssembly), later: true })
   expect(before).toBeLessThanOrEqual(60)
 })
 

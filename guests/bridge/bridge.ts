@@ -3,134 +3,26 @@
 // No static data and no allocator of its own: it lives in the guest's memory, in one block named `base`.
 
 import {
-  JS_Eval, JS_EvalFunction, JS_Call, JS_Throw, JS_GetException, JS_DupValue, JS_FreeValue, JS_NewArray,
-  JS_SetPropertyUint32, JS_GetPropertyUint32, JS_NewCFunction2, JS_NewNumber, JS_NewStringLen,
-  JS_NewUint8ArrayCopy, JS_GetUint8Array, JS_ToCStringLen2, JS_FreeCString, JS_ToInt32, JS_ExecutePendingJob,
-  JS_GetImportMeta, JS_GetModuleNamespace, JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker,
-  JS_SetContextOpaque, JS_GetContextOpaque, js_malloc, js_free, js_strndup, JS_WriteObject, JS_ReadObject,
-  malloc, contextPointer, runtimePointer, JS_GetClassProto,
+  JS_Eval, JS_EvalFunction, JS_Call, JS_GetException, JS_DupValue, JS_FreeValue, JS_NewArray, JS_SetPropertyUint32,
+  JS_DefinePropertyValueUint32, JS_GetPropertyUint32, JS_NewCFunction2, JS_NewNumber, JS_NewStringLen, JS_NewUint8ArrayCopy, JS_GetUint8Array,
+  JS_ToCStringLen2, JS_FreeCString, JS_ExecutePendingJob, JS_GetImportMeta, JS_GetModuleNamespace,
+  JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker, JS_SetContextOpaque, JS_GetContextOpaque, js_malloc,
+  js_free, js_strndup, JS_WriteObject, JS_ReadObject, malloc, contextPointer, runtimePointer,
 } from "./quickjs"
 import { tagOf, isException, boolean, argument } from "./values"
-import { PLAIN, readPlain, THROWN, written, writePlain } from "./plain"
+import { base, callHook, hook, setBase } from "./block"
+import { receive } from "./calls"
+import { hostCall, hostTake, hostNext, hostNow } from "./host"
 import {
-  hostCall, hostBegin, hostWait, hostTake, hostNext, hostNow,
-} from "./host"
-import {
-  FAILED, LARGE, PENDING, NONE, UNDEFINED, EXCEPTION, TAG_UNDEFINED, TAG_INT,
-  TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP,
-  READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
-  RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING, HOOK_RESOLVE,
-  HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_DECODE, HOOK_COUNT, NATIVES, CLASS_OBJECT,
+  FAILED, NONE, UNDEFINED, EXCEPTION, TAG_INT, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE,
+  WRITE_STRIP, READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE,
+  TURN, CTX, RUNTIME, RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING,
+  PROPERTY_OPEN, HOOK_RESOLVE, HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
 } from "./layout"
 
-let base: usize = 0
-
-// @ts-ignore: decorator
-@inline function hook(index: usize): i64 {
-  return load<i64>(base + HOOKS + (index << 3))
-}
-
-/** A reply that is there: a call that is answered later is waited for. */
-// @ts-ignore: decorator
-@inline function settled(reply: i64): i64 {
-  return <u32>(reply >>> 32) & PENDING ? hostWait(<u32>(reply >>> 40), <u32>(base + IO), IO_CAPACITY) : reply
-}
-
-/** Where a reply's bytes are: in the block, or in memory of their own, which `release` frees. @returns 0 when there is no room */
-function fetch(ctx: u32, reply: i64): u32 {
-  if (!(<u32>(reply >>> 32) & LARGE)) return <u32>(base + IO)
-  const data = js_malloc(ctx, <u32>reply | 1)
-  if (data) hostTake(<u32>(reply >>> 40), data, <u32>reply)
-  return data
-}
-
-function release(ctx: u32, reply: i64, data: u32): void {
-  if (<u32>(reply >>> 32) & LARGE) js_free(ctx, data)
-}
-
-/** Makes a value of a reply: waits for it if it is pending, fetches it if it is large, throws it if it failed. */
-function receive(ctx: u32, first: i64, text: bool): i64 {
-  const reply = settled(first)
-  const length = <u32>reply
-  const data = fetch(ctx, reply)
-  if (!data) return EXCEPTION
-  const failed = (<u32>(reply >>> 32) & FAILED) != 0
-  const value = text && !failed ? JS_NewStringLen(ctx, data, length) : JS_NewUint8ArrayCopy(ctx, data, length)
-  release(ctx, reply, data)
-  return failed && !isException(value) ? JS_Throw(ctx, value) : value
-}
-
-/** As `receive`, with the reply decoded. @param none marks what is no plain value: the prelude decodes it */
-function receiveValue(ctx: u32, first: i64, none: i64): i64 {
-  const reply = settled(first)
-  if (<u32>(reply >>> 32) & FAILED) return receive(ctx, reply, false)
-  const data = fetch(ctx, reply)
-  if (!data) return EXCEPTION
-  let value = readPlain(ctx, data, <u32>reply, none)
-  if (value == none) {
-    JS_FreeValue(ctx, value)
-    const bytes = JS_NewUint8ArrayCopy(ctx, data, <u32>reply)
-    value = isException(bytes) ? bytes : callHook(ctx, HOOK_DECODE, 1, bytes, UNDEFINED, UNDEFINED)
-  }
-  release(ctx, reply, data)
-  return value
-}
-
-/** Bytes of a `prefix` (or undefined) and of a value, in the block. @returns their number, or the negative of OTHER or THROWN */
-function writeArgument(ctx: u32, prefix: i64, value: i64): i32 {
-  let length: u32 = 0
-  if (tagOf(prefix) != TAG_UNDEFINED) {
-    const bytes = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), prefix)
-    if (!bytes) return -THROWN
-    length = load<u32>(base + SCRATCH)
-    memory.copy(base + IO, bytes, length)
-  }
-  const prototype = JS_GetClassProto(ctx, CLASS_OBJECT)
-  JS_FreeValue(ctx, prototype)
-  const ended = writePlain(ctx, value, prototype, base + IO + length, IO_CAPACITY - length, base + SCRATCH)
-  return ended == PLAIN ? <i32>(written() - base - IO) : -ended
-}
-
-/** Calls the host with a string (as UTF-8), bytes or nothing. `start` begins an asynchronous call and answers its id. */
-function send(ctx: u32, argc: i32, argv: u32, text: bool, start: bool): i64 {
-  const operation = <i32>argument(argc, argv, 0)
-  const value = argument(argc, argv, 1)
-  const tag = tagOf(value)
-  let pointer: u32 = 0
-  let length: u32 = 0
-  let string: u32 = 0
-  if (tag == TAG_STRING || tag == TAG_ROPE) {
-    string = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), value, 0)
-    if (!string) return EXCEPTION
-    pointer = string
-    length = load<u32>(base + SCRATCH)
-  } else if (tag != TAG_UNDEFINED) {
-    pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
-    if (!pointer) return EXCEPTION
-    length = load<u32>(base + SCRATCH)
-  }
-  const io = <u32>(base + IO)
-  const reply = start
-    ? hostBegin(operation, pointer, length, io, IO_CAPACITY)
-    : hostCall(operation, pointer, length, io, IO_CAPACITY)
-  if (string) JS_FreeCString(ctx, string)
-  if (start && !(<u32>(reply >>> 32) & FAILED)) return <i64>(<u32>reply)
-  return receive(ctx, reply, text)
-}
+export { begin, beginPlain, call, callPlain, callText, decodePlain, encodePlain } from "./calls"
 
 // ---- native functions: (ctx, this, argc, argv) -> JSValue ----
-
-export function call(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, false, false)
-}
-
-export function callText(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, true, false)
-}
-
-export function begin(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, false, true)
-}
 
 export function encodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), argument(argc, argv, 0), 0)
@@ -144,37 +36,6 @@ export function decodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const value = argument(argc, argv, 0)
   const pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
   return pointer ? JS_NewStringLen(ctx, pointer, load<u32>(base + SCRATCH)) : EXCEPTION
-}
-
-/** (value, prefix) -> bytes of the prefix and of the encoded value; undefined when it is not plain. */
-export function encodePlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 0))
-  if (length < 0) return length == -THROWN ? EXCEPTION : UNDEFINED
-  return JS_NewUint8ArrayCopy(ctx, <u32>(base + IO), length)
-}
-
-/** (bytes, none) -> the value that they are; `none` when it is not plain. */
-export function decodePlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  const pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), argument(argc, argv, 0))
-  return pointer ? readPlain(ctx, pointer, load<u32>(base + SCRATCH), argument(argc, argv, 1)) : EXCEPTION
-}
-
-/** (operation, prefix, value, none) -> the host's answer, decoded; `none`, and no call was made, when the value is not plain. */
-export function callPlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  const none = argument(argc, argv, 3)
-  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 2))
-  if (length < 0) return length == -THROWN ? EXCEPTION : JS_DupValue(ctx, none)
-  const io = <u32>(base + IO)
-  return receiveValue(ctx, hostCall(<i32>argument(argc, argv, 0), io, length, io, IO_CAPACITY), none)
-}
-
-/** As `callPlain`, but the call is begun: its id. */
-export function beginPlain(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  const length = writeArgument(ctx, argument(argc, argv, 1), argument(argc, argv, 2))
-  if (length < 0) return length == -THROWN ? EXCEPTION : JS_DupValue(ctx, argument(argc, argv, 3))
-  const io = <u32>(base + IO)
-  const reply = hostBegin(<i32>argument(argc, argv, 0), io, length, io, IO_CAPACITY)
-  return <u32>(reply >>> 32) & FAILED ? receive(ctx, reply, false) : <i64>(<u32>reply)
 }
 
 /** Evaluates text with JS_EVAL flags; the caller frees nothing. */
@@ -207,8 +68,9 @@ export function evaluateModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const promise = JS_EvalFunction(ctx, compiled)
   if (isException(promise)) return promise
   const pair = JS_NewArray(ctx)
-  JS_SetPropertyUint32(ctx, pair, 0, promise)
-  JS_SetPropertyUint32(ctx, pair, 1, JS_GetModuleNamespace(ctx, module))
+  // Defined, not set: the module may have left setters on Array.prototype.
+  JS_DefinePropertyValueUint32(ctx, pair, 0, promise, PROPERTY_OPEN)
+  JS_DefinePropertyValueUint32(ctx, pair, 1, JS_GetModuleNamespace(ctx, module), PROPERTY_OPEN)
   return pair
 }
 
@@ -282,20 +144,6 @@ function cLength(text: u32): u32 {
   return <u32>(end - <usize>text)
 }
 
-/** Calls a hook with up to three values, which are freed. */
-function callHook(ctx: u32, index: usize, argc: i32, first: i64, second: i64, third: i64): i64 {
-  const argv = base + SCRATCH + 16
-  store<i64>(argv, first)
-  store<i64>(argv, second, 8)
-  store<i64>(argv, third, 16)
-  // The callee may call back into the bridge, which reuses SCRATCH: JS_Call copies its arguments first (JS_CALL_FLAG_COPY_ARGV).
-  const result = JS_Call(ctx, hook(index), UNDEFINED, argc, <u32>argv)
-  JS_FreeValue(ctx, first)
-  JS_FreeValue(ctx, second)
-  JS_FreeValue(ctx, third)
-  return result
-}
-
 /** Lets the prelude fill `import.meta`. */
 function describeModule(ctx: u32, module: u32, file: i64): bool {
   const meta = JS_GetImportMeta(ctx, module)
@@ -353,7 +201,7 @@ export function trackRejection(ctx: u32, promise: i64, reason: i64, handled: i32
 /** Makes the block. */
 function makeBlock(): u32 {
   const ctx = contextPointer()
-  base = malloc(BLOCK)
+  setBase(malloc(BLOCK))
   memory.fill(base, 0, IO)
   JS_SetContextOpaque(ctx, <u32>base)
   store<u32>(base + CTX, ctx)
@@ -405,7 +253,7 @@ export function boot(table: u32): i32 {
 
 /** After every fork: finds the block again in the memory that was put back. */
 export function attach(): void {
-  base = JS_GetContextOpaque(contextPointer())
+  setBase(JS_GetContextOpaque(contextPointer()))
 }
 
 /** After every fork and reset: forks share nothing random. A state of zero would stay zero. */

@@ -71,3 +71,12 @@ export const HOOK_DECODE: usize = 7
 export const HOOK_COUNT: u32 = 8
 
 export const NATIVES: u32 = 16
+
+// How a plain value's encoding ends: it is one, it is something else, or an exception is pending.
+export const PLAIN: i32 = 0
+export const OTHER: i32 = 1
+export const THROWN: i32 = 2
+// Values in one encoding, keys not counted: some tens of microseconds.
+export const MOST_VALUES: i32 = 512
+// Containers within each other: each stands on the native stack.
+export const MOST_DEPTH: i32 = 8

@@ -63,7 +63,6 @@ export const EXPORTS = [
   'JS_GetUint8Array',
   'JS_ToCStringLen2',
   'JS_FreeCString',
-  'JS_ToInt32',
   'JS_ExecutePendingJob',
   'JS_GetImportMeta',
   'JS_GetModuleNamespace',

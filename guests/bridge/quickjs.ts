@@ -17,7 +17,6 @@
 @external("q", "JS_GetUint8Array") export declare function JS_GetUint8Array(ctx: u32, length: u32, value: i64): u32
 @external("q", "JS_ToCStringLen2") export declare function JS_ToCStringLen2(ctx: u32, length: u32, value: i64, cesu8: i32): u32
 @external("q", "JS_FreeCString") export declare function JS_FreeCString(ctx: u32, text: u32): void
-@external("q", "JS_ToInt32") export declare function JS_ToInt32(ctx: u32, result: u32, value: i64): i32
 @external("q", "JS_ExecutePendingJob") export declare function JS_ExecutePendingJob(runtime: u32, ctx: u32): i32
 @external("q", "JS_GetImportMeta") export declare function JS_GetImportMeta(ctx: u32, module: u32): i64
 @external("q", "JS_GetModuleNamespace") export declare function JS_GetModuleNamespace(ctx: u32, module: u32): i64

@@ -97,7 +97,10 @@ export type EngineIo = {
   /** The bytes of a named wasm asset, verified against its pinned hash. */
   asset(name: string): Promise<Uint8Array>
   /** Images and rewritten modules by hash: a disk cache in Node, the Cache API in browsers. */
-  cache: { get(key: string): Promise<Uint8Array | undefined>; put(key: string, bytes: Uint8Array): Promise<void> }
+  cache: {
+    get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>
+    put(key: string, bytes: Uint8Array): Promise<void>
+  }
   signal?: AbortSignal
   progress?: (done: number, total: number, what: string) => void
 }

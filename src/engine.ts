@@ -10,6 +10,8 @@ export type Language = 'javascript' | 'typescript' | 'python' | 'shell' | 'wasm'
 /** What a guest is to do. Text and bytes come from the request, checked for size. */
 export type Command = {
   language: Language
+  /** A function of the guest to call, with the encoded array of its arguments: of what has functions instead of source. */
+  call?: { name: string; args: Uint8Array }
   /** Source text, for languages that have one. */
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
@@ -102,13 +104,21 @@ export type EngineIo = {
   progress?: (done: number, total: number, what: string) => void
 }
 
+/** A program of wasm that is given with the request, and what its image depends on. */
+export type GuestModule = {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** `limits.memoryBytes` */
+  readonly memoryBytes: number
+  readonly metering: 'fast' | 'exact'
+}
+
 /** Turns a language or a kind of module into runnable images. Stateless but for its caches; safe to share. */
 export interface ExecutionEngine {
   readonly name: string
   readonly version: string
   readonly languages: readonly Language[]
   /** Builds, or takes from the cache, the start image. */
-  prepare(io: EngineIo): Promise<Image>
+  prepare(io: EngineIo, module?: GuestModule): Promise<Image>
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

@@ -23,7 +23,8 @@ export type TypeReference = number | Primitive
 
 export type Labelled = readonly (readonly [string, TypeReference])[]
 
-export type TypeDefinition =
+/** The types of values. */
+export type ValueDefinition =
   | { readonly kind: 'primitive'; readonly primitive: Primitive }
   | { readonly kind: 'record'; readonly fields: Labelled }
   | { readonly kind: 'variant'; readonly cases: readonly (readonly [string, TypeReference | undefined])[] }
@@ -33,8 +34,12 @@ export type TypeDefinition =
   | { readonly kind: 'option'; readonly type: TypeReference }
   | { readonly kind: 'result'; readonly ok: TypeReference | undefined; readonly error: TypeReference | undefined }
   | { readonly kind: 'own' | 'borrow'; readonly resource: number }
+
+export type TypeDefinition =
+  | ValueDefinition
   | { readonly kind: 'func'; readonly params: Labelled; readonly result: TypeReference | undefined }
-  | { readonly kind: 'component' | 'instance'; readonly declarations: readonly Definition[] }
+  | { readonly kind: 'component'; readonly declarations: readonly Definition[] }
+  | { readonly kind: 'instance'; readonly declarations: readonly Definition[] }
   | { readonly kind: 'resource'; readonly destructor: number | undefined }
 
 /** The type of an import or an export. A resource that is only named is `resource`. */
@@ -51,7 +56,11 @@ export type CanonOptions = {
 
 export type Definition =
   | { readonly kind: 'core module'; readonly start: number; readonly end: number }
-  | { readonly kind: 'core instantiate'; readonly module: number; readonly args: readonly (readonly [string, number])[] }
+  | {
+      readonly kind: 'core instantiate'
+      readonly module: number
+      readonly args: readonly (readonly [string, number])[]
+    }
   | { readonly kind: 'core inline'; readonly exports: readonly (readonly [string, SortIndex])[] }
   | { readonly kind: 'core type' }
   | { readonly kind: 'component'; readonly definitions: readonly Definition[] }

@@ -1,5 +1,5 @@
 /** The bytes of a component in, its definitions out; what we do not run is refused here, by name (component-model, Binary.md). */
-import { TokaError } from '../../src/errors.ts'
+import type { TokaError } from '../../src/errors.ts'
 import { Reader } from '../../src/loader/reader.ts'
 import type { CanonOptions, Definition } from './component-ast.ts'
 import {

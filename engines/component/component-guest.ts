@@ -235,8 +235,7 @@ export class ComponentGuest {
   }
 
   #suspends(trampoline: Trampoline): boolean {
-    if (trampoline.kind === 'lower')
-      return trampoline.callee.by === 'guest' || this.#host.mayWait(trampoline.callee)
+    if (trampoline.kind === 'lower') return trampoline.callee.by === 'guest' || this.#host.mayWait(trampoline.callee)
     const { by } = trampoline.resource
     return trampoline.kind === 'resource.drop' && by.side === 'guest' && by.destructor !== undefined
   }

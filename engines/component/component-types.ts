@@ -76,7 +76,8 @@ function functionResult(reader: Reader): TypeReference | undefined {
 }
 
 function resource(reader: Reader): TypeDefinition {
-  if (reader.byte() !== 0x7f) throw refuseComponent('a resource is represented by something else than an i32', reader.at)
+  if (reader.byte() !== 0x7f)
+    throw refuseComponent('a resource is represented by something else than an i32', reader.at)
   const present = reader.byte()
   if (present > 1) throw refuseComponent('a destructor is malformed', reader.at - 1)
   return { kind: 'resource', destructor: present === 1 ? reader.u32() : undefined }

@@ -1,7 +1,7 @@
 /** Core values and memory of a guest in, WIT values out, each checked (CanonicalABI.md, "Loading" and "Flat Lifting"). */
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
-import type { FlatType, WitType } from './wit-types.ts'
+import type { FlagsType, FlatType, HandleType, ListType, ProductType, SumType, WitType } from './wit-types.ts'
 
 export type CoreValue = number | bigint
 
@@ -55,26 +55,26 @@ function liftList(cx: CanonContext, element: WitType, pointer: number, given: nu
   return items
 }
 
-function liftOwn(cx: CanonContext, type: WitType & { kind: 'own' }, number: number): unknown {
+function liftOwn(cx: CanonContext, type: HandleType, number: number): unknown {
   const { resource } = type
   if (cx.handles.get(number, resource).scope) throw new CanonTrap(`the handle ${number} is borrowed, not owned`)
   const { rep } = cx.handles.remove(number, resource)
   return cx.handOut ? cx.handOut(resource, rep) : rep
 }
 
-function liftBorrow(cx: CanonContext, type: WitType & { kind: 'borrow' }, number: number): unknown {
+function liftBorrow(cx: CanonContext, type: HandleType, number: number): unknown {
   const handle = cx.handles.get(number, type.resource)
   handle.lends++
   cx.lent.push(handle)
   return handle.rep
 }
 
-function liftFlags(type: WitType & { kind: 'flags' }, bits: number): Record<string, boolean> {
+function liftFlags(type: FlagsType, bits: number): Record<string, boolean> {
   return Object.fromEntries(type.labels.map(({ key }, at) => [key, ((bits >>> at) & 1) === 1]))
 }
 
 /** A value of a case, in the form that callers use: see docs/components.md. */
-function ofCase(type: WitType & { cases: unknown }, index: number, payload: (of: WitType) => unknown): unknown {
+function ofCase(type: SumType, index: number, payload: (of: WitType) => unknown): unknown {
   const found = type.cases[index]
   if (!found) throw new CanonTrap(`a ${type.kind} has no case ${index}`)
   if (type.kind === 'enum') return found.label
@@ -115,18 +115,15 @@ export function load(cx: CanonContext, type: WitType, at: number): unknown {
     case 'string':
       return liftString(cx, view.getUint32(at, true), view.getUint32(at + 4, true))
     case 'own':
-      return liftOwn(cx, type as WitType & { kind: 'own' }, view.getUint32(at, true))
+      return liftOwn(cx, type, view.getUint32(at, true))
     case 'borrow':
-      return liftBorrow(cx, type as WitType & { kind: 'borrow' }, view.getUint32(at, true))
+      return liftBorrow(cx, type, view.getUint32(at, true))
     default:
-      return loadCompound(cx, type as Compound, at)
+      return loadCompound(cx, type, at)
   }
 }
 
-type Compound = Extract<
-  WitType,
-  { kind: 'list' | 'record' | 'tuple' | 'variant' | 'enum' | 'option' | 'result' | 'flags' }
->
+type Compound = ListType | ProductType | SumType | FlagsType
 
 function loadCompound(cx: CanonContext, type: Compound, at: number): unknown {
   const { view } = cx.memory
@@ -140,7 +137,7 @@ function loadCompound(cx: CanonContext, type: Compound, at: number): unknown {
       cx.budget.nodes(type.fields.length)
       return type.fields.map(({ type: of, offset }) => load(cx, of, at + offset))
     case 'flags':
-      return liftFlags(type as WitType & { kind: 'flags' }, unsigned(view, at, type.size))
+      return liftFlags(type, unsigned(view, at, type.size))
     default:
       cx.budget.nodes(2)
       return ofCase(type, unsigned(view, at, type.discriminant), (of) => load(cx, of, at + type.payload))
@@ -187,7 +184,7 @@ function narrow(have: FlatType, want: FlatType, value: CoreValue): CoreValue {
   return want === 'f32' ? scratch.getFloat32(0, true) : scratch.getFloat64(0, true)
 }
 
-function liftFlatCase(cx: CanonContext, type: WitType & { cases: unknown }, values: FlatValues): unknown {
+function liftFlatCase(cx: CanonContext, type: SumType, values: FlatValues): unknown {
   cx.budget.nodes(2)
   const joined = type.flat ?? []
   const index = values.i32() >>> 0
@@ -233,11 +230,11 @@ export function liftFlat(cx: CanonContext, type: WitType, values: FlatValues): u
     case 'tuple':
       return type.fields.map(({ type: of }) => liftFlat(cx, of, values))
     case 'flags':
-      return liftFlags(type as WitType & { kind: 'flags' }, values.i32())
+      return liftFlags(type, values.i32())
     case 'own':
-      return liftOwn(cx, type as WitType & { kind: 'own' }, values.i32() >>> 0)
+      return liftOwn(cx, type, values.i32() >>> 0)
     case 'borrow':
-      return liftBorrow(cx, type as WitType & { kind: 'borrow' }, values.i32() >>> 0)
+      return liftBorrow(cx, type, values.i32() >>> 0)
     default:
       return liftFlatCase(cx, type, values)
   }

@@ -3,7 +3,7 @@ import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import type { CoreValue } from './lift.ts'
 import type { Representation, ResourceType } from './resources.ts'
-import type { FlatType, WitType } from './wit-types.ts'
+import type { FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 
 const UTF16_TAG = 0x8000_0000
 const utf8 = new TextEncoder()
@@ -65,13 +65,13 @@ function lowerBorrow(cx: CanonContext, resource: ResourceType, rep: unknown): nu
   return cx.handles.add(resource, rep as Representation, cx.scope)
 }
 
-function flagBits(type: WitType & { kind: 'flags' }, value: unknown): number {
+function flagBits(type: FlagsType, value: unknown): number {
   const set = value as Record<string, boolean>
   return type.labels.reduce((bits, { key }, at) => bits | (set[key] === true ? 1 << at : 0), 0)
 }
 
 /** The index of a value's case, and what it carries. */
-function caseOf(type: WitType & { cases: unknown }, value: unknown): [number, unknown] {
+function caseOf(type: SumType, value: unknown): [number, unknown] {
   if (type.kind === 'enum') return [type.cases.findIndex(({ label }) => label === value), undefined]
   if (type.kind === 'option' && type.cases[1]?.type?.kind !== 'option')
     return value === undefined ? [0, undefined] : [1, value]
@@ -124,7 +124,7 @@ export function store(cx: CanonContext, type: WitType, value: unknown, at: numbe
     case 'borrow':
       return view.setUint32(at, lowerBorrow(cx, type.resource, value), true)
     case 'flags':
-      return storeUnsigned(view, at, type.size, flagBits(type as WitType & { kind: 'flags' }, value))
+      return storeUnsigned(view, at, type.size, flagBits(type, value))
     case 'record':
     case 'tuple':
       for (const field of type.fields)
@@ -154,7 +154,7 @@ function widen(have: FlatType, want: FlatType, value: CoreValue): CoreValue {
   return want === 'i32' ? bits : BigInt(bits)
 }
 
-function lowerFlatCase(cx: CanonContext, type: WitType & { cases: unknown }, value: unknown, out: CoreValue[]): void {
+function lowerFlatCase(cx: CanonContext, type: SumType, value: unknown, out: CoreValue[]): void {
   const joined = type.flat ?? []
   const [index, payload] = caseOf(type, value)
   out.push(index)
@@ -195,7 +195,7 @@ export function lowerFlat(cx: CanonContext, type: WitType, value: unknown, out: 
       out.push(lowerBorrow(cx, type.resource, value))
       return
     case 'flags':
-      out.push(flagBits(type as WitType & { kind: 'flags' }, value))
+      out.push(flagBits(type, value))
       return
     case 'record':
     case 'tuple':

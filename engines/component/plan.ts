@@ -62,6 +62,8 @@ export type Plan = {
   /** How many component instances there are: each has its own handles. */
   readonly instances: number
   readonly trampolines: readonly Trampoline[]
+  /** Every resource type, in the order in which they were met. */
+  readonly resources: readonly ResourceType[]
   /** Functions of the host that the component imports, whether or not anything calls them. */
   readonly imports: readonly HostFunc[]
   /** By name: `add`, or `docs:adder/add@0.1.0#add` for one of an interface. */

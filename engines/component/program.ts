@@ -102,13 +102,14 @@ export async function prepareProgram(bytes: Uint8Array<ArrayBuffer>, options: Pr
   return { plan, modules, compiled: [] }
 }
 
-/** The module of a core instance, compiled at most once in each thread. */
-export function moduleOf(program: Program, index: number): WebAssembly.Module {
-  const known = program.compiled[index]
-  if (known) return known
-  const core = program.modules[index]
-  if (!core) throw new TokaError('TOKA_INTERNAL', `the plan names the core module ${index}`)
-  const module = new WebAssembly.Module(core.bytes)
-  program.compiled[index] = module
+/** Compiles the core modules, off the thread where the runtime does that; once in each thread. */
+export async function compileProgram({ modules, compiled }: Program): Promise<void> {
+  for (const [at, { bytes }] of modules.entries()) compiled[at] ??= await WebAssembly.compile(bytes)
+}
+
+/** The module of a core instance, which was compiled. */
+export function moduleOf({ compiled }: Program, index: number): WebAssembly.Module {
+  const module = compiled[index]
+  if (!module) throw new TokaError('TOKA_INTERNAL', `the core module ${index} was not compiled`)
   return module
 }

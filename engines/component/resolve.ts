@@ -12,6 +12,9 @@ const MOST_INSTANCES = 256
 /** Functions of ours that core modules import. */
 const MOST_TRAMPOLINES = 4_000
 
+/** What a resource is called that nothing exports. */
+const UNNAMED = 'resource'
+
 type Of<K extends Definition['kind']> = Extract<Definition, { kind: K }>
 
 class Resolver {
@@ -19,6 +22,7 @@ class Resolver {
   readonly instantiations: CoreInstantiation[] = []
   readonly trampolines: Trampoline[] = []
   readonly imports: HostFunc[] = []
+  readonly resources: ResourceType[] = []
   instances = 0
   readonly #effort = new Effort()
 
@@ -39,6 +43,7 @@ class Resolver {
       this.#effort.spend()
       if (definition.kind === 'export') {
         const item = scope.item(definition.of.sort, definition.of.index)
+        nameResource(item, definition.name)
         addOnce(exports, definition.name, item)
         scope.add(item)
       } else if (definition.kind === 'import') scope.add(this.#import(definition, scope, args))
@@ -65,6 +70,7 @@ class Resolver {
       case 'type': {
         if (type.type !== 'resource') return scope.item('type', type.type)
         const resource: ResourceType = { name, by: { side: 'host', key: `${withoutVersion(from)}/${name}` } }
+        this.resources.push(resource)
         return { sort: 'type', value: { kind: 'resource', resource } }
       }
       case 'instance': {
@@ -148,7 +154,8 @@ class Resolver {
   #type({ type }: Of<'type'>, scope: Scope) {
     if (type.kind !== 'resource') return scope.resolve(type)
     const destructor = type.destructor === undefined ? undefined : scope.get('core func', type.destructor)
-    const resource: ResourceType = { name: 'resource', by: { side: 'guest', instance: scope.instance, destructor } }
+    const resource: ResourceType = { name: UNNAMED, by: { side: 'guest', instance: scope.instance, destructor } }
+    this.resources.push(resource)
     return { kind: 'resource', resource } as const
   }
 
@@ -215,6 +222,11 @@ function coreExports({ exports }: Of<'core inline'>, scope: Scope): CoreInstance
     addOnce(items, name, scope.get(sort, index))
   }
   return items
+}
+
+/** A resource is called what it is exported as first. */
+function nameResource({ sort, value }: Item, name: string): void {
+  if (sort === 'type' && value.kind === 'resource' && value.resource.name === UNNAMED) value.resource.name = name
 }
 
 /** All that a core instance exports, by a map that answers for each name. */
@@ -288,6 +300,6 @@ function functionsOf(exports: ReadonlyMap<string, Item>): Map<string, GuestFunc>
 export function resolveComponent(definitions: readonly Definition[]): Plan {
   const resolver = new Resolver()
   const exports = functionsOf(resolver.instantiate(definitions, undefined, undefined))
-  const { modules, instantiations, instances, trampolines, imports } = resolver
-  return { modules, instantiations, instances, trampolines, imports, exports }
+  const { modules, instantiations, instances, trampolines, resources, imports } = resolver
+  return { modules, instantiations, instances, trampolines, resources, imports, exports }
 }

@@ -5,7 +5,7 @@ import type { CoreRef } from './plan.ts'
 /** A resource type: the host's, by its name, or one that a component instance of the plan defines. */
 export type ResourceType = {
   /** For messages and for the results of calls. */
-  readonly name: string
+  name: string
   readonly by:
     | { readonly side: 'host'; readonly key: string }
     | { readonly side: 'guest'; readonly instance: number; readonly destructor: CoreRef | undefined }

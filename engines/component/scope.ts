@@ -1,5 +1,5 @@
 /** The index spaces of one component or type while its definitions are resolved, and what stands in them. */
-import type { Definition, Sort, TypeDefinition, TypeReference } from './component-ast.ts'
+import type { Definition, Sort, TypeDefinition, TypeReference, ValueDefinition } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
 import type { CoreRef, Func } from './plan.ts'
 import type { ResourceType } from './resources.ts'
@@ -117,9 +117,7 @@ export class Scope {
     return { params: params.map(([name, of]) => ({ name, type: this.valueType(of) })), result: type }
   }
 
-  #value(
-    definition: Exclude<TypeDefinition, { kind: 'resource' | 'func' | 'component' | 'instance' }>,
-  ): wit.WitType {
+  #value(definition: ValueDefinition): wit.WitType {
     const maybe = (type: TypeReference | undefined) => (type === undefined ? undefined : this.valueType(type))
     switch (definition.kind) {
       case 'primitive':

@@ -32,6 +32,8 @@ type Layout = {
   /** Types on the longest way down: what walks a value is recursive. */
   readonly depth: number
   readonly borrows: boolean
+  /** Whether resources are in it, borrowed or owned. */
+  readonly handles: boolean
 }
 
 export type Field = { readonly label: string; readonly key: string; readonly type: WitType; readonly offset: number }
@@ -39,15 +41,17 @@ export type Case = { readonly label: string; readonly type: WitType | undefined 
 
 type Cases = { readonly cases: readonly Case[]; readonly discriminant: 1 | 2 | 4; readonly payload: number }
 
-export type WitType = Layout &
-  (
-    | { readonly kind: Primitive }
-    | { readonly kind: 'list'; readonly element: WitType }
-    | { readonly kind: 'record' | 'tuple'; readonly fields: readonly Field[] }
-    | ({ readonly kind: 'variant' | 'enum' | 'option' | 'result' } & Cases)
-    | { readonly kind: 'flags'; readonly labels: readonly { label: string; key: string }[] }
-    | { readonly kind: 'own' | 'borrow'; readonly resource: ResourceType }
-  )
+export type PrimitiveType = Layout & { readonly kind: Primitive }
+export type ListType = Layout & { readonly kind: 'list'; readonly element: WitType }
+export type ProductType = Layout & { readonly kind: 'record' | 'tuple'; readonly fields: readonly Field[] }
+export type SumType = Layout & { readonly kind: 'variant' | 'enum' | 'option' | 'result' } & Cases
+export type FlagsType = Layout & {
+  readonly kind: 'flags'
+  readonly labels: readonly { label: string; key: string }[]
+}
+export type HandleType = Layout & { readonly kind: 'own' | 'borrow'; readonly resource: ResourceType }
+
+export type WitType = PrimitiveType | ListType | ProductType | SumType | FlagsType | HandleType
 
 export type Parameter = { readonly name: string; readonly type: WitType }
 export type FunctionType = { readonly params: readonly Parameter[]; readonly result: WitType | undefined }
@@ -113,7 +117,7 @@ const PRIMITIVE_LAYOUTS: Readonly<Record<Primitive, readonly [size: number, flat
 const primitives = new Map<Primitive, WitType>(
   PRIMITIVES.map((kind) => {
     const [size, flat] = PRIMITIVE_LAYOUTS[kind]
-    return [kind, { kind, size, align: kind === 'string' ? 4 : size, flat, depth: 1, borrows: false }]
+    return [kind, { kind, size, align: kind === 'string' ? 4 : size, flat, depth: 1, borrows: false, handles: false }]
   }),
 )
 
@@ -122,8 +126,9 @@ export function primitive(kind: Primitive): WitType {
 }
 
 export function list(element: WitType): WitType {
-  const { depth, borrows } = element
-  return bounded({ kind: 'list', element, size: 8, align: 4, flat: ['i32', 'i32'], depth: depth + 1, borrows })
+  const { depth, borrows, handles } = element
+  const flat = ['i32', 'i32'] as const
+  return bounded({ kind: 'list', element, size: 8, align: 4, flat, depth: depth + 1, borrows, handles })
 }
 
 function flatOf(types: readonly WitType[]): readonly FlatType[] | undefined {
@@ -133,6 +138,10 @@ function flatOf(types: readonly WitType[]): readonly FlatType[] | undefined {
     flat.push(...type.flat)
   }
   return flat
+}
+
+function traitsOf(types: readonly WitType[]): Pick<Layout, 'borrows' | 'handles'> {
+  return { borrows: types.some(({ borrows }) => borrows), handles: types.some(({ handles }) => handles) }
 }
 
 function product(kind: 'record' | 'tuple', members: readonly { label: string; key: string; type: WitType }[]): WitType {
@@ -147,8 +156,7 @@ function product(kind: 'record' | 'tuple', members: readonly { label: string; ke
   })
   const types = members.map(({ type }) => type)
   const depth = Math.max(...types.map((type) => type.depth)) + 1
-  const borrows = types.some((type) => type.borrows)
-  return bounded({ kind, fields, size: alignTo(size, align), align, flat: flatOf(types), depth, borrows })
+  return bounded({ kind, fields, size: alignTo(size, align), align, flat: flatOf(types), depth, ...traitsOf(types) })
 }
 
 export function record(fields: readonly (readonly [string, WitType])[]): WitType {
@@ -195,8 +203,8 @@ function sum(kind: 'variant' | 'enum' | 'option' | 'result', cases: readonly Cas
   const payload = alignTo(discriminant, payloadAlign)
   const size = alignTo(payload + Math.max(0, ...types.map((type) => type.size)), align)
   const depth = Math.max(0, ...types.map((type) => type.depth)) + 1
-  const borrows = types.some((type) => type.borrows)
-  return bounded({ kind, cases, discriminant, payload, size, align, flat: flatCases(cases), depth, borrows })
+  const flat = flatCases(cases)
+  return bounded({ kind, cases, discriminant, payload, size, align, flat, depth, ...traitsOf(types) })
 }
 
 export function variant(cases: readonly (readonly [string, WitType | undefined])[]): WitType {
@@ -232,15 +240,15 @@ export function result(ok?: WitType, error?: WitType): WitType {
 export function flags(labels: readonly string[]): WitType {
   if (labels.length === 0 || labels.length > 32) throw refuse('flags have from 1 to 32 labels')
   const size = labels.length <= 8 ? 1 : labels.length <= 16 ? 2 : 4
-  return { kind: 'flags', labels: checkLabels(labels), size, align: size, flat: ['i32'], depth: 1, borrows: false }
+  return { kind: 'flags', labels: checkLabels(labels), size, align: size, flat: ['i32'], depth: 1, ...traitsOf([]) }
 }
 
 export function own(resource: ResourceType): WitType {
-  return { kind: 'own', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: false }
+  return { kind: 'own', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: false, handles: true }
 }
 
 export function borrow(resource: ResourceType): WitType {
-  return { kind: 'borrow', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: true }
+  return { kind: 'borrow', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: true, handles: true }
 }
 
 /** A list of parameters as one tuple, for what goes through memory; undefined for none. */

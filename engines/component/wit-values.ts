@@ -1,7 +1,7 @@
 /** A value of a caller in, the same checked and in its one form out: before anything of the guest is touched. */
 import { TokaError } from '../../src/errors.ts'
 import type { Representation, ResourceType } from './resources.ts'
-import type { Primitive, WitType } from './wit-types.ts'
+import type { FlagsType, Primitive, ProductType, SumType, WitType } from './wit-types.ts'
 
 /** Finds what a caller's handle stands for; undefined for one that it does not have. Owned ones are taken. */
 export type HandleFinder = (value: unknown, resource: ResourceType, isOwned: boolean) => Representation | undefined
@@ -69,7 +69,7 @@ class Check {
         throw wrong(path, 'true or false', value)
       case 's64':
       case 'u64':
-        return long(type.kind as 's64' | 'u64', value, path)
+        return long(type.kind, value, path)
       case 'f32':
       case 'f64':
         if (typeof value === 'number') return value
@@ -81,13 +81,13 @@ class Check {
       case 'list':
         return this.#list(type.element, value, path)
       case 'record':
-        return this.#record(type as WitType & { kind: 'record' }, value, path)
+        return this.#record(type, value, path)
       case 'tuple':
         if (Array.isArray(value) && value.length === type.fields.length)
           return type.fields.map((field, at) => this.value(field.type, value[at], `${path}[${at}]`))
         throw wrong(path, `an array of ${type.fields.length}`, value)
       case 'flags':
-        return this.#flags(type as WitType & { kind: 'flags' }, value, path)
+        return this.#flags(type, value, path)
       case 'own':
       case 'borrow':
         return this.#handle(type.resource, type.kind === 'own', value, path)
@@ -97,7 +97,7 @@ class Check {
       case 'result':
         return this.#case(type, value, path)
       default:
-        return integer(type.kind as Primitive, value, path)
+        return integer(type.kind, value, path)
     }
   }
 
@@ -108,7 +108,7 @@ class Check {
     return element.kind === 'u8' ? Uint8Array.from(items as number[]) : items
   }
 
-  #record(type: WitType & { kind: 'record' }, value: unknown, path: string): Record<string, unknown> {
+  #record(type: ProductType, value: unknown, path: string): Record<string, unknown> {
     if (!isObject(value)) throw wrong(path, `an object with ${type.fields.map(({ key }) => key).join(', ')}`, value)
     const unknown = Object.keys(value).find((key) => !type.fields.some((field) => field.key === key))
     if (unknown !== undefined) throw wrong(`${path}.${unknown.slice(0, 40).toWellFormed()}`, 'absent', value[unknown])
@@ -117,7 +117,7 @@ class Check {
     )
   }
 
-  #flags(type: WitType & { kind: 'flags' }, value: unknown, path: string): Record<string, boolean> {
+  #flags(type: FlagsType, value: unknown, path: string): Record<string, boolean> {
     const expected = `an object of booleans with ${type.labels.map(({ key }) => key).join(', ')}`
     if (!isObject(value)) throw wrong(path, expected, value)
     for (const [key, flag] of Object.entries(value))
@@ -132,7 +132,7 @@ class Check {
     return found
   }
 
-  #case(type: WitType & { cases: unknown }, value: unknown, path: string): unknown {
+  #case(type: SumType, value: unknown, path: string): unknown {
     const labels = type.cases.map(({ label }) => JSON.stringify(label)).join(', ')
     if (type.kind === 'enum') {
       if (type.cases.some(({ label }) => label === value)) return value

@@ -34,7 +34,6 @@ function lowerString(cx: CanonContext, text: string): [number, number] {
   }
   cx.budget.bytes(text.length * 2)
   if (cx.encoding === 'utf16') return [lowerUnits(cx, text, true), text.length]
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: Latin-1 is all of them
   const isNarrow = /^[\u0000-\u00ff]*$/.test(text)
   return isNarrow
     ? [lowerUnits(cx, text, false), text.length]

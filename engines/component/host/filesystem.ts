@@ -43,13 +43,29 @@ function method(
   return waiting([self, ...params], result(answer, types.errorCode), guarded)
 }
 
+/** One that is done at once. */
+function atOnce(
+  params: readonly WitType[],
+  answer: WitType | undefined,
+  act: (on: Descriptor, ...args: never[]) => unknown,
+): HostFunction {
+  const guarded: Act = (_world: World, on: Descriptor, ...args: never[]): Result => {
+    try {
+      return ok(act(on, ...args))
+    } catch (error) {
+      return types.failed(error)
+    }
+  }
+  return func([self, ...params], result(answer, types.errorCode), guarded)
+}
+
 /** An offset or a size as the kernel takes it. EINVAL beyond what a number holds. */
 function toNumber(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw errno('EINVAL')
   return Number(value)
 }
 
-function* timeOf(stamp: types.NewTimestamp, now: number, present: number): Steps<number> {
+function timeOf(stamp: types.NewTimestamp, now: number, present: number): number {
   if (stamp.tag === 'no-change') return present
   if (stamp.tag === 'now') return now
   const { seconds, nanoseconds } = (stamp as { val: Datetime }).val
@@ -65,8 +81,8 @@ function* setTimes(
   const stat = yield* paths.statPath(process, path, false)
   if (stat.kind === 'link') throw errno('ENOTSUP')
   const now = process.services.clock.stampMs()
-  const accessed = yield* timeOf(access, now, stat.accessedMs)
-  yield* paths.setTimes(process, path, accessed, yield* timeOf(modification, now, stat.modifiedMs))
+  const accessed = timeOf(access, now, stat.accessedMs)
+  yield* paths.setTimes(process, path, accessed, timeOf(modification, now, stat.modifiedMs))
 }
 
 /** Entries of a directory, told one by one. */
@@ -92,27 +108,21 @@ const statAt = [types.pathFlags, string] as const
 const { newTimestamp } = types
 
 const onFiles: HostInterface = {
-  '[method]descriptor.read-via-stream': method([u64], inputStream.own, function* (on, offset: bigint) {
-    return on.readStream(toNumber(offset))
-  }),
-  '[method]descriptor.write-via-stream': method([u64], outputStream.own, function* (on, offset: bigint) {
-    return on.writeStream(toNumber(offset))
-  }),
-  '[method]descriptor.append-via-stream': method([], outputStream.own, function* (on) {
-    return on.writeStream(undefined)
-  }),
-  '[method]descriptor.advise': method([u64, u64, types.advice], undefined, function* (on) {
-    void on.file
-  }),
+  '[method]descriptor.read-via-stream': atOnce([u64], inputStream.own, (on, offset: bigint) =>
+    on.readStream(toNumber(offset)),
+  ),
+  '[method]descriptor.write-via-stream': atOnce([u64], outputStream.own, (on, offset: bigint) =>
+    on.writeStream(toNumber(offset)),
+  ),
+  '[method]descriptor.append-via-stream': atOnce([], outputStream.own, (on) => on.writeStream(undefined)),
+  '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => void on.file),
   '[method]descriptor.sync-data': method([], undefined, function* (on) {
     if (!on.isDirectory) yield* wait(on.file.sync())
   }),
   '[method]descriptor.sync': method([], undefined, function* (on) {
     if (!on.isDirectory) yield* wait(on.file.sync())
   }),
-  '[method]descriptor.get-flags': method([], types.descriptorFlags, function* (on) {
-    return on.flags
-  }),
+  '[method]descriptor.get-flags': atOnce([], types.descriptorFlags, (on) => on.flags),
   '[method]descriptor.get-type': method([], types.descriptorType, function* (on) {
     return types.kindOf((yield* wait(on.stat())).kind)
   }),

@@ -38,6 +38,17 @@ const STACK_SLOTS = 50_000
 /** Units of fuel for one call of the guest's allocator, which cannot be suspended. */
 const ALLOCATOR_UNITS = 5_000_000
 
+/** Of these, what every core instance has at least. */
+const LEAST_SLOTS = 400
+
+/** A core instance's part of the stack, by the size of its code: adapters are small, and recursion is where the program is. */
+function stackSlots({ plan, modules }: Program, index: number): number {
+  const sizes = plan.instantiations.map(({ module }) => modules[module]?.bytes.length ?? 0)
+  const all = sizes.reduce((sum, size) => sum + size, 0)
+  const shared = STACK_SLOTS - LEAST_SLOTS * sizes.length
+  return LEAST_SLOTS + Math.floor((shared * (sizes[index] ?? 0)) / Math.max(all, 1))
+}
+
 type CoreFunction = (...args: CoreValue[]) => CoreValue | undefined
 
 /** One component instance. */
@@ -268,7 +279,7 @@ export class ComponentGuest {
     this.#instances.push(instance)
     exports.__callout.set(0, this.#border.callout)
     exports.__fuel.value = BigInt(part)
-    exports.__stack.value = Math.floor(STACK_SLOTS / plan.instantiations.length)
+    exports.__stack.value = stackSlots(this.#program, index)
     this.#slice += part
     if (!core.starts || !starts) return
     const start = exports[AddedExport.start] as CoreFunction

@@ -14,6 +14,12 @@ const MOST_BYTES = 64 * 2 ** 20
 /** Tables of all core instances together: each may hold 100,000 slots. */
 const MOST_TABLES = 64
 
+/**
+ * Caps that whole programs in components exceed: the JavaScript engine that componentize-js links has functions of
+ * 76 KB. The largest one allowed takes some milliseconds at its first call.
+ */
+const CAPS = { bodyBytes: 2 ** 18, functions: 40_000 } as const
+
 /** One core module of a component, rewritten. */
 export type CoreModule = {
   readonly bytes: Uint8Array<ArrayBuffer>
@@ -75,6 +81,7 @@ async function rewrite(
     fuel: true,
     trust: 'stranger',
     linked: true,
+    caps: CAPS,
     metering,
     exportState: true,
     ...(first === undefined ? {} : { maximumPages: first + spare }),

@@ -1,5 +1,7 @@
 /** What a component holds between two calls in, bytes out, and back: its own resources as they are, the host's made anew. */
 import { TokaError } from '../../src/errors.ts'
+import { errno } from '../../src/kernel/errno.ts'
+import { run } from '../../src/kernel/steps.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { BORDER } from '../../src/limits.ts'
 import { standardInput, standardOutput } from './host/cli.ts'
@@ -25,7 +27,7 @@ export type Holdings = {
 
 function save(rep: Representation, { name }: ResourceType): SavedRep {
   if (typeof rep === 'number') return rep
-  if (rep instanceof Descriptor && rep.isDirectory) return ['directory', rep.path, rep.flags]
+  if (rep instanceof Descriptor && rep.path !== undefined) return ['directory', rep.path, rep.flags]
   const origin = rep instanceof InputStream || rep instanceof OutputStream ? rep.origin : undefined
   if (origin === 'stdin' || origin === 'stdout' || origin === 'stderr') return [origin]
   throw new TokaError(
@@ -34,10 +36,24 @@ function save(rep: Representation, { name }: ResourceType): SavedRep {
   )
 }
 
+/** @throws when it is gone, or a driver would have to be waited for */
+function reopen(path: string, flags: DescriptorFlags, { process }: World): Descriptor {
+  const root = Descriptor.root(process)
+  if (path === '/') return root
+  const open = { create: false, directory: true, exclusive: false, truncate: false }
+  const opened = run(root.open(path.slice(1), true, open, flags))
+  if (!(opened instanceof Promise)) return opened
+  opened.then(
+    (late) => late.close(),
+    () => {},
+  )
+  throw errno('EAGAIN')
+}
+
 function load(saved: SavedRep, world: World): Representation {
   if (typeof saved === 'number') return saved
   const [kind] = saved
-  if (kind === 'directory') return new Descriptor(world.process, saved[1] as string, saved[2] as DescriptorFlags)
+  if (kind === 'directory') return reopen(saved[1] as string, saved[2] as DescriptorFlags, world)
   return kind === 'stdin' ? standardInput(world) : standardOutput(world, kind)
 }
 

@@ -1,10 +1,11 @@
-/** A descriptor of wasi:filesystem: a directory by its place in the sandbox's tree, or an open file of the process; with its rights. */
+/** A descriptor of wasi:filesystem: an open file or directory of the process, with its rights; paths lead beneath a directory only. */
 import { errno } from '../../../src/kernel/errno.ts'
 import type { FileStat, MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { OpenFile } from '../../../src/kernel/open-file.ts'
-import { openPath, statPath } from '../../../src/kernel/path-calls.ts'
+import { openAt, statPath, type Where } from '../../../src/kernel/path-calls.ts'
+import { checkPath, pathOf } from '../../../src/kernel/paths.ts'
 import type { Process } from '../../../src/kernel/process.ts'
-import { resolvePath } from '../../../src/kernel/resolve.ts'
+import { type Base, rootBase } from '../../../src/kernel/resolve.ts'
 import { chain, run, type Steps } from '../../../src/kernel/steps.ts'
 import type { Closable } from './definitions.ts'
 import type { DescriptorFlags, OpenFlags } from './filesystem-types.ts'
@@ -20,35 +21,65 @@ export const ALL_RIGHTS: DescriptorFlags = {
   mutateDirectory: true,
 }
 
+type Parts = {
+  process: Process
+  flags: DescriptorFlags
+  /** Of a directory. */
+  base?: Base | undefined
+  /** The process's descriptor; none for the root directory. */
+  fd?: number
+}
+
 export class Descriptor implements Closable {
   readonly process: Process
-  /** Canonical, absolute. */
-  readonly path: string
   readonly flags: DescriptorFlags
-  /** The process's descriptor of a file; undefined for a directory. */
+  readonly #base: Base | undefined
   readonly #fd: number | undefined
   #closed = false
 
-  constructor(process: Process, path: string, flags: DescriptorFlags, fd?: number) {
+  constructor({ process, flags, base, fd }: Parts) {
     this.process = process
-    this.path = path
     this.flags = flags
+    this.#base = base
     this.#fd = fd
   }
 
+  /** The root directory of the sandbox. */
+  static root(process: Process): Descriptor {
+    return new Descriptor({ process, flags: ALL_RIGHTS, base: rootBase(process.services.files) })
+  }
+
   get isDirectory(): boolean {
-    return this.#fd === undefined
+    return this.#base !== undefined
+  }
+
+  /** Where a directory was when it was opened; undefined for a file. */
+  get path(): string | undefined {
+    return this.#base && pathOf(this.#base.names)
   }
 
   /** @throws GuestFacingError EISDIR, EBADF */
   get file(): OpenFile {
-    if (this.#fd === undefined) throw errno('EISDIR')
-    if (this.#closed) throw errno('EBADF')
+    if (this.isDirectory) throw errno('EISDIR')
+    return this.#open()
+  }
+
+  /** What is open, whatever it is; undefined for the root directory. */
+  #open(): OpenFile {
+    if (this.#closed || this.#fd === undefined) throw errno('EBADF')
     return this.process.descriptors.get(this.#fd)
   }
 
   stat(): MaybePromise<FileStat> {
-    return this.isDirectory ? run(statPath(this.process, this.path, true)) : this.file.stat()
+    return this.#base ? run(statPath(this.process, this.beneath('.'), true)) : this.#open().stat()
+  }
+
+  setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void> {
+    return this.#open().setTimes(accessedMs, modifiedMs)
+  }
+
+  sync(): MaybePromise<void> {
+    return this.#fd === undefined ? undefined : this.#open().sync()
   }
 
   read(length: number, offset: number): MaybePromise<Uint8Array> {
@@ -63,10 +94,10 @@ export class Descriptor implements Closable {
 
   readStream(start: number): InputStream {
     if (!this.flags.read) throw errno('EBADF')
+    const { file } = this
     let offset = start
-    void this.file
     return new InputStream((length) =>
-      chain(this.read(length, offset), (bytes) => {
+      chain(file.read(length, offset), (bytes) => {
         offset += bytes.length
         return bytes
       }),
@@ -76,11 +107,11 @@ export class Descriptor implements Closable {
   /** @param start where writing begins; undefined for the end, wherever that is then */
   writeStream(start: number | undefined): OutputStream {
     if (!this.flags.write) throw errno('EBADF')
+    const { file } = this
     let offset = start
-    void this.file
     return new OutputStream((bytes) =>
-      chain(offset ?? chain(this.stat(), ({ size }) => size), (at) =>
-        chain(this.write(bytes, at), (written) => {
+      chain(offset ?? chain(file.stat(), ({ size }) => size), (at) =>
+        chain(file.write(bytes, at), (written) => {
           if (offset !== undefined) offset += written
           return written
         }),
@@ -101,69 +132,25 @@ export class Descriptor implements Closable {
     return this
   }
 
-  /**
-   * Where a relative path beneath this directory leads: a canonical path of the sandbox, in which nothing but its last
-   * name may be a link. What leads out of the directory is EPERM: by `..`, by an absolute path, by a link.
-   */
-  *resolve(path: string, followLast: boolean): Steps<string> {
-    if (!this.isDirectory) throw errno('ENOTDIR')
-    if (path === '') throw errno('ENOENT')
-    if (path.includes('\0')) throw errno('EINVAL')
-    if (path.startsWith('/') || climbsOut(path)) throw errno('EPERM')
-    const { files, mounts, port } = this.process.services
-    const place = yield* resolvePath({ files, mounts, port: port.files }, this.path, path, followLast)
-    if (!isBeneath(place.path, this.path)) throw errno('EPERM')
-    return place.slash ? `${place.path}/` : place.path
+  /** A path beneath this directory: what leads out of it is refused when it is resolved. */
+  beneath(path: string): Where {
+    if (!this.#base) throw errno('ENOTDIR')
+    return { base: this.#base, path: checkPath(path) }
   }
 
-  /** Opens a file or a directory beneath this one. */
+  /** Opens a file or a directory beneath this one, with no more rights than this one has. */
   *open(path: string, followLast: boolean, open: OpenFlags, flags: DescriptorFlags): Steps<Descriptor> {
-    const changes = flags.write || flags.mutateDirectory || open.create || open.truncate
-    if (changes) this.mustMutate()
+    const where = this.beneath(path)
+    if (flags.write || flags.mutateDirectory || open.create || open.truncate) this.mustMutate()
     if ((flags.read && !this.flags.read) || (flags.write && !this.flags.write)) throw errno('EPERM')
-    const place = yield* this.resolve(path, followLast)
-    const present = yield* existing(this.process, place)
-    if (present && open.create && open.exclusive) throw errno('EEXIST')
-    if (present?.kind === 'link') throw errno('ELOOP')
-    if (present?.kind === 'directory') {
-      if (flags.write || open.truncate) throw errno('EISDIR')
-      return new Descriptor(this.process, place.replace(/(.)\/$/, '$1'), flags)
-    }
-    if (open.directory) throw errno(present ? 'ENOTDIR' : 'ENOENT')
+    if ((open.directory && open.create) || (open.truncate && !flags.write)) throw errno('EINVAL')
     const { create, exclusive, truncate } = open
-    if (truncate && !flags.write) throw errno('EINVAL')
-    const intent = {
-      read: flags.read || !flags.write,
-      write: flags.write || create,
-      create,
-      exclusive,
-      truncate,
-      append: false,
-    }
-    return new Descriptor(this.process, place, flags, yield* openPath(this.process, place, intent))
+    const write = flags.write || create
+    const intent = { read: flags.read || !write, write, create, exclusive, truncate, append: false }
+    const { descriptor: fd, kind, base } = yield* openAt(this.process, where, intent, followLast)
+    const opened = new Descriptor({ process: this.process, flags, base, fd })
+    if (!open.directory || kind === 'directory') return opened
+    opened.close()
+    throw errno('ENOTDIR')
   }
-}
-
-function* existing(process: Process, path: string): Steps<FileStat | undefined> {
-  try {
-    return yield* statPath(process, path, false)
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Whether the dots of a path alone lead above where it starts. */
-function climbsOut(path: string): boolean {
-  let depth = 0
-  for (const part of path.split('/')) {
-    if (part === '..') depth--
-    else if (part !== '' && part !== '.') depth++
-    if (depth < 0) return true
-  }
-  return false
-}
-
-function isBeneath(path: string, directory: string): boolean {
-  return directory === '/' || path === directory || path.startsWith(`${directory}/`)
 }

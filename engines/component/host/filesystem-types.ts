@@ -66,6 +66,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ELOOP: 'loop',
   EMFILE: 'insufficient-memory',
   EMLINK: 'too-many-links',
+  ENOTCAPABLE: 'not-permitted',
   ENAMETOOLONG: 'name-too-long',
   ENFILE: 'insufficient-memory',
   ENOENT: 'no-entry',

@@ -1,6 +1,6 @@
 /** wasi:filesystem over the kernel's files: private ones and mounts, which the gate decides on. */
 import { errno } from '../../../src/kernel/errno.ts'
-import type { DirectoryEntry, MaybePromise } from '../../../src/kernel/host-port.ts'
+import type { DirectoryEntry, FileStat, MaybePromise } from '../../../src/kernel/host-port.ts'
 import * as paths from '../../../src/kernel/path-calls.ts'
 import { run, type Steps, wait } from '../../../src/kernel/steps.ts'
 import { BORDER } from '../../../src/limits.ts'
@@ -16,7 +16,7 @@ import {
   waiting,
   type World,
 } from './definitions.ts'
-import { ALL_RIGHTS, Descriptor } from './descriptor.ts'
+import { Descriptor } from './descriptor.ts'
 import * as types from './filesystem-types.ts'
 import { inputStream, ioError, outputStream } from './io.ts'
 import type { StreamFailure } from './streams.ts'
@@ -72,17 +72,15 @@ function timeOf(stamp: types.NewTimestamp, now: number, present: number): number
   return toNumber(seconds) * 1_000 + nanoseconds / 1e6
 }
 
-function* setTimes(
+/** The two times that something will have. */
+function timesOf(
   { process }: Descriptor,
-  path: string,
+  stat: FileStat,
   access: types.NewTimestamp,
   modification: types.NewTimestamp,
-): Steps<void> {
-  const stat = yield* paths.statPath(process, path, false)
-  if (stat.kind === 'link') throw errno('ENOTSUP')
+): [number, number] {
   const now = process.services.clock.stampMs()
-  const accessed = timeOf(access, now, stat.accessedMs)
-  yield* paths.setTimes(process, path, accessed, timeOf(modification, now, stat.modifiedMs))
+  return [timeOf(access, now, stat.accessedMs), timeOf(modification, now, stat.modifiedMs)]
 }
 
 /** Entries of a directory, told one by one. */
@@ -117,10 +115,10 @@ const onFiles: HostInterface = {
   '[method]descriptor.append-via-stream': atOnce([], outputStream.own, (on) => on.writeStream(undefined)),
   '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => void on.file),
   '[method]descriptor.sync-data': method([], undefined, function* (on) {
-    if (!on.isDirectory) yield* wait(on.file.sync())
+    yield* wait(on.sync())
   }),
   '[method]descriptor.sync': method([], undefined, function* (on) {
-    if (!on.isDirectory) yield* wait(on.file.sync())
+    yield* wait(on.sync())
   }),
   '[method]descriptor.get-flags': atOnce([], types.descriptorFlags, (on) => on.flags),
   '[method]descriptor.get-type': method([], types.descriptorType, function* (on) {
@@ -135,7 +133,8 @@ const onFiles: HostInterface = {
     undefined,
     function* (on, access: types.NewTimestamp, modification: types.NewTimestamp) {
       if (!(on.isDirectory ? on.flags.mutateDirectory : on.flags.write)) throw errno('EPERM')
-      yield* setTimes(on, on.path, access, modification)
+      const [accessed, modified] = timesOf(on, yield* wait(on.stat()), access, modification)
+      yield* wait(on.setTimes(accessed, modified))
     },
   ),
   '[method]descriptor.read': method(
@@ -159,7 +158,7 @@ const onFiles: HostInterface = {
   '[method]descriptor.is-same-object': func(
     [self, self],
     primitive('bool'),
-    (_, a: Descriptor, b: Descriptor) => a.path === b.path,
+    (_, a: Descriptor, b: Descriptor) => a === b || (a.path !== undefined && a.path === b.path),
   ),
 }
 
@@ -167,24 +166,23 @@ const inDirectories: HostInterface = {
   '[method]descriptor.read-directory': method([], types.entryStream.own, function* (on) {
     if (!on.isDirectory) throw errno('ENOTDIR')
     if (!on.flags.read) throw errno('EBADF')
-    return new EntryStream(yield* paths.listPath(on.process, on.path))
+    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')))
   }),
   '[method]descriptor.create-directory-at': method([string], undefined, function* (on, path: string) {
-    yield* paths.makeDirectory(on.process, yield* on.mustMutate().resolve(path, false))
+    yield* paths.makeDirectory(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.stat-at': method(
     statAt,
     types.descriptorStat,
     function* (on, { symlinkFollow }: types.PathFlags, path: string) {
-      const place = yield* on.resolve(path, symlinkFollow)
-      return types.toDescriptorStat(yield* paths.statPath(on.process, place, false))
+      return types.toDescriptorStat(yield* paths.statPath(on.process, on.beneath(path), symlinkFollow))
     },
   ),
   '[method]descriptor.metadata-hash-at': method(
     statAt,
     types.metadataHash,
     function* (on, { symlinkFollow }: types.PathFlags, path: string) {
-      return hashOf(yield* paths.statPath(on.process, yield* on.resolve(path, symlinkFollow), false))
+      return hashOf(yield* paths.statPath(on.process, on.beneath(path), symlinkFollow))
     },
   ),
   '[method]descriptor.set-times-at': method(
@@ -197,7 +195,9 @@ const inDirectories: HostInterface = {
       access: types.NewTimestamp,
       modification: types.NewTimestamp,
     ) {
-      yield* setTimes(on, yield* on.mustMutate().resolve(path, symlinkFollow), access, modification)
+      const where = on.mustMutate().beneath(path)
+      const stat = yield* paths.statPath(on.process, where, symlinkFollow)
+      yield* paths.setTimes(on.process, where, ...timesOf(on, stat, access, modification), symlinkFollow)
     },
   ),
   '[method]descriptor.open-at': method(
@@ -207,34 +207,34 @@ const inDirectories: HostInterface = {
       on.open(path, symlinkFollow, open, flags),
   ),
   '[method]descriptor.readlink-at': method([string], string, function* (on, path: string) {
-    const target = yield* paths.readLink(on.process, yield* on.resolve(path, false))
+    const target = yield* paths.readLink(on.process, on.beneath(path))
     if (target.startsWith('/')) throw errno('EPERM')
     return target
   }),
   '[method]descriptor.remove-directory-at': method([string], undefined, function* (on, path: string) {
-    yield* paths.removeDirectory(on.process, yield* on.mustMutate().resolve(path, false))
+    yield* paths.removeDirectory(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.unlink-file-at': method([string], undefined, function* (on, path: string) {
-    yield* paths.removeFile(on.process, yield* on.mustMutate().resolve(path, false))
+    yield* paths.removeFile(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.symlink-at': method([string, string], undefined, function* (on, target: string, path: string) {
     if (target.startsWith('/')) throw errno('EPERM')
-    yield* paths.symlinkPath(on.process, target, yield* on.mustMutate().resolve(path, false))
+    yield* paths.symlinkPath(on.process, target, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.rename-at': method(
     [string, self, string],
     undefined,
     function* (on, from: string, other: Descriptor, to: string) {
-      const source = yield* on.mustMutate().resolve(from, false)
-      yield* paths.renamePath(on.process, source, yield* other.mustMutate().resolve(to, false))
+      yield* paths.renamePath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
     },
   ),
   '[method]descriptor.link-at': method(
     [...statAt, self, string],
     undefined,
     function* (on, { symlinkFollow }: types.PathFlags, from: string, other: Descriptor, to: string) {
-      const source = yield* on.mustMutate().resolve(from, symlinkFollow)
-      yield* paths.linkPath(on.process, source, yield* other.mustMutate().resolve(to, false))
+      // No file system that we have makes a link to what a link leads to.
+      if (symlinkFollow) throw errno('ENOTSUP')
+      yield* paths.linkPath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
     },
   ),
 }
@@ -242,7 +242,7 @@ const inDirectories: HostInterface = {
 export const filesystem: Readonly<Record<string, HostInterface>> = {
   'wasi:filesystem/preopens': {
     'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process }: World) => [
-      [new Descriptor(process, '/', ALL_RIGHTS), '/'],
+      [Descriptor.root(process), '/'],
     ]),
   },
   'wasi:filesystem/types': {

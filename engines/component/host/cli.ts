@@ -59,6 +59,9 @@ export const cli: Readonly<Record<string, HostInterface>> = {
   'wasi:cli/stdin': { 'get-stdin': func([], inputStream.own, (world: World) => standardInput(world)) },
   'wasi:cli/stdout': { 'get-stdout': func([], outputStream.own, (world: World) => standardOutput(world, 'stdout')) },
   'wasi:cli/stderr': { 'get-stderr': func([], outputStream.own, (world: World) => standardOutput(world, 'stderr')) },
+  // Of these only the resources have names: there is none of them.
+  'wasi:cli/terminal-input': {},
+  'wasi:cli/terminal-output': {},
   'wasi:cli/terminal-stdin': { 'get-terminal-stdin': noTerminal(terminalInput) },
   'wasi:cli/terminal-stdout': { 'get-terminal-stdout': noTerminal(terminalOutput) },
   'wasi:cli/terminal-stderr': { 'get-terminal-stderr': noTerminal(terminalOutput) },

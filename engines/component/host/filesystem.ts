@@ -240,11 +240,6 @@ const inDirectories: HostInterface = {
 }
 
 export const filesystem: Readonly<Record<string, HostInterface>> = {
-  'wasi:filesystem/preopens': {
-    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process }: World) => [
-      [Descriptor.root(process), '/'],
-    ]),
-  },
   'wasi:filesystem/types': {
     ...onFiles,
     ...inDirectories,
@@ -256,5 +251,10 @@ export const filesystem: Readonly<Record<string, HostInterface>> = {
     'filesystem-error-code': func([ioError.borrow], option(types.errorCode), (_, failure: StreamFailure) =>
       types.codeOf(failure.error),
     ),
+  },
+  'wasi:filesystem/preopens': {
+    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process }: World) => [
+      [Descriptor.root(process), '/'],
+    ]),
   },
 }

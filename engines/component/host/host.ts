@@ -6,14 +6,9 @@ import type { HostFunc } from '../plan.ts'
 import { withoutVersion } from '../resolve.ts'
 import type { ResourceType } from '../resources.ts'
 import { sameType, type WitType } from '../wit-types.ts'
-import { cli } from './cli.ts'
-import { clocks } from './clocks.ts'
-import { err, type HostFunction, type HostInterface, isClosable, type World } from './definitions.ts'
-import { filesystem } from './filesystem.ts'
-import { io } from './io.ts'
+import { err, type HostFunction, isClosable, type World } from './definitions.ts'
+import { INTERFACES } from './interfaces.ts'
 import { callTool } from './tools.ts'
-
-const INTERFACES: Readonly<Record<string, HostInterface>> = { ...io, ...cli, ...clocks, ...filesystem }
 
 const VERSION = /@0\.2\.\d+(?:-[0-9A-Za-z.-]+)?$/
 

@@ -3,6 +3,7 @@ import { cli } from './cli.ts'
 import { clocks } from './clocks.ts'
 import type { HostInterface } from './definitions.ts'
 import { filesystem } from './filesystem.ts'
+import { http } from './http.ts'
 import { io } from './io.ts'
 
-export const INTERFACES: Readonly<Record<string, HostInterface>> = { ...io, ...cli, ...clocks, ...filesystem }
+export const INTERFACES: Readonly<Record<string, HostInterface>> = { ...io, ...cli, ...clocks, ...filesystem, ...http }

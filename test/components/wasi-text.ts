@@ -62,11 +62,8 @@ function signatureText({ params, result }: FunctionType): string {
 /** An interface's functions as imports: resources that are another's come from outside. */
 function importText(name: string, functions: Readonly<Record<string, HostFunction>>): string {
   const all = new Map<string, ResourceType>()
-  const everywhere = new Map<string, ResourceType>()
   for (const one of Object.values(functions)) for (const type of [...one.params, one.result]) resourcesOf(type, all)
-  for (const one of Object.values(INTERFACES).flatMap((of) => Object.values(of)))
-    for (const type of [...one.params, one.result]) resourcesOf(type, everywhere)
-  for (const [key, resource] of everywhere) if (key.startsWith(`${name}/`)) all.set(key, resource)
+  for (const [key, resource] of allResources()) if (key.startsWith(`${name}/`)) all.set(key, resource)
   const lines = [...all.values()].map((resource) => {
     const isOwn = keyOf(resource).startsWith(`${name}/`)
     return isOwn
@@ -81,6 +78,23 @@ function importText(name: string, functions: Readonly<Record<string, HostFunctio
   return `  (import "${name}@${VERSION}" (instance $${name.replace(/[:/]/g, '.')}\n${body}))\n  ${aliases.join('\n  ')}`
 }
 
+/** Drops what was lent to a core function: handles that it was given, alone or in a list. */
+function dropText({ params }: FunctionType): string {
+  let at = 0
+  return params
+    .map(({ type }) => {
+      const local = at
+      at += type.flat?.length ?? 1
+      if (type.kind === 'borrow') return `(call ${idOf(type.resource)} (local.get ${local}))`
+      if (type.kind !== 'list' || type.element.kind !== 'borrow') return ''
+      const item = `(call ${idOf(type.element.resource)} (i32.load (local.get ${local})))`
+      const next = `(local.set ${local} (i32.add (local.get ${local}) (i32.const 4)))`
+      const left = `(local.tee ${local + 1} (i32.sub (local.get ${local + 1}) (i32.const 1)))`
+      return `(if (local.get ${local + 1}) (then (loop $l ${item} ${next} (br_if $l ${left}))))`
+    })
+    .join(' ')
+}
+
 /** A core function that calls the imported one, and answers where its result lies if that is in memory. */
 function coreText(id: string, type: FunctionType): { imported: string; body: string } {
   const lower = flatSignature(type, 'lower')
@@ -92,8 +106,16 @@ function coreText(id: string, type: FunctionType): { imported: string; body: str
   const call = lift.indirect ? `(call $${id} ${args} (i32.const 16)) (i32.const 16)` : `(call $${id} ${args})`
   return {
     imported: `(import "host" "${id}" (func $${id} ${lowered} ${results(lower.results)}))`,
-    body: `(func (export "${id}") ${params} ${results(lift.results)} (global.set $next (i32.const 4096)) ${call})`,
+    body: `(func (export "${id}") ${params} ${results(lift.results)} (global.set $next (i32.const 4096)) ${call} ${dropText(type)})`,
   }
+}
+
+/** Every resource, by its key. */
+function allResources(): Map<string, ResourceType> {
+  const found = new Map<string, ResourceType>()
+  for (const one of Object.values(INTERFACES).flatMap((of) => Object.values(of)))
+    for (const type of [...one.params, one.result]) resourcesOf(type, found)
+  return found
 }
 
 /** The text of the whole component. */
@@ -106,6 +128,8 @@ export function wasiText(): string {
     ({ from, name }, at) =>
       `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))`,
   )
+  const resources = [...allResources().values()]
+  const drops = resources.map((one) => `  (core func $drop.${keyOf(one)} (canon resource.drop ${idOf(one)}))`)
   const lifts = functions.map(({ from, name, one }, at) => {
     const label = `${from}#${name}`.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')
     return `  (func (export "${label}") ${signatureText(typeOf(one))} (canon lift (core func $i "f${at}") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))`
@@ -122,12 +146,16 @@ ${order.map(([name, all]) => importText(name, all)).join('\n')}
       (local.get $at)))
   (core instance $mem (instantiate $memory))
 ${lowers.join('\n')}
+${drops.join('\n')}
   (core module $m
+    (import "mem" "memory" (memory 16))
+${resources.map((one) => `    (import "host" "drop.${keyOf(one)}" (func ${idOf(one)} (param i32)))`).join('\n')}
     (import "mem" "next" (global $next (mut i32)))
 ${cores.map(({ imported }) => `    ${imported}`).join('\n')}
 ${cores.map(({ body }) => `    ${body}`).join('\n')})
   (core instance $i (instantiate $m (with "mem" (instance $mem)) (with "host" (instance
-${functions.map((_, at) => `    (export "f${at}" (func $f${at}))`).join('\n')}))))
+${functions.map((_, at) => `    (export "f${at}" (func $f${at}))`).join('\n')}
+${resources.map((one) => `    (export "drop.${keyOf(one)}" (func $drop.${keyOf(one)}))`).join('\n')}))))
 ${lifts.join('\n')}
 )
 `

@@ -10,14 +10,27 @@ export type Language = 'javascript' | 'typescript' | 'python' | 'shell' | 'wasm'
 /** What a guest is to do. Text and bytes come from the request, checked for size. */
 export type Command = {
   language: Language
-  /** A function of the guest to call, with the encoded array of its arguments: of what has functions instead of source. */
-  call?: { name: string; args: Uint8Array }
   /** Source text, for languages that have one. */
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
   filename: string
   /** The encoded input value (values.ts), when there is one. */
   input?: Uint8Array
+  /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */
+  call?: { name: string; args: Uint8Array }
+}
+
+/** How a guest's fuel is measured: `exact` is the same number on every machine. */
+export type Metering = 'fast' | 'exact'
+
+/** A module that the user brings, for engines that run such. */
+export type GuestModule = {
+  bytes: Uint8Array<ArrayBuffer>
+  /** Of the bytes, in hexadecimal. */
+  sha256: string
+  metering: Metering
+  /** What its memory may grow to (`limits.memoryBytes`). */
+  memoryBytes: number
 }
 
 /** Why a guest stopped other than by itself. */
@@ -104,21 +117,19 @@ export type EngineIo = {
   progress?: (done: number, total: number, what: string) => void
 }
 
-/** A program of wasm that is given with the request, and what its image depends on. */
-export type GuestModule = {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** `limits.memoryBytes` */
-  readonly memoryBytes: number
-  readonly metering: 'fast' | 'exact'
-}
-
 /** Turns a language or a kind of module into runnable images. Stateless but for its caches; safe to share. */
 export interface ExecutionEngine {
   readonly name: string
   readonly version: string
   readonly languages: readonly Language[]
-  /** Builds, or takes from the cache, the start image. */
-  prepare(io: EngineIo, module?: GuestModule): Promise<Image>
+  /** Units of fuel of a slice, where they cost other than those of interpreters; default 20,000 (sandbox/leash.ts). */
+  readonly slice?: number
+  /**
+   * Builds, or takes from the cache, the start image.
+   * @param guest the module that the image is made of, for engines that run modules of the user's
+   * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
+   */
+  prepare(io: EngineIo, guest?: GuestModule): Promise<Image>
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

@@ -4,6 +4,7 @@ import type { Exit, Instance } from '../src/engine.ts'
 import type { ProcessRun } from '../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../src/kernel/values.ts'
 import type { Limits } from '../src/limits.ts'
+import { sha256, toHex } from '../src/loader/hash.ts'
 import type { Image } from '../src/loader/image.ts'
 import { RunLeash } from '../src/sandbox/leash.ts'
 import { ASSEMBLED } from './components/assembled.ts'
@@ -32,7 +33,8 @@ export class ComponentBench {
 
   static async open(bytes: Uint8Array<ArrayBuffer>, limits: Partial<Limits> = {}): Promise<ComponentBench> {
     const memoryBytes = limits.memoryBytes ?? MEMORY
-    const image = await component.prepare(testIo, { bytes, memoryBytes, metering: 'fast' })
+    const hash = toHex(await sha256(bytes))
+    const image = await component.prepare(testIo, { bytes, sha256: hash, memoryBytes, metering: 'fast' })
     return ComponentBench.#start(image, image, limits)
   }
 

@@ -22,11 +22,6 @@ const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00] as const
 /** Definitions of all components together. */
 const MOST_DEFINITIONS = 100_000
 
-/** Whether bytes are a component, by the layer in the preamble; a core module has the layer 0. */
-export function isComponent(bytes: Uint8Array): boolean {
-  return bytes[6] === 0x01 && bytes[7] === 0x00 && PREAMBLE.slice(0, 4).every((byte, at) => bytes[at] === byte)
-}
-
 /** Counts definitions over all components of a binary. */
 type Budget = { left: number }
 

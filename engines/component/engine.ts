@@ -25,10 +25,12 @@ const NAME = 'component'
 /** Of this engine's code: images of another are made anew. */
 const VERSION = '1'
 
+/** Units of a slice: one is about one instruction (docs/loader.md). */
+const SLICE = 100_000
+
 const NEVER = new AbortController().signal
 
-async function expectation({ bytes, memoryBytes, metering }: GuestModule): Promise<ImageExpectation> {
-  const hash = toHex(await sha256(bytes))
+async function expectation({ sha256: hash, memoryBytes, metering }: GuestModule): Promise<ImageExpectation> {
   const inputs = [NAME, VERSION, LOADER_VERSION, memoryBytes, metering, hash]
   return { engine: NAME, engineVersion: VERSION, engineHash: toHex(await sha256(utf8.encode(inputs.join('\n')))) }
 }
@@ -108,6 +110,7 @@ export const component: ExecutionEngine = {
   name: NAME,
   version: VERSION,
   languages: ['wasm'],
+  slice: SLICE,
 
   /** @throws TokaError TOKA_ENGINE_LOAD naming what is wrong, or not supported */
   async prepare(io: EngineIo, module?: GuestModule): Promise<Image> {

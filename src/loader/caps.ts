@@ -5,9 +5,12 @@ import { ExternKind, type ModuleShape } from './sections.ts'
 /** Sizes beyond which a stranger's module is refused. Real programs stay far below all of them. */
 export const STRANGER_CAPS = {
   /** Bytes of the module. Validating 1 MiB takes about 10 ms. */
-  moduleBytes: 16 * 2 ** 20,
-  /** Bytes of one function body: a function is compiled in one go when it is first called. */
-  bodyBytes: 64 * 2 ** 10,
+  moduleBytes: 64 * 2 ** 20,
+  /**
+   * Bytes of one function body: a function is compiled in one go when it is first called, 0.1 ms for 10 KiB and more. Ruby's
+   * largest, of its interpreter loop, has 194 KiB.
+   */
+  bodyBytes: 256 * 2 ** 10,
   /** Each takes some microseconds at its first call, however small it is. */
   functions: 20_000,
   types: 10_000,

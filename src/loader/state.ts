@@ -25,7 +25,12 @@ export type State = {
 }
 
 /** One instance of a guest (the interpreter, a bridge beside it) with where its state lies. */
-export type StatePart = { exports: WebAssembly.Exports; layout: StateLayout }
+export type StatePart = {
+  exports: WebAssembly.Exports
+  layout: StateLayout
+  /** The functions that the instance imports, in their order: its tables may hold them. */
+  imported?: readonly unknown[]
+}
 
 /**
  * How much an instance may keep. Zeroing costs about 0.1 ms a MiB at every reset, so where a fork is cheaper than

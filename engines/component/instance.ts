@@ -30,6 +30,8 @@ export class ComponentInstance implements Instance {
   #live: RunningComponent | undefined
   /** The saved state that it begins with; undefined for the component as it was made. */
   readonly #state: State | undefined
+  /** Bytes of memory of the component that ran last. */
+  #memoryBytes = 0
   #disposed = false
 
   constructor(program: Program, image: Image, context: ProcessContext, suspension: Suspension | undefined) {
@@ -55,7 +57,7 @@ export class ComponentInstance implements Instance {
   }
 
   memoryBytes(): number {
-    return this.#live?.guest.memoryBytes ?? 0
+    return this.#live?.guest.memoryBytes ?? this.#memoryBytes
   }
 
   dispose(): void {
@@ -84,6 +86,7 @@ export class ComponentInstance implements Instance {
     } catch (error) {
       return { ...this.#fallen(component, error, leash), lost: false }
     } finally {
+      this.#memoryBytes = component.guest.memoryBytes
       component.close()
     }
   }
@@ -134,6 +137,7 @@ export class ComponentInstance implements Instance {
 
   #lose(component: RunningComponent, error: unknown, leash: Leash): Exit {
     this.#live = undefined
+    this.#memoryBytes = component.guest.memoryBytes
     component.close()
     return { ...this.#fallen(component, error, leash), lost: true }
   }

@@ -106,7 +106,7 @@ function coreText(id: string, type: FunctionType): { imported: string; body: str
   const call = lift.indirect ? `(call $${id} ${args} (i32.const 16)) (i32.const 16)` : `(call $${id} ${args})`
   return {
     imported: `(import "host" "${id}" (func $${id} ${lowered} ${results(lower.results)}))`,
-    body: `(func (export "${id}") ${params} ${results(lift.results)} (global.set $next (i32.const 4096)) ${call} ${dropText(type)})`,
+    body: `(func (export "${id}") ${params} ${results(lift.results)} (if (i32.gt_u (global.get $next) (i32.const 524288)) (then (global.set $next (i32.const 4096)))) ${call} ${dropText(type)})`,
   }
 }
 

@@ -1,18 +1,17 @@
 /** A live component: its core instances linked behind one border, its functions called with WIT values, killed by a trap. */
-import { Verdict } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { chain } from '../../src/kernel/steps.ts'
 import { BORDER } from '../../src/limits.ts'
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
-import { AddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
-import { Budget, type CanonContext, CanonMemory } from './canon-context.ts'
+import { Budget, type CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
+import { CoreInstances } from './core-instances.ts'
 import { type CoreValue, FlatValues, liftFlat, load } from './lift.ts'
 import { lowerFlat, store } from './lower.ts'
 import type { CoreRef, GuestFunc, HostFunc, LiftOptions, Trampoline } from './plan.ts'
-import { moduleOf, type Program } from './program.ts'
+import type { Program } from './program.ts'
 import { type CallScope, HandleTable, type Representation, type ResourceType } from './resources.ts'
 import { type FlatSignature, flatSignature } from './wit-types.ts'
 
@@ -33,24 +32,6 @@ export type GuestHost = {
 /** What the CVM counts the calls of components under. */
 export const BorderOperation = { Canon: 220 } as const
 
-/** Slots of eight bytes for the calls of all core instances together: as for one module of a stranger (docs/loader.md). */
-const STACK_SLOTS = 50_000
-/** Units of fuel for one call of the guest's allocator, which cannot be suspended. */
-const ALLOCATOR_UNITS = 5_000_000
-
-/** Of these, what every core instance has at least. */
-const LEAST_SLOTS = 400
-
-/** A core instance's part of the stack, by the size of its code: adapters are small, and recursion is where the program is. */
-function stackSlots({ plan, modules }: Program, index: number): number {
-  const sizes = plan.instantiations.map(({ module }) => modules[module]?.bytes.length ?? 0)
-  const all = sizes.reduce((sum, size) => sum + size, 0)
-  const shared = STACK_SLOTS - LEAST_SLOTS * sizes.length
-  return LEAST_SLOTS + Math.floor((shared * (sizes[index] ?? 0)) / Math.max(all, 1))
-}
-
-type CoreFunction = (...args: CoreValue[]) => CoreValue | undefined
-
 /** One component instance. */
 type InstanceState = {
   readonly handles: HandleTable
@@ -58,12 +39,6 @@ type InstanceState = {
   entered: boolean
   /** Its imports may be called: not by its allocator, nor by what tidies up after a call. */
   mayLeave: boolean
-}
-
-type CoreExports = WebAssembly.Exports & {
-  __fuel: WebAssembly.Global<'i64'>
-  __stack: WebAssembly.Global<'i32'>
-  __callout: WebAssembly.Table
 }
 
 function typeOf(trampoline: Trampoline): Pick<FlatSignature, 'params' | 'results'> {
@@ -82,15 +57,10 @@ export class ComponentGuest {
   readonly #suspension: Suspension | undefined
   readonly #host: GuestHost
   readonly #border: Border
-  readonly #instances: WebAssembly.Instance[] = []
   readonly #states: InstanceState[]
-  readonly #memories = new Map<WebAssembly.Memory, CanonMemory>()
-  readonly #entries = new Map<CoreRef, (...args: CoreValue[]) => MaybePromise<CoreValue | undefined>>()
+  /** Its core instances: instantiated, armed and entered by whoever drives the guest. */
+  readonly cores: CoreInstances
   readonly #signatures = new Map<GuestFunc, FlatSignature>()
-  #slice = 0
-  /** Calls that cannot be suspended: a frame of JavaScript lies above the guest's. */
-  #pinned = 0
-  #allocatorUnits = 0
 
   /** @param suspension JSPI; without it what waits keeps the thread */
   constructor(program: Program, suspension: Suspension | undefined, host: GuestHost) {
@@ -102,12 +72,8 @@ export class ComponentGuest {
       entered: false,
       mayLeave: true,
     }))
+    this.cores = new CoreInstances(program, suspension, () => this.#border)
     this.#border = this.#link()
-  }
-
-  /** The core instances with their modules, in the order of the plan. */
-  get instances(): readonly WebAssembly.Instance[] {
-    return this.#instances
   }
 
   /** The handles of each component instance. */
@@ -119,11 +85,6 @@ export class ComponentGuest {
     this.#border.countWith(count)
   }
 
-  /** Whether the guest may be suspended now. */
-  get maySuspend(): boolean {
-    return this.#suspension !== undefined && this.#pinned === 0
-  }
-
   kill(): void {
     if (this.#border.dead.value === Death.alive) this.#border.dead.value = Death.killed
   }
@@ -131,48 +92,6 @@ export class ComponentGuest {
   /** A `Death`, or what the CVM answered; 0 while it lives. */
   get death(): number {
     return this.#border.dead.value
-  }
-
-  get memoryBytes(): number {
-    const { plan, modules } = this.#program
-    return this.#instances.reduce((sum, { exports }, at) => {
-      const core = modules[plan.instantiations[at]?.module ?? -1]
-      const memory = core?.hasMemory && core.layout.memory ? exports[core.layout.memory] : undefined
-      return sum + (memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0)
-    }, 0)
-  }
-
-  /** Units until the next callout, an even part for each core instance: together they are never more. */
-  arm(slice: number): void {
-    this.#slice = 0
-    const part = this.#part(slice)
-    for (const instance of this.#instances) {
-      ;(instance.exports as CoreExports).__fuel.value = BigInt(part)
-      this.#slice += part
-    }
-  }
-
-  /** Units burned since the slice was armed, or since the last answer. */
-  burned(): number {
-    const left = this.#left()
-    const burned = this.#slice - left
-    this.#slice = left
-    return burned
-  }
-
-  /**
-   * Instantiates the core modules.
-   * @param starts whether their start functions run: not where a saved state is put back
-   */
-  instantiate(starts: boolean): MaybePromise<void> {
-    const { instantiations } = this.#program.plan
-    const next = (at: number): MaybePromise<void> => {
-      for (let index = at; index < instantiations.length; index++) {
-        const started = this.#instantiate(index, starts)
-        if (started instanceof Promise) return started.then(() => next(index + 1))
-      }
-    }
-    return next(0)
   }
 
   /**
@@ -187,7 +106,7 @@ export class ComponentGuest {
     const scope: CallScope = { borrows: 0 }
     const cx = this.#context(func.options, func.instance, { scope, handOut })
     const signature = this.#signatureOf(func)
-    const answer = this.#entry(func.core)(...this.#lowerArguments(cx, func, signature, args))
+    const answer = this.cores.entry(func.core)(...this.#lowerArguments(cx, func, signature, args))
     return chain(answer, (raw) => {
       const value = this.#liftResult(cx, func, signature, raw)
       if (func.options.postReturn) this.#tidyUp(state, func.options.postReturn, raw)
@@ -200,14 +119,6 @@ export class ComponentGuest {
   /** Ends a resource of the component's that the embedding program held. */
   destroy(resource: ResourceType, rep: Representation): MaybePromise<void> {
     return this.#destroy(resource, rep, -1)
-  }
-
-  #part(slice: number): number {
-    return Math.max(1, Math.floor(slice / Math.max(1, this.#program.plan.instantiations.length)))
-  }
-
-  #left(): number {
-    return this.#instances.reduce((sum, { exports }) => sum + Number((exports as CoreExports).__fuel.value), 0)
   }
 
   #state(instance: number): InstanceState {
@@ -239,7 +150,7 @@ export class ComponentGuest {
     return instantiateBorder(imports, {
       suspension: this.#suspension,
       onFault: (error) => this.#host.fault(error),
-      callout: () => this.#callout(),
+      callout: () => this.cores.callout(() => this.#host.callout()),
       suspend: () => this.#host.pause(),
       host: { canon: Object.fromEntries(functions) },
     })
@@ -251,84 +162,21 @@ export class ComponentGuest {
     return trampoline.kind === 'resource.drop' && by.side === 'guest' && by.destructor !== undefined
   }
 
-  /** The fuel is spent. What cannot be suspended is bounded by itself. */
-  #callout(): number {
-    if (this.#pinned > 0) {
-      this.#allocatorUnits += this.#slice - this.#left()
-      if (this.#allocatorUnits > ALLOCATOR_UNITS) throw new CanonTrap('its allocator does not return')
-    }
-    const verdict = this.#host.callout()
-    return verdict === Verdict.suspend && !this.maySuspend ? Verdict.extend : verdict
-  }
-
-  #instantiate(index: number, starts: boolean): MaybePromise<void> {
-    const { plan, modules } = this.#program
-    const instantiation = plan.instantiations[index]
-    const core = instantiation && modules[instantiation.module]
-    if (!core) throw new TokaError('TOKA_INTERNAL', `the plan has no core instance ${index}`)
-    const module = moduleOf(this.#program, instantiation.module)
-    const imports = Object.create(null) as WebAssembly.Imports
-    for (const { module: from, name } of WebAssembly.Module.imports(module)) {
-      const ref = instantiation.imports.get(from)?.get(name)
-      if (!ref) throw new CanonTrap(`a core module is not given its import ${JSON.stringify(name.slice(0, 100))}`)
-      ;(imports[from] ??= Object.create(null) as WebAssembly.ModuleImports)[name] = this.#resolve(ref) as never
-    }
-    const instance = new WebAssembly.Instance(module, imports)
-    const exports = instance.exports as CoreExports
-    const part = this.#part(this.#slice || 1)
-    this.#instances.push(instance)
-    exports.__callout.set(0, this.#border.callout)
-    exports.__fuel.value = BigInt(part)
-    exports.__stack.value = stackSlots(this.#program, index)
-    this.#slice += part
-    if (!core.starts || !starts) return
-    const start = exports[AddedExport.start] as CoreFunction
-    return chain(this.#suspension ? this.#suspension.promising(start)() : start(), () => {})
-  }
-
-  /** An item of a core instance that is there already: a component cannot name a later one, but can call too early. */
-  #resolve(ref: CoreRef): WebAssembly.ExportValue {
-    const found =
-      ref.from === 'trampoline'
-        ? this.#border.imports['canon']?.[String(ref.trampoline)]
-        : exportOf(this.#instances[ref.instance], ref.name)
-    if (found === undefined) throw new CanonTrap('it uses an export of a core module that is not there')
-    return found
-  }
-
-  #function(ref: CoreRef): CoreFunction {
-    const found = this.#resolve(ref)
-    if (typeof found === 'function') return found as CoreFunction
-    throw new CanonTrap('it calls an export that is no function')
-  }
-
-  /** A way into the guest in which it may be suspended. */
-  #entry(ref: CoreRef): (...args: CoreValue[]) => MaybePromise<CoreValue | undefined> {
-    const known = this.#entries.get(ref)
-    if (known) return known
-    const call = this.#function(ref)
-    const entry = this.#suspension ? this.#suspension.promising(call) : call
-    this.#entries.set(ref, entry)
-    return entry
-  }
-
   /** Calls the guest from within a call of it: nothing of it may be suspended, nothing of it may call out. */
-  #enterPinned(state: InstanceState, call: CoreFunction, args: readonly CoreValue[]): CoreValue | undefined {
-    if (this.#pinned++ === 0) this.#allocatorUnits = 0
+  #callInside(state: InstanceState, ref: CoreRef, args: readonly CoreValue[]): CoreValue | undefined {
     const { mayLeave } = state
     state.mayLeave = false
     try {
-      const answer = call(...args)
+      const answer = this.cores.callPinned(ref, args)
       if (this.death !== Death.alive) throw new CanonTrap('it was ended')
       return answer
     } finally {
       state.mayLeave = mayLeave
-      this.#pinned--
     }
   }
 
   #tidyUp(state: InstanceState, postReturn: CoreRef, raw: CoreValue | undefined): void {
-    this.#enterPinned(state, this.#function(postReturn), raw === undefined ? [] : [raw])
+    this.#callInside(state, postReturn, raw === undefined ? [] : [raw])
   }
 
   #context(
@@ -337,7 +185,7 @@ export class ComponentGuest {
     { scope, handOut }: { scope?: CallScope; handOut?: CanonContext['handOut'] },
   ): CanonContext {
     const state = this.#state(instance)
-    const memoryOf = () => this.#memory(memory)
+    const memoryOf = () => this.cores.memory(memory)
     return {
       encoding,
       get memory() {
@@ -345,7 +193,7 @@ export class ComponentGuest {
       },
       allocate: (align, size) => {
         if (!realloc) throw new CanonTrap('it has no allocator for what it is given')
-        return Number(this.#enterPinned(state, this.#function(realloc), [0, 0, align, size])) >>> 0
+        return Number(this.#callInside(state, realloc, [0, 0, align, size])) >>> 0
       },
       handles: state.handles,
       instance,
@@ -354,16 +202,6 @@ export class ComponentGuest {
       scope,
       ...(handOut ? { handOut } : {}),
     }
-  }
-
-  #memory(ref: CoreRef | undefined): CanonMemory {
-    const memory = ref && this.#resolve(ref)
-    if (!(memory instanceof WebAssembly.Memory)) throw new CanonTrap('it has no memory for what it is given')
-    const known = this.#memories.get(memory)
-    if (known) return known
-    const canon = new CanonMemory(memory)
-    this.#memories.set(memory, canon)
-    return canon
   }
 
   #lowerArguments(
@@ -426,10 +264,10 @@ export class ComponentGuest {
     if (by.side === 'host') return this.#host.drop(rep as object)
     if (!by.destructor) return undefined
     const state = this.#state(by.instance)
-    if (by.instance === from) return chain(this.#entry(by.destructor)(rep as number), () => {})
+    if (by.instance === from) return chain(this.cores.entry(by.destructor)(rep as number), () => {})
     if (state.entered) throw new CanonTrap('a resource is dropped while its component is called')
     state.entered = true
-    return chain(this.#entry(by.destructor)(rep as number), () => {
+    return chain(this.cores.entry(by.destructor)(rep as number), () => {
       state.entered = false
     })
   }
@@ -463,9 +301,4 @@ export class ComponentGuest {
     const answer = this.#host.call(callee, args)
     return answer instanceof Promise && this.#suspension ? this.#host.wait(answer) : answer
   }
-}
-
-/** An own export of a core instance: names are the guest's, and `constructor` is no export. */
-function exportOf(instance: WebAssembly.Instance | undefined, name: string): WebAssembly.ExportValue | undefined {
-  return instance && Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
 }

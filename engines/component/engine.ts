@@ -57,7 +57,7 @@ async function firstState(program: Program): Promise<State> {
   const guest = new ComponentGuest(program, undefined, NOBODY)
   guest.countWith(uncounted())
   try {
-    await guest.instantiate(false)
+    await guest.cores.instantiate(false)
   } catch (error) {
     if (error instanceof TokaError) throw error
     throw refuseComponent(`its core modules do not fit together: ${(error as Error).message}`)

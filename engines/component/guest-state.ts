@@ -20,7 +20,7 @@ export function bindGuest(program: Program, guest: ComponentGuest): BoundState[]
   const { plan, modules } = program
   return plan.instantiations.map(({ module }, at) => {
     const core = modules[module]
-    const instance = guest.instances[at]
+    const instance = guest.cores.all[at]
     if (!core || !instance) throw new TokaError('TOKA_INTERNAL', `the guest has no core instance ${at}`)
     // The memory that a module imports is saved where it is defined.
     const layout = core.hasMemory ? core.layout : { ...core.layout, memory: undefined }

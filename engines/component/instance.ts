@@ -4,7 +4,6 @@ import { TokaError } from '../../src/errors.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { BORDER } from '../../src/limits.ts'
 import type { Image } from '../../src/loader/image.ts'
-import { AddedExport } from '../../src/loader/layout.ts'
 import type { State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { findCommand, findExport } from './exports.ts'
@@ -57,7 +56,7 @@ export class ComponentInstance implements Instance {
   }
 
   memoryBytes(): number {
-    return this.#live?.guest.memoryBytes ?? this.#memoryBytes
+    return this.#live?.guest.cores.memoryBytes ?? this.#memoryBytes
   }
 
   dispose(): void {
@@ -78,7 +77,7 @@ export class ComponentInstance implements Instance {
     const component = new RunningComponent(this.#program, filename, this.#context, this.#suspension)
     try {
       const answer = await component.under(leash, async () => {
-        await component.guest.instantiate(true)
+        await component.guest.cores.instantiate(true)
         return component.guest.invoke(run, [])
       })
       const isOk = (answer as Result | undefined)?.tag !== 'err'
@@ -86,7 +85,7 @@ export class ComponentInstance implements Instance {
     } catch (error) {
       return { ...this.#fallen(component, error, leash), lost: false }
     } finally {
-      this.#memoryBytes = component.guest.memoryBytes
+      this.#memoryBytes = component.guest.cores.memoryBytes
       component.close()
     }
   }
@@ -137,7 +136,7 @@ export class ComponentInstance implements Instance {
 
   #lose(component: RunningComponent, error: unknown, leash: Leash): Exit {
     this.#live = undefined
-    this.#memoryBytes = component.guest.memoryBytes
+    this.#memoryBytes = component.guest.cores.memoryBytes
     component.close()
     return { ...this.#fallen(component, error, leash), lost: true }
   }
@@ -145,11 +144,7 @@ export class ComponentInstance implements Instance {
   #fallen(component: RunningComponent, error: unknown, leash: Leash): Exit {
     const { guest, outcome } = component
     const stopped: StopReason | undefined = guest.death > 0 ? 'calls' : leash.stopped
-    const isDeep = guest.instances.some(({ exports }) => {
-      const stack = exports[AddedExport.stack]
-      return stack instanceof WebAssembly.Global && stack.value < 0
-    })
-    return outcome.toExit(error, stopped, isDeep)
+    return outcome.toExit(error, stopped, guest.cores.areTooDeep)
   }
 }
 

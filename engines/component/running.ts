@@ -50,14 +50,14 @@ export class RunningComponent {
   /** Makes the component live: its core modules are instantiated, their start functions run. */
   begin(leash: Leash): Promise<void> {
     return this.under(leash, async () => {
-      await this.guest.instantiate(true)
+      await this.guest.cores.instantiate(true)
       this.#parts = bindGuest(this.#program, this.guest)
     })
   }
 
   /** Makes it live as it was when it was saved. */
   async resume(state: State): Promise<void> {
-    await this.guest.instantiate(false)
+    await this.guest.cores.instantiate(false)
     this.#parts = bindGuest(this.#program, this.guest)
     loadHandles(restoreGuest(this.#program, this.#parts, state), this.#holdings)
   }
@@ -79,14 +79,14 @@ export class RunningComponent {
   async under<T>(leash: Leash, act: () => MaybePromise<T>): Promise<T> {
     this.outcome = new Outcome()
     this.#leash = leash
-    this.guest.arm(leash.slice)
+    this.guest.cores.arm(leash.slice)
     try {
       await leash.enter()
       if (leash.stopped) throw new CanonTrap('it was ended before it began')
       return await act()
     } finally {
       leash.leave()
-      leash.spent(this.guest.burned())
+      leash.spent(this.guest.cores.burned())
       this.#leash = undefined
     }
   }
@@ -176,12 +176,12 @@ export class RunningComponent {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.kill
-    const verdict = leash.spent(this.guest.burned())
+    const verdict = leash.spent(this.guest.cores.burned())
     if (verdict === Verdict.kill) {
       this.guest.kill()
       return Verdict.kill
     }
-    this.guest.arm(leash.slice)
+    this.guest.cores.arm(leash.slice)
     return verdict
   }
 

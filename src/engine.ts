@@ -117,6 +117,27 @@ export type EngineIo = {
   progress?: (done: number, total: number, what: string) => void
 }
 
+/** The type of a value as an interface of WIT says it: what schemas are made of. */
+export type ValueShape =
+  | { readonly kind: string }
+  | { readonly kind: 'list'; readonly element: ValueShape }
+  | {
+      readonly kind: 'record' | 'tuple'
+      readonly fields: readonly { readonly key: string; readonly type: ValueShape }[]
+    }
+  | { readonly kind: 'flags'; readonly labels: readonly { readonly key: string }[] }
+  | {
+      readonly kind: 'variant' | 'enum' | 'option' | 'result'
+      readonly cases: readonly { readonly label: string; readonly type: ValueShape | undefined }[]
+    }
+
+/** A function that a guest module exports, with its types. */
+export type GuestFunction = {
+  readonly name: string
+  readonly params: readonly { readonly key: string; readonly type: ValueShape }[]
+  readonly result: ValueShape | undefined
+}
+
 /** Turns a language or a kind of module into runnable images. Stateless but for its caches; safe to share. */
 export interface ExecutionEngine {
   readonly name: string
@@ -130,6 +151,11 @@ export interface ExecutionEngine {
    * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
    */
   prepare(io: EngineIo, guest?: GuestModule): Promise<Image>
+  /**
+   * The functions of a module whose types are told by it; nothing of it runs.
+   * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
+   */
+  describe?(guest: GuestModule): readonly GuestFunction[]
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

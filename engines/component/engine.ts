@@ -1,5 +1,12 @@
 /** The component engine: a component's bytes in, an image of its rewritten core modules out, live components from it. */
-import type { EngineIo, ExecutionEngine, GuestModule, Instance, ProcessContext } from '../../src/engine.ts'
+import type {
+  EngineIo,
+  ExecutionEngine,
+  GuestFunction,
+  GuestModule,
+  Instance,
+  ProcessContext,
+} from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
 import {
@@ -13,6 +20,7 @@ import {
 import type { State } from '../../src/loader/state.ts'
 import { findSuspension } from '../../src/loader/suspension.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
+import { readComponent } from './component-binary.ts'
 import { packProgram, unpackProgram } from './carrier.ts'
 import { ComponentGuest, type GuestHost } from './component-guest.ts'
 import { refuseComponent } from './component-reader.ts'
@@ -20,6 +28,8 @@ import { bindGuest, captureGuest } from './guest-state.ts'
 import { checkImports } from './host/host.ts'
 import { ComponentInstance } from './instance.ts'
 import { compileProgram, prepareProgram, type Program } from './program.ts'
+import { resolveComponent } from './resolve.ts'
+import { keyOf } from './wit-types.ts'
 
 const NAME = 'component'
 /** Of this engine's code: images of another are made anew. */
@@ -121,6 +131,15 @@ export const component: ExecutionEngine = {
     const image = await buildImage(module, expected, io)
     await io.cache.put(cacheKey(expected), await encodeImage(image))
     return image
+  },
+
+  describe({ bytes }: GuestModule): GuestFunction[] {
+    const { exports } = resolveComponent(readComponent(bytes))
+    return [...exports].map(([name, { type }]) => ({
+      name,
+      params: type.params.map((param) => ({ key: keyOf(param.name), type: param.type })),
+      result: type.result,
+    }))
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {

@@ -3,7 +3,7 @@ export type { GrantInput } from '../capabilities/schema.ts'
 export { parseRule } from './gate/grants.ts'
 export { TokaError, type TokaErrorCode } from './errors.ts'
 export type { Denial } from './gate/denials.ts'
-export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MOST_SOURCE_BYTES } from './limits.ts'
+export { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MOST_MODULE_BYTES, MOST_SOURCE_BYTES } from './limits.ts'
 export type {
   ApprovalAnswer,
   ApprovalRequest,

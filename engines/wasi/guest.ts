@@ -47,7 +47,7 @@ export class Guest {
     this.#suspension = suspension
     this.#border = this.#link(program, host)
     const { imports } = this.#border
-    this.imported = program.imports.map(({ border }) => imports[border.module]?.[border.name])
+    this.imported = program.importNames.map(({ module, name }) => imports[module]?.[name])
     this.exports = new WebAssembly.Instance(program.module, imports).exports
     this.#own = this.exports as Exports
     this.#own[AddedExport.callout].set(0, this.#border.callout)

@@ -33,7 +33,8 @@ export class WasiInstance implements Instance {
   readonly #suspension: Suspension | undefined
   #guest!: Guest
   #state!: BoundState
-  #preview1!: Preview1
+  /** Made for the first run: what the sandbox was given is known then. */
+  #preview1: Preview1 | undefined
   /** Whether the start function and `_initialize` have run. */
   #begun = false
   #outcome = new Outcome()
@@ -60,6 +61,7 @@ export class WasiInstance implements Instance {
     this.#outcome = outcome
     this.#leash = leash
     this.#snapshot = undefined
+    this.#preview1 ??= this.#newPreview1()
     this.#preview1.begin()
     this.#guest.arm(leash.slice)
     let trap: unknown
@@ -111,7 +113,7 @@ export class WasiInstance implements Instance {
 
   /** A new instance, in the image's state. */
   #load(): void {
-    const { process, count, base } = this.#context
+    const { count, base } = this.#context
     this.#guest = new Guest(this.#program, this.#host(), this.#suspension)
     this.#guest.countWith(count)
     const { exports, imported } = this.#guest
@@ -120,7 +122,11 @@ export class WasiInstance implements Instance {
     // Without stripped segments a new instance is as new as it can be.
     if (!isNew || this.#image.layout.blank) this.#state.restore(this.#image.state)
     this.#begun = !isNew
-    this.#preview1 = new Preview1(process, {
+    this.#preview1 = undefined
+  }
+
+  #newPreview1(): Preview1 {
+    return new Preview1(this.#context.process, {
       memory: () => this.#guest.memory,
       suspends: this.#suspension !== undefined,
       blocking: (act) => this.#blocking(act),
@@ -208,7 +214,7 @@ export class WasiInstance implements Instance {
   /** What the host does for a guest burns no fuel: the deadline and the end of its turn are looked at after each call. */
   #answer({ row }: ProgramImport, parameters: readonly (number | bigint)[]): MaybePromise<number> {
     try {
-      return row.answer?.(this.#preview1, parameters) ?? 0
+      return this.#preview1 ? (row.answer?.(this.#preview1, parameters) ?? 0) : 0
     } finally {
       const verdict = this.#outcome.exitCode === undefined ? this.#leash?.spent(0) : undefined
       if (verdict === Verdict.kill) this.#guest.kill()

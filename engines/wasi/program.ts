@@ -5,7 +5,6 @@ import type { BorderImport } from '../../src/loader/border.ts'
 import { describeModule, type ExportDescription, type ModuleDescription } from '../../src/loader/describe.ts'
 import type { Image } from '../../src/loader/image.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
-import { refuseModule } from '../../src/loader/reader.ts'
 import { type Row, rowOf } from './interfaces.ts'
 
 export type FunctionExport = Extract<ExportDescription, { kind: 'function' }>
@@ -17,6 +16,8 @@ export type ProgramImport = { row: Row; border: BorderImport }
 export type Program = {
   module: WebAssembly.Module
   imports: readonly ProgramImport[]
+  /** The imported functions in their order, one of them maybe several times. */
+  importNames: readonly { module: string; name: string }[]
   functions: ReadonlyMap<string, FunctionExport>
   /** Runs once, from its beginning to its end; else its exports are called. */
   isCommand: boolean
@@ -41,9 +42,10 @@ export const Entry = { command: '_start', reactor: '_initialize' } as const
 export function importsOf({ functionImports }: ModuleDescription): ProgramImport[] {
   const seen = new Map<string, ProgramImport>()
   for (const wanted of functionImports) {
+    // What is imported twice is one function: of other types it would be nobody's.
     const key = JSON.stringify([wanted.module, wanted.name])
-    if (seen.has(key)) throw refuseModule(`it imports ${wanted.module}.${wanted.name} twice`)
     const row = rowOf(wanted)
+    if (seen.has(key)) continue
     const { module, name, params, results } = wanted
     const border: BorderImport = {
       ...{ module, name, params, results, operation: OPERATION },
@@ -85,6 +87,7 @@ function readProgram(image: Image): Program {
   return {
     module: image.module,
     imports: importsOf(description),
+    importNames: description.functionImports,
     functions,
     isCommand: functions.has(Entry.command),
     hasStart: functions.has(AddedExport.start),

@@ -41,30 +41,36 @@ export class GuestMemory {
   }
 
   u8(pointer: number): number {
-    return this.#view.getUint8(this.#at(pointer, 1))
+    const at = this.#at(pointer, 1)
+    return this.#view.getUint8(at)
   }
 
   u16(pointer: number): number {
-    return this.#view.getUint16(this.#at(pointer, 2), true)
+    const at = this.#at(pointer, 2)
+    return this.#view.getUint16(at, true)
   }
 
   u32(pointer: number): number {
-    return this.#view.getUint32(this.#at(pointer, 4), true)
+    const at = this.#at(pointer, 4)
+    return this.#view.getUint32(at, true)
   }
 
   u64(pointer: number): bigint {
-    return this.#view.getBigUint64(this.#at(pointer, 8), true)
+    const at = this.#at(pointer, 8)
+    return this.#view.getBigUint64(at, true)
   }
 
   setU32(pointer: number, value: number): void {
-    this.#view.setUint32(this.#at(pointer, 4), value, true)
+    const at = this.#at(pointer, 4)
+    this.#view.setUint32(at, value, true)
   }
 
   setU64(pointer: number, value: bigint): void {
-    this.#view.setBigUint64(this.#at(pointer, 8), value, true)
+    const at = this.#at(pointer, 8)
+    this.#view.setBigUint64(at, value, true)
   }
 
-  /** The checked start of a range. */
+  /** The checked start of a range. Views are looked at after it: it makes those of a grown memory anew. */
   #at(pointer: number, length: number): number {
     this.#refresh()
     const start = pointer >>> 0

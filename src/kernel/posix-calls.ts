@@ -25,7 +25,9 @@ const NO_MODE = 0
 const MODES = { file: FILE_MODE, directory: DIRECTORY_MODE, link: LINK_MODE, other: NO_MODE } as const
 
 /** Calls whose result is a number of their own, not an errno: they say 0 for what is not there. */
-export type ValueCalls = Readonly<Record<string, (context: Preview1Context, ...parameters: never[]) => Steps<number>>>
+export type ValueCalls = Readonly<
+  Record<string, (context: Preview1Context, ...parameters: never[]) => Steps<number> | number>
+>
 
 function pathAt({ memory }: Preview1Context, pointer: number, length: number): string {
   if (length >>> 0 > BORDER.pathBytes) throw errno('ENAMETOOLONG')
@@ -43,7 +45,7 @@ export const modeCalls = {
     }
   },
 
-  *fd_mode(context, number: number) {
+  fd_mode(context, number: number) {
     try {
       const { type } = context.fds.get(number)
       return type === FileType.directory ? DIRECTORY_MODE : type === FileType.regularFile ? FILE_MODE : NO_MODE
@@ -54,12 +56,10 @@ export const modeCalls = {
   },
 } satisfies ValueCalls
 
-const tellUser = function* ({ memory }: Preview1Context, out: number): Steps<void> {
-  memory.setU32(out, USER)
-}
+const tellUser = ({ memory }: Preview1Context, out: number): void => memory.setU32(out, USER)
 
 /** There are no other processes, and none can be started. */
-const noProcesses = function* (): Steps<void> {
+const noProcesses = (): void => {
   throw errno('ENOSYS')
 }
 
@@ -69,7 +69,7 @@ export const posixCalls = {
     yield* statPath(context.process, pathAt(context, path, length), true)
   },
 
-  *isatty(context, _number: number, out: number) {
+  isatty(context, _number: number, out: number) {
     context.memory.setU32(out, 0)
   },
 
@@ -78,34 +78,34 @@ export const posixCalls = {
   geteuid: tellUser,
   getegid: tellUser,
 
-  *getpwuid(context, user: number, buffer: number, room: number, out: number) {
+  getpwuid(context, user: number, buffer: number, room: number, out: number) {
     if (user !== USER) throw errno('ENOENT')
     const entry = new TextEncoder().encode(PASSWD).subarray(0, room >>> 0)
     context.memory.write(buffer, entry)
     context.memory.setU32(out, entry.length)
   },
 
-  *proc_getpid(context, out: number) {
+  proc_getpid(context, out: number) {
     context.memory.setU32(out, context.process.pid)
   },
 
-  *proc_getppid(context, out: number) {
+  proc_getppid(context, out: number) {
     context.memory.setU32(out, 0)
   },
 
   proc_spawn: noProcesses,
 
-  *proc_waitpid(_context) {
+  proc_waitpid(_context) {
     throw errno('ECHILD')
   },
 
-  *proc_kill(_context) {
+  proc_kill(_context) {
     throw errno('ESRCH')
   },
 
   fd_pipe: noProcesses,
 
-  *fd_dup(context, number: number, out: number) {
+  fd_dup(context, number: number, out: number) {
     context.memory.range(out, 4)
     context.memory.setU32(out, context.fds.duplicate(number))
   },

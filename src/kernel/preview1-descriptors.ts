@@ -28,6 +28,8 @@ export type Fd = {
 
 /** Entries of directories that a process keeps for its cookies: the oldest listing is read anew beyond them. */
 const KEPT_ENTRIES = 65_536
+/** Names of a tree that nothing was put into: /tmp. */
+const EMPTY_NODES = 1
 /** The first descriptor that is no stream. */
 const FIRST_FREE = 3
 
@@ -39,12 +41,17 @@ export class Preview1Descriptors {
   readonly #known = new Map<number, Fd>()
   readonly #listed = new Set<Fd>()
 
-  /** Closes what a guest before this one left open, and opens the root. */
+  /**
+   * Closes what a guest before this one left open, and opens the root: of a sandbox that was given mounts or files. One
+   * that has nothing but its empty /tmp was given none, and programs find no directory open.
+   */
   constructor(process: Process) {
     this.#process = process
     process.descriptors.closeFrom(FIRST_FREE)
+    const { files, mounts } = process.services
+    if (mounts.paths.length === 0 && files.usage.nodes <= EMPTY_NODES) return
     const file = rootDirectory(process)
-    const base = rootBase(process.services.files)
+    const base = rootBase(files)
     process.descriptors.set(FIRST_FREE, file)
     this.#known.set(FIRST_FREE, {
       ...{ file, base, type: FileType.directory, cursor: newCursor(), preopen: '/', listing: undefined },

@@ -1,6 +1,7 @@
 /** The calls of WASI preview 1 on open descriptors. */
 import { BORDER } from '../limits.ts'
 import { errno } from './errno.ts'
+import { ExactTimes } from './exact-times.ts'
 import { Structure } from './guest-memory.ts'
 import type { FileStat } from './host-port.ts'
 import { InputStream } from './input.ts'
@@ -27,39 +28,40 @@ const TYPES = {
 
 export const typeOf = (kind: FileStat['kind']): number => TYPES[kind]
 
-const nanoseconds = (milliseconds: number): bigint => {
-  const whole = Math.floor(milliseconds)
-  return BigInt(whole) * 1_000_000n + BigInt(Math.round((milliseconds - whole) * 1e6))
-}
-
 /** Writes what `stat` said. */
-export function writeStat({ memory }: Preview1Context, out: number, stat: FileStat): void {
+export function writeStat({ memory, times }: Preview1Context, out: number, stat: FileStat): void {
+  const { accessed, modified } = times.of(stat)
   const { bytes } = new Structure(STAT_BYTES)
     .u64(0, 1n)
     .u64(8, BigInt(stat.inode))
     .u8(16, typeOf(stat.kind))
     .u64(24, BigInt(stat.links))
     .u64(32, BigInt(stat.size))
-    .u64(40, unsigned(nanoseconds(stat.accessedMs)))
-    .u64(48, unsigned(nanoseconds(stat.modifiedMs)))
-    .u64(56, unsigned(nanoseconds(stat.changedMs)))
+    .u64(40, unsigned(accessed))
+    .u64(48, unsigned(modified))
+    .u64(56, unsigned(ExactTimes.changed(stat)))
   memory.write(out, bytes)
 }
 
-/** Both times of a file after a call that may set either. EINVAL for flags that contradict each other. */
-export function timesOf(
+/**
+ * Sets the times that the flags name, and leaves the others.
+ * @param read what `stat` says of the file
+ * @param set sets both, in milliseconds
+ */
+export function* setTimes(
   context: Preview1Context,
-  now: FileStat,
-  [accessed, modified]: readonly [bigint, bigint],
-  flags: number,
-): [number, number] {
-  const stamp = context.process.services.clock.stampMs()
-  const one = (given: bigint, set: number, setNow: number, before: number): number =>
-    (flags & set) !== 0 ? Number(unsigned(given)) / 1e6 : (flags & setNow) !== 0 ? stamp : before
-  return [
-    one(accessed, TimeFlag.accessed, TimeFlag.accessedNow, now.accessedMs),
-    one(modified, TimeFlag.modified, TimeFlag.modifiedNow, now.modifiedMs),
-  ]
+  [accessed, modified, flags]: readonly [bigint, bigint, number],
+  read: () => Steps<FileStat>,
+  set: (accessedMs: number, modifiedMs: number) => Steps<void>,
+): Steps<void> {
+  const before = context.times.of(yield* read())
+  const now = BigInt(context.process.services.clock.stampMs()) * 1_000_000n
+  const one = (given: bigint, isGiven: number, isNow: number, old: bigint): bigint =>
+    (flags & isGiven) !== 0 ? unsigned(given) : (flags & isNow) !== 0 ? now : old
+  const toAccessed = one(accessed, TimeFlag.accessed, TimeFlag.accessedNow, before.accessed)
+  const toModified = one(modified, TimeFlag.modified, TimeFlag.modifiedNow, before.modified)
+  yield* set(Number(toAccessed) / 1e6, Number(toModified) / 1e6)
+  context.times.remember(yield* read(), toAccessed, toModified)
 }
 
 /** EINVAL for flags that nobody defined, or that contradict each other. */
@@ -219,11 +221,11 @@ export const fileCalls = {
     cursor.position = position
   },
 
-  *fd_tell(context, number: number, out: number) {
+  fd_tell(context, number: number, out: number) {
     context.memory.setU64(out, seekable(context, number, Right.fdTell).cursor.position)
   },
 
-  *fd_advise(context, number: number, offset: bigint, length: bigint, advice: number) {
+  fd_advise(context, number: number, offset: bigint, length: bigint, advice: number) {
     const fd = context.fds.get(number)
     if (fd.base !== undefined) throw errno('EBADF')
     if (isStream(fd)) throw errno('ESPIPE')
@@ -252,14 +254,14 @@ export const fileCalls = {
     yield* wait(context.fds.get(number, Right.fdDatasync).file.sync())
   },
 
-  *fd_fdstat_get(context, number: number, out: number) {
+  fd_fdstat_get(context, number: number, out: number) {
     const { type, cursor, rights, inheriting } = context.fds.get(number)
     const flags = (cursor.append ? FdFlag.append : 0) | (cursor.nonblock ? FdFlag.nonblock : 0)
     const stat = new Structure(24).u8(0, type).u16(2, flags).u64(8, rights).u64(16, inheriting)
     context.memory.write(out, stat.bytes)
   },
 
-  *fd_fdstat_set_flags(context, number: number, flags: number) {
+  fd_fdstat_set_flags(context, number: number, flags: number) {
     const fd = context.fds.get(number)
     if (flags & ~ALL_FLAGS) throw errno('EINVAL')
     if (fd.base !== undefined) throw errno('EBADF')
@@ -269,7 +271,7 @@ export const fileCalls = {
     fd.cursor.nonblock = (flags & FdFlag.nonblock) !== 0
   },
 
-  *fd_fdstat_set_rights(context, number: number, base: bigint, inheriting: bigint) {
+  fd_fdstat_set_rights(context, number: number, base: bigint, inheriting: bigint) {
     const fd = context.fds.get(number)
     const [own, passedOn] = [unsigned(base), unsigned(inheriting)]
     if ((own & ~fd.rights) !== 0n || (passedOn & ~fd.inheriting) !== 0n) throw errno('ENOTCAPABLE')
@@ -297,17 +299,22 @@ export const fileCalls = {
     if (isStream(fd)) throw errno('EBADF')
     if ((fd.rights & Right.fdSetTimes) === 0n) throw errno('ENOTCAPABLE')
     checkTimeFlags(flags)
-    const [accessedMs, modifiedMs] = timesOf(context, yield* wait(fd.file.stat()), [accessed, modified], flags)
-    yield* wait(fd.file.setTimes(accessedMs, modifiedMs))
+    const { file } = fd
+    yield* setTimes(
+      context,
+      [accessed, modified, flags],
+      () => wait(file.stat()),
+      (accessedMs, modifiedMs) => wait(file.setTimes(accessedMs, modifiedMs)),
+    )
   },
 
-  *fd_prestat_get(context, number: number, out: number) {
+  fd_prestat_get(context, number: number, out: number) {
     const { preopen } = context.fds.get(number)
     if (preopen === undefined) throw errno('EBADF')
     context.memory.write(out, new Structure(8).u32(4, preopen.length).bytes)
   },
 
-  *fd_prestat_dir_name(context, number: number, out: number, length: number) {
+  fd_prestat_dir_name(context, number: number, out: number, length: number) {
     const { preopen } = context.fds.get(number)
     if (preopen === undefined) throw errno('EBADF')
     if (length >>> 0 < preopen.length) throw errno('ENAMETOOLONG')

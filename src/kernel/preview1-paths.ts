@@ -15,7 +15,7 @@ import {
   unsigned,
 } from './preview1-abi.ts'
 import type { Calls, Preview1Context } from './preview1-context.ts'
-import { checkTimeFlags, timesOf, UNSUPPORTED_FLAGS, writeStat } from './preview1-files.ts'
+import { checkTimeFlags, setTimes, UNSUPPORTED_FLAGS, writeStat } from './preview1-files.ts'
 import { type Steps, wait } from './steps.ts'
 
 const ALL_OPEN_FLAGS = Object.values(OpenFlag).reduce((all, flag) => all | flag, 0)
@@ -168,9 +168,13 @@ export const pathCalls = {
     const where = whereOf(context, fd, Right.pathSetTimes, path, length)
     const follow = follows(lookup)
     checkTimeFlags(flags)
-    const now = yield* work.statPath(context.process, where, follow)
-    const [accessedMs, modifiedMs] = timesOf(context, now, [accessed, modified], flags)
-    yield* work.setTimes(context.process, where, accessedMs, modifiedMs, follow)
+    const { process } = context
+    yield* setTimes(
+      context,
+      [accessed, modified, flags],
+      () => work.statPath(process, where, follow),
+      (accessedMs, modifiedMs) => work.setTimes(process, where, accessedMs, modifiedMs, follow),
+    )
   },
 
   *path_link(

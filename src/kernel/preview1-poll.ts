@@ -31,7 +31,7 @@ function readClock(context: Preview1Context, at: number, userdata: bigint): Time
 }
 
 /** Whether a descriptor can be read or written without waiting. A stream of the host's may not be: then it is waited for. */
-function* readDescriptor(context: Preview1Context, fd: Fd, base: Event, wanted: Wanted): Steps<void> {
+function* readDescriptor(fd: Fd, base: Event, wanted: Wanted): Steps<void> {
   const { file, cursor, type } = fd
   if (base.type === EventType.write) {
     const writable = file instanceof OutputStream || type === FileType.regularFile
@@ -58,7 +58,7 @@ function* readSubscription(context: Preview1Context, at: number, wanted: Wanted)
   const base = { userdata, type, error: SUCCESS }
   try {
     if (type === EventType.clock) wanted.timers.push(readClock(context, at, userdata))
-    else yield* readDescriptor(context, context.fds.get(memory.u32(at + 16), Right.poll), base, wanted)
+    else yield* readDescriptor(context.fds.get(memory.u32(at + 16), Right.poll), base, wanted)
   } catch (error) {
     // A wish that cannot be is an event of its own: the others are told.
     wanted.ready.push({ ...base, error: errnoNumber(error) })

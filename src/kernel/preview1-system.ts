@@ -45,62 +45,62 @@ function refuseSocket(context: Preview1Context, number: number): never {
 }
 
 export const systemCalls = {
-  *args_get(context, pointers: number, buffer: number) {
+  args_get(context, pointers: number, buffer: number) {
     writeStrings(context, argumentsOf(context), pointers, buffer)
   },
 
-  *args_sizes_get(context, count: number, size: number) {
+  args_sizes_get(context, count: number, size: number) {
     writeSizes(context, argumentsOf(context), count, size)
   },
 
-  *environ_get(context, pointers: number, buffer: number) {
+  environ_get(context, pointers: number, buffer: number) {
     writeStrings(context, environmentOf(context), pointers, buffer)
   },
 
-  *environ_sizes_get(context, count: number, size: number) {
+  environ_sizes_get(context, count: number, size: number) {
     writeSizes(context, environmentOf(context), count, size)
   },
 
-  *clock_res_get(context, id: number, out: number) {
+  clock_res_get(context, id: number, out: number) {
     if (id >>> 0 > ClockId.thread) throw errno('EINVAL')
     context.memory.setU64(out, BigInt(Math.round(context.process.services.clock.resolutionMs * 1e6)))
   },
 
-  *clock_time_get(context, id: number, _precision: bigint, out: number) {
+  clock_time_get(context, id: number, _precision: bigint, out: number) {
     context.memory.setU64(out, clockNow(context, id))
   },
 
   /** Up to 256 KiB a call: a guest that asks for more is refused, since a short answer would look like a whole one. */
-  *random_get(context, pointer: number, length: number) {
+  random_get(context, pointer: number, length: number) {
     if (length >>> 0 > BORDER.transferBytes) throw errno('EINVAL')
     const into = context.memory.range(pointer, length)
     into.set(context.process.services.random.fill(into.length))
   },
 
-  *sched_yield() {},
+  sched_yield() {},
 
-  *proc_exit(context, code: number) {
+  proc_exit(context, code: number) {
     context.exit(code >>> 0)
   },
 
   /** A guest has no handlers and nobody to send signals: it ends itself with proc_exit, or by a trap. */
-  *proc_raise() {
+  proc_raise() {
     throw errno('ENOSYS')
   },
 
-  *sock_accept(context, fd: number) {
+  sock_accept(context, fd: number) {
     refuseSocket(context, fd)
   },
 
-  *sock_recv(context, fd: number) {
+  sock_recv(context, fd: number) {
     refuseSocket(context, fd)
   },
 
-  *sock_send(context, fd: number) {
+  sock_send(context, fd: number) {
     refuseSocket(context, fd)
   },
 
-  *sock_shutdown(context, fd: number) {
+  sock_shutdown(context, fd: number) {
     refuseSocket(context, fd)
   },
 } satisfies Calls

@@ -1,5 +1,6 @@
 /** WASI preview 1 over the kernel: the guest's import in, an error number out, everything it names checked on the way. */
 import { errno } from './errno.ts'
+import { ExactTimes } from './exact-times.ts'
 import { GuestMemory } from './guest-memory.ts'
 import type { MaybePromise } from './host-port.ts'
 import { errnoNumber, SUCCESS } from './preview1-abi.ts'
@@ -87,11 +88,15 @@ const CALLS: Readonly<Record<Preview1Name, Calls[string]>> = {
   ...systemCalls,
 }
 
+/** A call's own answer, or that it succeeded. */
+const numberOf = (answer: unknown): number => (typeof answer === 'number' ? answer : SUCCESS)
+
 /** One guest's preview 1. Its descriptors from 3 on are the process's from here on. */
 export class Preview1 {
   readonly #host: Preview1Host
   readonly #process: Process
   readonly #fds: Preview1Descriptors
+  readonly #times = new ExactTimes()
   #context: Preview1Context
 
   constructor(process: Process, host: Preview1Host) {
@@ -122,15 +127,19 @@ export class Preview1 {
     return this.answer(CALLS[name], parameters)
   }
 
-  /** The same for calls of other interfaces that work on the same descriptors; one may answer a number of its own. */
+  /**
+   * The same for calls of other interfaces that work on the same descriptors.
+   * @param act answers steps, or at once: nothing, or a number of its own
+   */
   answer(
-    act: (context: Preview1Context, ...parameters: never[]) => Steps<void | number>,
+    act: (context: Preview1Context, ...parameters: never[]) => unknown,
     parameters: readonly (number | bigint)[],
   ): MaybePromise<number> {
     try {
-      const answer = run(act(this.#context, ...(parameters as never[])))
-      if (!(answer instanceof Promise)) return answer ?? SUCCESS
-      if (this.#host.suspends) return answer.then((value) => value ?? SUCCESS, errnoNumber)
+      const steps = act(this.#context, ...(parameters as never[]))
+      const answer = typeof steps === 'object' ? run(steps as Steps<unknown>) : steps
+      if (!(answer instanceof Promise)) return numberOf(answer)
+      if (this.#host.suspends) return answer.then(numberOf, errnoNumber)
       answer.catch(() => {}) // it goes on without the guest
       throw errno('ENOTSUP')
     } catch (error) {
@@ -140,6 +149,7 @@ export class Preview1 {
 
   #newContext(): Preview1Context {
     const { suspends, memory, blocking, sleep, exit } = this.#host
-    return { process: this.#process, fds: this.#fds, memory: new GuestMemory(memory), suspends, blocking, sleep, exit }
+    const own = { process: this.#process, fds: this.#fds, times: this.#times, memory: new GuestMemory(memory) }
+    return { ...own, suspends, blocking, sleep, exit }
   }
 }

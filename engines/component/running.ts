@@ -1,6 +1,7 @@
 /** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
 import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
+import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
 import type { BoundState, State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonTrap } from './canon-trap.ts'
@@ -13,9 +14,6 @@ import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
 import type { Program } from './program.ts'
 import { type Holdings, loadHandles, saveHandles } from './saved-handles.ts'
-
-/** Milliseconds that the thread sleeps at once while it waits for a component: then the leash is asked. */
-const NAP_MS = 2
 
 export class RunningComponent {
   readonly guest: ComponentGuest
@@ -36,7 +34,7 @@ export class RunningComponent {
       process: context.process,
       program: name,
       exit: (code) => this.#exit(code),
-      sleepHere: suspension || !context.blocking ? undefined : (milliseconds) => this.#sleep(milliseconds),
+      sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
     }
     this.#host = new ComponentHost(this.world)
     this.guest = new ComponentGuest(program, suspension, this.#guestHost())
@@ -140,14 +138,10 @@ export class RunningComponent {
 
   /** The thread sleeps for the guest. */
   #sleep(milliseconds: number): void {
-    const cell = new Int32Array(new SharedArrayBuffer(4))
-    const end = performance.now() + milliseconds
     this.#leash?.onThread(false)
-    for (let left = milliseconds; left > 0; left = end - performance.now()) {
-      Atomics.wait(cell, 0, 0, Math.min(left, NAP_MS))
-      if (this.#leash?.spent(0) === Verdict.kill) this.#die()
-    }
+    sleepOnThread(milliseconds, () => this.#leash?.spent(0) === Verdict.kill)
     this.#leash?.onThread(true)
+    if (this.#leash?.stopped) this.#die()
   }
 
   #die(): never {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createToka, defineTool, type GrantInput } from '../../src/index.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { assembled } from '../component-bench.ts'
 import { tokaOf, WAYS } from '../isolations.ts'
 
@@ -10,7 +11,7 @@ const lookup = defineTool({
   description: 'Find a customer',
   input: z.object({ customerId: z.string() }),
   output: z.string(),
-  run: async ({ customerId }) => {
+  run: ({ customerId }) => {
     if (customerId === 'none') throw new Error('no such customer')
     return `customer ${customerId}`
   },
@@ -34,6 +35,23 @@ describe.each(WAYS)('%s', (way) => {
     const failed = await toka.run({ ...request, args: ['none'] })
     expect(failed).toMatchObject({ status: 'completed', exitCode: 1 })
     expect(failed.stdout).toContain('no such customer')
+  })
+
+  test('a tool that takes its time is waited for where something can wait, and else says what is needed', async () => {
+    const toka = await tokaOf(way)
+    const late = defineTool({
+      name: 'double',
+      description: 'Doubles, later',
+      input: z.object({ n: z.number() }),
+      run: async ({ n }) => {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        return n * 2
+      },
+    })
+    const request = { language: 'wasm' as const, module: assembled('command'), tools: [lookup, late], grants }
+    const ended = await toka.run({ ...request, call: 'twice', input: [4] })
+    if (way === 'inline' && !(await canSuspend())) expect(ended.error?.code).toBe('TOKA_CALL_BLOCKING')
+    else expect(ended).toMatchObject({ status: 'completed', value: 8 })
   })
 
   test('a tool without a grant is denied: an error of the type that can tell it, a trap where none can', async () => {

@@ -11,7 +11,7 @@ export type World = {
   readonly program: string
   /** The component asks to end. It is killed by a trap. */
   exit(code: number): void
-  /** Waits on this thread, where the guest cannot be suspended and the thread may. Answers false when the guest must die. */
+  /** Sleeps on this thread, where the guest cannot be suspended. */
   readonly sleepHere: ((milliseconds: number) => void) | undefined
 }
 

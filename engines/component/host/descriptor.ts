@@ -142,7 +142,7 @@ export class Descriptor implements Closable {
   *open(path: string, followLast: boolean, open: OpenFlags, flags: DescriptorFlags): Steps<Descriptor> {
     const where = this.beneath(path)
     if (flags.write || flags.mutateDirectory || open.create || open.truncate) this.mustMutate()
-    if ((flags.read && !this.flags.read) || (flags.write && !this.flags.write)) throw errno('EPERM')
+    if (flags.read && !this.flags.read) throw errno('EPERM')
     if ((open.directory && open.create) || (open.truncate && !flags.write)) throw errno('EINVAL')
     const { create, exclusive, truncate } = open
     const write = flags.write || create

@@ -12,6 +12,7 @@ import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { Preview1 } from '../../src/kernel/preview1.ts'
 import { decodeValue, encodeValue, RUN_VALUE_LIMITS } from '../../src/kernel/values.ts'
+import { isSameState } from '../../src/loader/delta.ts'
 import type { Image } from '../../src/loader/image.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
 import { type BoundState, bindState, PAGE_BYTES } from '../../src/loader/state.ts'
@@ -118,7 +119,8 @@ export class WasiInstance implements Instance {
     this.#guest.countWith(count)
     const { exports, imported } = this.#guest
     this.#state = bindState([{ exports, layout: this.#image.layout, imported }])
-    const isNew = this.#image.state === base.state
+    // A command begins anew each time, and a state that is the first one has no beginning behind it.
+    const isNew = this.#program.isCommand || isSameState(base.state, this.#image.state)
     // Without stripped segments a new instance is as new as it can be.
     if (!isNew || this.#image.layout.blank) this.#state.restore(this.#image.state)
     this.#begun = !isNew

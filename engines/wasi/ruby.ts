@@ -17,6 +17,9 @@ const Export = {
 /** No gems: they are not there. `-e` keeps it from waiting for a program on stdin. */
 const ARGUMENTS = ['ruby', '-EUTF-8', '--disable-gems', '-e_=0']
 
+/** A run ends without an exit, so nothing may stay in buffers. */
+const PRELUDE = '$stdout.sync = $stderr.sync = true'
+
 const utf8 = new TextEncoder()
 const text = new TextDecoder()
 
@@ -39,9 +42,10 @@ function view(ruby: RubyGuest, pointer: number, length: number): DataView {
   return new DataView(buffer, pointer >>> 0, length >>> 0)
 }
 
+/** A string in the guest's memory: its C code reads up to a zero. */
 async function lower(ruby: RubyGuest, content: string): Promise<[number, number]> {
-  const bytes = utf8.encode(content)
-  const pointer = await ruby.enter(Export.allocate, [0, 0, 1, Math.max(bytes.length, 1)])
+  const bytes = utf8.encode(`${content}\0`)
+  const pointer = await ruby.enter(Export.allocate, [0, 0, 1, bytes.length])
   const into = view(ruby, pointer, bytes.length)
   new Uint8Array(into.buffer, into.byteOffset, into.byteLength).set(bytes)
   return [pointer, bytes.length]
@@ -57,12 +61,13 @@ async function pair(ruby: RubyGuest, name: string, args: readonly number[]): Pro
 export async function startRuby(ruby: RubyGuest): Promise<void> {
   const list = await ruby.enter(Export.allocate, [0, 0, 4, ARGUMENTS.length * 8])
   for (const [at, argument] of ARGUMENTS.entries()) {
-    const [pointer, length] = await lower(ruby, `${argument}\0`)
+    const [pointer, length] = await lower(ruby, argument)
     const entry = view(ruby, list + at * 8, 8)
     entry.setInt32(0, pointer, true)
     entry.setInt32(4, length, true)
   }
   await ruby.enter(Export.init, [list, ARGUMENTS.length])
+  await pair(ruby, Export.evaluate, await lower(ruby, PRELUDE))
 }
 
 /** Runs source text at the top level; what an uncaught exception says goes to `fail`. */

@@ -4,6 +4,7 @@ import { explain } from '../capabilities/explain.ts'
 import { once } from '../capabilities/once.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
+import type { Metering } from './engine.ts'
 import type { MountSource } from './host/mount-source.ts'
 import type { NetworkOptions, Secret } from './network-options.ts'
 import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
@@ -14,8 +15,8 @@ import type { Tool } from './tool.ts'
 
 export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, NetworkOptions, Priority, Secret }
 
-/** Languages that have an engine today. */
-export type Language = 'javascript' | 'typescript'
+/** Languages that have an engine today; `wasm` is a module of the user's. */
+export type Language = 'javascript' | 'typescript' | 'wasm'
 
 /** A directory that exists at a guest path. It still needs an `fs` grant to be read or written. */
 export type MountOptions = {
@@ -29,6 +30,16 @@ export type MountOptions = {
 /** What a sandbox is made of: fixed for its life. */
 export type SandboxOptions = {
   language: Language
+  /**
+   * The program of `language: 'wasm'`: a WASI preview 1 command or reactor, as bytes. A compiled `WebAssembly.Module` is
+   * refused: its bytes cannot be had, so nothing could be put into it that stops it.
+   */
+  module?: Uint8Array | WebAssembly.Module
+  /**
+   * How the fuel of a module is measured. `fast` (the default) is a safety stop; under `exact` the same module, input and
+   * grants burn the same fuel on every machine, for a third more time.
+   */
+  metering?: Metering
   /** Files of the sandbox's private tree, by absolute guest path. Giving them is granting them. */
   files?: Record<string, string | Uint8Array>
   mounts?: MountOptions[]
@@ -85,14 +96,18 @@ export type TraceEvent = {
 
 /** What to run in a sandbox. */
 export type RunOptions<T = unknown> = {
-  /** Source text; or `file`. */
+  /** Source text; or `file`. A module needs neither. */
   source?: string
   /**
    * An absolute guest path of a file in the sandbox; with `source`, the name it goes by. One that is not there, or that
    * no grant lets the run read, is a failure of the run (TOKA_GUEST_ERROR): runs before it may have made or removed it.
    */
   file?: string
-  /** The argument of a module's default-exported function; a script's global `input`. */
+  /**
+   * The export of a module to call, with the arguments in `input` (a list). Without it a command's `_start` runs.
+   */
+  call?: string
+  /** The argument of a module's default-exported function; a script's global `input`; the arguments of `call`. */
   input?: unknown
   args?: string[]
   stdin?: string | Uint8Array | ReadableStream<Uint8Array>
@@ -197,6 +212,12 @@ const secretSchema = once(() =>
 
 const sandboxShape = {
   language: once(() => z.string()),
+  module: once(() =>
+    z
+      .union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module')
+      .optional(),
+  ),
+  metering: once(() => z.enum(['fast', 'exact']).optional()),
   files: once(() => z.record(guestPath(), content()).optional()),
   mounts: once(() =>
     z
@@ -246,6 +267,7 @@ const runShape = {
       .optional(),
   ),
   file: once(() => guestPath().optional()),
+  call: once(() => z.string().optional()),
   input: once(() => z.unknown().optional()),
   args: once(() => z.array(z.string()).refine(fitsGuest, FITS).optional()),
   stdin: once(() =>
@@ -284,7 +306,7 @@ function schemaFor(shape: Shape, value: unknown): z.ZodType {
   return schema
 }
 
-const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript'])
+const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'wasm'])
 
 /** As one would write it: `mounts[0].mode`. */
 function fieldOf(path: readonly PropertyKey[]): string {
@@ -315,28 +337,46 @@ function checkLanguage(language: string): void {
   )
 }
 
-function checkSource(options: { source?: unknown; file?: unknown }): void {
+function checkSource(options: RunOptions, language: Language): void {
+  if (language === 'wasm') return
+  if (options.call !== undefined)
+    throw new TokaError('TOKA_REQUEST_INVALID', `call: only exports of modules (language 'wasm') are called by name`)
   if (options.source !== undefined || options.file !== undefined) return
   throw new TokaError('TOKA_REQUEST_INVALID', 'run request: source (text) or file (a guest path) must be given')
+}
+
+/** What belongs to modules is there for them, and for nothing else. */
+function checkModule({ language, module, metering }: SandboxOptions): void {
+  const invalid = (message: string) => new TokaError('TOKA_REQUEST_INVALID', message)
+  if (language !== 'wasm') {
+    if (module !== undefined) throw invalid(`module: only language 'wasm' runs one`)
+    if (metering === 'exact') throw invalid(`metering: 'exact' is for modules (language 'wasm') only`)
+  } else if (module === undefined) throw invalid(`module: language 'wasm' needs the bytes of a module`)
+  else if (!(module instanceof Uint8Array))
+    throw invalid(
+      'module: a compiled WebAssembly.Module cannot be rewritten, because its bytes cannot be had: give them as a Uint8Array',
+    )
 }
 
 /** @throws TokaError TOKA_REQUEST_INVALID naming the field, or TOKA_REQUEST_LANGUAGE */
 export function checkSandboxOptions(options: SandboxOptions): void {
   check(sandboxShape, options, 'sandbox options')
   checkLanguage(options.language)
+  checkModule(options)
 }
 
 /** @throws TokaError TOKA_REQUEST_INVALID naming the field */
-export function checkRunOptions(options: RunOptions): void {
+export function checkRunOptions(options: RunOptions, language: Language): void {
   check(runShape, options, 'run request')
-  checkSource(options)
+  checkSource(options, language)
 }
 
 /** Checks a one-shot request and splits it into the sandbox and the run. */
 export function splitRequest<T>(request: RunRequest<T>): { sandbox: SandboxOptions; run: RunOptions<T> } {
   check(requestShape, request, 'run request')
   checkLanguage(request.language)
-  checkSource(request)
+  checkModule(request)
+  checkSource(request, request.language)
   const sandbox: Record<string, unknown> = {}
   const run: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(request)) {

@@ -19,7 +19,7 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest } from './guest.ts'
-import { bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, STACK_BYTES } from './image-build.ts'
+import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, STACK_BYTES } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
 import { encodeTrampoline } from './trampoline.ts'
@@ -114,7 +114,7 @@ async function expectation(): Promise<ImageExpectation> {
       MAXIMUM_PAGES,
     ],
     ...pythonModules.map(({ path, source }) => `${path}\n${source}`),
-    ...[toHex(encodeTrampoline()), EXPORTS.join()],
+    ...[toHex(encodeTrampoline()), BOOT, EXPORTS.join()],
   ]
   const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
   return { engine: NAME, engineVersion: VERSION, engineHash }

@@ -140,9 +140,10 @@ function makeBridge(booting: Booting): number {
   return block
 }
 
-/** The prelude boots, and what it made is never looked through by the collector again. */
-const BOOT = `
+/** What is printed is told line by line, as on a terminal. The prelude boots, and what it made is never looked through by the collector again. */
+export const BOOT = `
 import sys
+sys.stdout.reconfigure(line_buffering=True)
 sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}"]
 import _toka_boot
 _toka_boot.boot()

@@ -1,0 +1,90 @@
+"""Runs one module of CPython's own tests inside a sandbox; its last expression is what became of each test."""
+
+import importlib
+import io
+import sys
+import unittest
+
+from toka import input
+
+sys.path.insert(0, input["path"])
+import test.support as support
+
+support.verbose = 0
+support.use_resources = ["cpu"]
+# Tests that would take more memory than a sandbox has say so by themselves.
+support.max_memuse = 0
+
+
+class Result(unittest.TestResult):
+    """Every test once: passed, failed with the end of its traceback, or skipped with a reason."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = {}
+
+    def tell(self, test, outcome, reason=""):
+        name = test.id() if hasattr(test, "id") else str(test)
+        before = self.told.get(name)
+        # One failing subtest makes its test a failure; one skipped subtest does not make it skipped.
+        if before is None or before[0] == "passed" or outcome == "failed":
+            self.told[name] = [outcome, reason]
+
+    def addSuccess(self, test):
+        self.tell(test, "passed")
+
+    def addSkip(self, test, reason):
+        self.tell(test, "skipped", str(reason))
+
+    def addExpectedFailure(self, test, error):
+        self.tell(test, "passed")
+
+    def addUnexpectedSuccess(self, test):
+        self.tell(test, "failed", "unexpected success")
+
+    def addFailure(self, test, error):
+        self.tell(test, "failed", self.last_lines(error))
+
+    addError = addFailure
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.tell(test, "failed", self.last_lines(error))
+
+    def last_lines(self, error):
+        import traceback
+
+        kind, value, place = error
+        frames = [frame for frame in traceback.extract_tb(place) if "unittest" not in frame.filename]
+        at = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno} " if frames else ""
+        return (at + "".join(traceback.format_exception_only(kind, value)).strip())[:600]
+
+
+def excluded(suite, patterns):
+    """The suite without tests whose name holds one of the patterns."""
+    kept = unittest.TestSuite()
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            kept.addTest(excluded(test, patterns))
+        elif not any(pattern in test.id() for pattern in patterns):
+            kept.addTest(test)
+    return kept
+
+
+def run(name, patterns):
+    result = Result()
+    try:
+        module = importlib.import_module(name)
+    except unittest.SkipTest as skip:
+        return {name: ["skipped", str(skip)]}
+    suite = excluded(unittest.defaultTestLoader.loadTestsFromModule(module), patterns)
+    # What tests print is nobody's; a module that fails to load is one failed test.
+    out, sys.stdout, sys.stderr = (sys.stdout, sys.stderr), io.StringIO(), io.StringIO()
+    try:
+        suite.run(result)
+    finally:
+        sys.stdout, sys.stderr = out
+    return result.told
+
+
+run(input["module"], input["excluded"])

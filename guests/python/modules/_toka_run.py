@@ -5,6 +5,7 @@ import __future__
 import ast
 import asyncio
 import atexit
+import collections
 import linecache
 import os
 import sys
@@ -28,8 +29,13 @@ _FUTURES = 0
 for _name in __future__.all_feature_names:
     _FUTURES |= getattr(__future__, _name).compiler_flag
 _COROUTINE = 0x80
-# Names of programs that were run before in this sandbox: tracebacks into them show the lines that they had.
+# CPython's own limit.
+_RECURSION = 1_000
+# How often a name was run in this sandbox: tracebacks into each run show the lines that it had.
 _names = {}
+# Runs whose lines are kept.
+_KEPT = 500
+_kept = collections.deque()
 _state = {"loop": None, "environment": False, "futures": 0}
 
 
@@ -43,10 +49,7 @@ def run():
     _begin(command)
     filename = _name_source(command)
     is_script = command["kind"] == "script"
-    try:
-        operation, payload = _outcome(command, filename, is_script)
-    finally:
-        linecache.checkcache(filename)
+    operation, payload = _outcome(command, filename, is_script)
     if is_script:
         atexit._run_exitfuncs()
     flush_streams()
@@ -57,6 +60,8 @@ def _outcome(command, filename, is_script):
     """The operation that ends the run, with what it carries."""
     try:
         value = _execute(_units(command["source"], filename), sys.modules["__main__"].__dict__)
+        # What comes now is ours: a value may be as deep as the format allows.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return EngineFinish, _encoded(value, is_script)
     except SystemExit as end:
         return EngineExit, _exit_code(end).to_bytes(4, "little")
@@ -65,6 +70,7 @@ def _outcome(command, filename, is_script):
     except _NoForm as no_form:
         return _failed(no_form.args[0], filename, is_script, "value")
     except BaseException as error:
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return _failed(error, filename, is_script, "error")
 
 
@@ -116,6 +122,9 @@ def _name_source(command):
     _names[name] = count
     shown = name if count == 1 else f"{name} (run {count})"
     # Without a time of change linecache never looks for a file of this name.
+    _kept.append(shown)
+    if len(_kept) > _KEPT:
+        linecache.cache.pop(_kept.popleft(), None)
     linecache.cache[shown] = (len(source), None, source.splitlines(True), shown)
     return shown
 

@@ -1,6 +1,6 @@
 /** `toka keys`, `toka token`, `toka run --token` and `toka audit`, as a person would use them one after the other. */
 import { spawn } from 'node:child_process'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { folder, toka as command } from '../command-line.ts'
@@ -115,6 +115,15 @@ describe('a token', () => {
     const whole = await toka('audit', 'verify', log, '--keys', keys)
     expect(whole).toMatchObject({ code: 0 })
     expect(whole.stdout).toContain('the log is whole: 2 records (0 denied), 2 signatures, 0 records behind the last')
+    const run = ['run', join(folder, 'guest.js'), '--token', minted, ...mount(), '--audit', log, '--', '/data/a.txt']
+    writeFileSync(`${log}.lock`, String(process.ppid))
+    const busy = await toka(...run)
+    expect(busy).toMatchObject({ code: 64 })
+    expect(busy.stderr).toContain('another process writes this audit log')
+    // A lock of a process that is gone is taken over.
+    writeFileSync(`${log}.lock`, '999999999')
+    expect(await toka(...run)).toMatchObject({ code: 0 })
+    expect(existsSync(`${log}.lock`)).toBe(false)
     const bytes = readFileSync(log)
     bytes[60]! ^= 1
     writeFileSync(log, bytes)

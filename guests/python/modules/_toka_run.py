@@ -137,12 +137,14 @@ def _units(source, filename):
         last = tree.body[-1] if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         if last is not None:
             tree.body.pop()
-        statements = compile(tree, filename, "exec", flags, dont_inherit=True)
-        _state["futures"] |= statements.co_flags & _FUTURES
+        statements = []
+        if tree.body:
+            statements.append(compile(tree, filename, "exec", flags, dont_inherit=True))
+            _state["futures"] |= statements[0].co_flags & _FUTURES
         if last is None:
-            return [statements], None
-        flags |= statements.co_flags & _FUTURES
-        return [statements], compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
+            return statements, None
+        flags |= _state["futures"]
+        return statements, compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError) as error:
         # The frames are ours alone.
         raise _Unparsed(error.with_traceback(None)) from None
@@ -151,20 +153,21 @@ def _units(source, filename):
 def _execute(units, namespace):
     """Runs code objects one after the other, in an event loop when one of them awaits."""
     statements, expression = units
-    if not any(code.co_flags & _COROUTINE for code in (*statements, *(() if expression is None else (expression,)))):
-        for code in statements:
-            eval(code, namespace)
-        return undefined if expression is None else eval(expression, namespace)
-    return _run_in_loop(_drive(statements, expression, namespace))
+    codes = statements if expression is None else [*statements, expression]
+    if any(code.co_flags & _COROUTINE for code in codes):
+        value = _run_in_loop(_drive(codes, namespace))
+    else:
+        for code in codes:
+            value = eval(code, namespace)
+    return undefined if expression is None else value
 
 
-async def _drive(statements, expression, namespace):
-    value = undefined
-    for code in (*statements, *(() if expression is None else (expression,))):
+async def _drive(codes, namespace):
+    for code in codes:
         value = eval(code, namespace)
         if code.co_flags & _COROUTINE:
             value = await value
-    return undefined if expression is None else value
+    return value
 
 
 def _run_in_loop(main):

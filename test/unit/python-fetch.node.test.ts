@@ -43,6 +43,7 @@ function fetching(source: string): Promise<RunResult> {
       actions: ['fetch'],
       schemes: ['http'],
       hosts: ['a.test'],
+      methods: ['GET', 'POST', 'PUT'],
       ports: [port],
       cidrs: ['127.0.0.0/8'],
     },

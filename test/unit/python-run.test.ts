@@ -181,7 +181,7 @@ p.parse_args().year`
 
   test('has everything that it printed told, whatever it left in a buffer', async () => {
     const source = 'import sys\nprint("a", end="")\nsys.stderr.write("b")\nsys.stdout.buffer.write(b"c")\n1/0'
-    const { stdout, stderr } = await python(source)
+    const { stdout, stderr } = await python(source, { file: '/tool/a.py' })
     expect(stdout).toBe('ac')
     expect(stderr).toMatch(/^bTraceback/)
   })
@@ -191,7 +191,7 @@ p.parse_args().year`
 atexit.register(print, "bye")
 for _ in range(3): warnings.warn("old")
 print("hi")`
-    const { stdout, stderr } = await python(source)
+    const { stdout, stderr } = await python(source, { file: '/tool/a.py' })
     expect(stdout).toBe('hi\nbye\n')
     expect(stderr.match(/UserWarning: old/g)).toHaveLength(1)
   })

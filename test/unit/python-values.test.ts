@@ -145,6 +145,6 @@ describe('a result that cannot cross fails the run of a notebook and names the p
   })
 
   test('a script that ends in an expression of any kind has no value, and does not fail', async () => {
-    expect(await python('object()')).toMatchObject({ status: 'completed', value: undefined })
+    expect(await python('object()', { file: '/tool/a.py' })).toMatchObject({ status: 'completed', value: undefined })
   })
 })

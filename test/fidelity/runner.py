@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tempfile
+import types
 import unittest
 
 from toka import input, progress
@@ -16,6 +17,23 @@ support.verbose = 0
 support.use_resources = ["cpu"]
 # Tests that would take more memory than a sandbox has say so by themselves.
 support.max_memuse = 0
+
+
+def only_what_needs_sockets(*, module=False):
+    """Whole modules of asyncio's tests want sockets for a few tests: those are skipped one by one."""
+    return None if module else unittest.skipUnless(support.has_socket_support, "a sandbox has no sockets")
+
+
+def needs_subprocess(*_args):
+    raise unittest.SkipTest("a sandbox has no subprocess")
+
+
+support.requires_working_socket = only_what_needs_sockets
+# The tools of the checkout are run as processes.
+tools = types.ModuleType("test.test_tools")
+tools.skip_if_missing = tools.imports_under_tool = needs_subprocess
+tools.toolsdir = "/cpython/Tools"
+sys.modules["test.test_tools"] = tools
 # What a sandbox refuses, in the words of its refusals.
 ABSENT = {"no threads": "threads", "no processes": "subprocess", "no sockets": "sockets", "no signals": "signals"}
 

@@ -39,8 +39,14 @@ export const MODULES = [
   'test_zipfile',
 ] as const
 
+/** Why the tests below are skipped. */
+export const SKEW_REASON = 'its test was added or changed after 3.14.2, the release that sandboxes have'
+
 /**
- * Tests of what was changed after the release that a sandbox has (3.14.2), by the end of their names. Each was looked up in
- * the changelog of CPython; the checkout that is given may be of any 3.14.
+ * Test methods that are of a younger CPython than 3.14.2, by module: bugs that were found and fixed since, behaviour that was
+ * changed. The checkout that is given may be of any 3.14.
  */
-export const SKEW: Readonly<Record<string, string>> = {}
+export const SKEW: Readonly<Record<string, readonly string[]>> = {
+  'test_asyncio.test_tasks': ['test_eager_start_true_no_loop'],
+  test_json: ['test_mutate_dict_items_during_encode'],
+}

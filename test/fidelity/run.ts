@@ -58,7 +58,7 @@ for (const module of modules) {
     `${module.padEnd(32)} ${passed} passed, ${failed} failed, ${skipped} skipped, ${rows.at(-1)?.seconds.toFixed(1)} s\n`,
   )
   for (const [test, { kind, reason }] of told)
-    if (kind === 'failed') process.stdout.write(`    ${test}: ${reason.slice(0, 300)}\n`)
+    if (kind === 'failed') process.stdout.write(`    ${test}: ${reason.slice(0, 300).replaceAll('\n', ' / ')}\n`)
 }
 await toka.dispose()
 const table = tableOf(rows)

@@ -31,13 +31,18 @@ export class Guest {
    * @returns false when it cannot be: memory or a table grew past the budget, or is too small
    */
   load({ state }: Image): boolean {
-    if (this.#loaded === state) return true
+    if (this.#loaded !== state && !this.#bring(state)) return false
+    // Whoever gave it back left it dead.
+    this.wiring.revive()
+    this.wiring.bridge.attach(this.#block)
+    return true
+  }
+
+  #bring(state: State): boolean {
     if (this.#new) this.#state.restore(state)
     else if (!this.#state.reset(state, { memoryBytes: RESET_BUDGET })) return false
     this.#new = false
     this.#loaded = state
-    this.wiring.revive()
-    this.wiring.bridge.attach(this.#block)
     return true
   }
 

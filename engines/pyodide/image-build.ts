@@ -69,7 +69,7 @@ async function linkForBuild(modules: GuestModules, files: Readonly<Record<string
     callout: () => Verdict.extend,
     stopped: () => false,
     fault: (error) => {
-      booting.fault ||= (console.error(error), String(error))
+      booting.fault ||= String(error)
     },
     now: () => 0,
     random: (length) => new Uint8Array(length),
@@ -110,6 +110,20 @@ function startInterpreter(booting: Booting): void {
   if (code !== 0) throw failure(booting, `CPython did not start (${code})`)
 }
 
+/**
+ * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
+ * which is the smaller one, and overflowing that one costs the instance (test/limits).
+ */
+export const STACK_BYTES = 256 * 2 ** 10
+
+function protectStack(booting: Booting): void {
+  const { interpreter } = booting.wiring
+  const top = interpreter.emscripten_stack_get_base() >>> 0
+  const thread = interpreter.PyThreadState_Get()
+  if (interpreter.PyUnstable_ThreadState_SetStackProtection(thread, top - STACK_BYTES, STACK_BYTES) !== 0)
+    throw failure(booting, 'its stack could not be bounded')
+}
+
 /** Names of the module and its functions, as layout.ts of the bridge has them. */
 const NAMES_AT = 192
 const NAME_BYTES = 16
@@ -126,9 +140,10 @@ function makeBridge(booting: Booting): number {
   return block
 }
 
-/** The prelude boots, and what it made is never looked through by the collector again. */
-const BOOT = `
+/** What is printed is told line by line, as on a terminal. The prelude boots, and what it made is never looked through by the collector again. */
+export const BOOT = `
 import sys
+sys.stdout.reconfigure(line_buffering=True)
 sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}"]
 import _toka_boot
 _toka_boot.boot()
@@ -152,6 +167,7 @@ export async function bootState(
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   try {
     startInterpreter(booting)
+    protectStack(booting)
     const block = makeBridge(booting)
     if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
     if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')

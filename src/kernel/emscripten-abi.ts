@@ -84,10 +84,11 @@ const MODES: Readonly<Record<FileKind, number>> = {
   file: 0o100644,
   directory: 0o040755,
   link: 0o120777,
-  other: 0o020666,
+  // A pipe: nothing is a terminal.
+  other: 0o010666,
 }
 /** Types of a directory's entries (dirent.h). */
-export const ENTRY_TYPES: Readonly<Record<FileKind, number>> = { file: 8, directory: 4, link: 10, other: 2 }
+export const ENTRY_TYPES: Readonly<Record<FileKind, number>> = { file: 8, directory: 4, link: 10, other: 1 }
 
 /** The user that a sandbox's files belong to. */
 export const USER = 1_000

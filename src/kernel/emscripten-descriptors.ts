@@ -1,7 +1,15 @@
 /** System calls on open descriptors: `env.__syscall_…` of Emscripten's libc, and what it takes from WASI. */
 import { BORDER } from '../limits.ts'
 import { encodeEntry, encodeStat, ENTRY_BYTES, Fcntl, PollEvent } from './emscripten-abi.ts'
-import { type AnySyscall, isStream, type OpenState, placeOf, stateOf, type Syscall, type SyscallContext } from './emscripten-context.ts'
+import {
+  type AnySyscall,
+  isStream,
+  type OpenState,
+  placeOf,
+  stateOf,
+  type Syscall,
+  type SyscallContext,
+} from './emscripten-context.ts'
 import { errno } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import type { OpenFile } from './open-file.ts'
@@ -277,15 +285,15 @@ export const descriptorSyscalls: Readonly<Record<string, AnySyscall>> = {
   },
 }
 
-/** Answers of a `fd_fdstat_get`: a character device or a file, all rights. */
+/** Answers of a `fd_fdstat_get`: all rights. A stream has no type of WASI's: a character device would be taken for a terminal. */
 const FDSTAT_BYTES = 24
-const FileType = { device: 2, directory: 3, file: 4 } as const
+const FileType = { unknown: 0, directory: 3, file: 4 } as const
 
 function writeDescriptorStat(context: SyscallContext, descriptor: number, out: number): number {
   const file = context.process.descriptors.get(descriptor)
   const bytes = new Uint8Array(FDSTAT_BYTES).fill(0xff, 8)
   const state = context.opened.get(file)
-  bytes[0] = isStream(context, file) ? FileType.device : state?.directory ? FileType.directory : FileType.file
+  bytes[0] = isStream(context, file) ? FileType.unknown : state?.directory ? FileType.directory : FileType.file
   context.memory.write(out, bytes)
   return 0
 }

@@ -1,6 +1,8 @@
 /** What a sandbox has not: each way to it says so in a Python exception, and what there is instead. */
 import { describe, expect, test } from 'vitest'
-import { pythonValue } from '../python.ts'
+import { preparePython, pythonValue } from '../python.ts'
+
+preparePython()
 
 const attempt = (source: string): Promise<unknown> =>
   pythonValue(`def attempt():

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type GrantInput } from '../../src/index.ts'
-import { notebook, python, pythonValue } from '../python.ts'
+import { notebook, preparePython, python, pythonValue } from '../python.ts'
+
+preparePython()
 
 const never = defineTool({
   name: 'never',

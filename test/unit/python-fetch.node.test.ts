@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GrantInput, RunResult } from '../../src/index.ts'
-import { python, valueIn } from '../python.ts'
+import { preparePython, python, valueIn } from '../python.ts'
+
+preparePython()
 
 let server: Server
 let port = 0

@@ -1,258 +1,167 @@
-/** Runs of Python: state stays, the last expression is the value, and a failure is told as Python tells it. */
+/** Python in a sandbox, in every way in which one runs: values, files, tools, streams and ends. */
 import { describe, expect, test } from 'vitest'
-import { notebook, python, pythonValue, valueIn } from '../python.ts'
+import { z } from 'zod'
+import { defineTool, type GrantInput } from '../../src/index.ts'
+import { tokaOf, WAYS } from '../isolations.ts'
+import { preparePython, runPython } from '../python.ts'
 
-describe('a notebook', () => {
-  test('keeps names, imports and functions from run to run', async () => {
-    await notebook(async (cell) => {
-      await cell('import math\nn = 1\ndef double(x): return 2 * x')
-      await cell('n += 1')
-      expect((await cell('double(n) + math.floor(0.5)')).value).toBe(4)
-    })
-  })
-
-  test('has the value of its last expression; None is null, and a statement has none', async () => {
-    await notebook(async (cell) => {
-      expect((await cell('1; 2\n3')).value).toBe(3)
-      expect((await cell('None')).value).toBe(null)
-      expect((await cell('x = 1')).value).toBe(undefined)
-      expect((await cell('"""a doc string"""')).value).toBe('a doc string')
-      expect((await cell('')).value).toBe(undefined)
-    })
-  })
-
-  test('awaits at its top level, also in loops and comprehensions, and keeps what it made', async () => {
-    await notebook(async (cell) => {
-      await cell('import asyncio\nasync def later(x):\n    await asyncio.sleep(0)\n    return x')
-      expect((await cell('x = await later(1)\nx + await later(2)')).value).toBe(3)
-      expect((await cell('[await later(n) for n in range(3)]')).value).toEqual([0, 1, 2])
-      expect((await cell('async with asyncio.timeout(5):\n    y = await later(x)\ny')).value).toBe(1)
-    })
-  })
-
-  test('shows an object with a rich form, and has no value then', async () => {
-    await notebook(async (_, sandbox) => {
-      const source = 'class Chart:\n    def _repr_svg_(self): return "<svg/>"\nChart()'
-      const events = []
-      for await (const event of sandbox.stream({ source })) events.push(event)
-      expect(events).toContainEqual({
-        type: 'display',
-        data: { 'image/svg+xml': '<svg/>', 'text/plain': expect.stringContaining('Chart object') },
-      })
-      expect(events.at(-1)).toMatchObject({ type: 'result', result: { status: 'completed', value: undefined } })
-    })
-  })
-
-  test('goes on after every kind of failure', async () => {
-    await notebook(async (cell) => {
-      await cell('n = 5')
-      for (const source of ['1/0', 'x = = 1', 'raise SystemExit(3)', 'object()', 'raise BaseException', 'import nope'])
-        await cell(source)
-      expect((await cell('n')).value).toBe(5)
-    })
-  })
-
-  test('shows the lines that a function had when it was defined, whatever was run since', async () => {
-    await notebook(async (cell) => {
-      await cell('def f():\n    return 1 / 0')
-      await cell('a = 1\nb = 2\nc = 3')
-      expect((await cell('f()')).error?.guestStack).toContain('return 1 / 0')
-    })
-  })
+const lookup = defineTool({
+  name: 'lookup',
+  description: 'Finds a customer',
+  input: z.object({ id: z.string() }),
+  output: z.object({ name: z.string() }),
+  run: async ({ id }) => {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (id === 'none') throw new Error('no such customer')
+    return { name: `customer ${id}` }
+  },
 })
+const toolGrant: GrantInput = { resource: 'tool', actions: ['call'], names: ['lookup'] }
+const withTool = { tools: [lookup], grants: [toolGrant] }
 
-describe('an uncaught exception', () => {
-  test('has the traceback that Python prints, without a frame of ours, on stderr too', async () => {
-    const source = 'def f():\n    raise ValueError("no")\n\nf()'
-    const result = await python(source, { file: '/tool/main.py' })
-    expect(result).toMatchObject({ status: 'failed', exitCode: 1, error: { code: 'TOKA_GUEST_ERROR' } })
-    expect(result.stderr).toBe(`Traceback (most recent call last):
-  File "/tool/main.py", line 4, in <module>
-    f()
-    ~^^
-  File "/tool/main.py", line 2, in f
-    raise ValueError("no")
-ValueError: no
-`)
-    expect(result.error?.message).toBe('ValueError: no')
-    expect(result.error?.guestStack).toBe(result.stderr)
+preparePython()
+
+describe.each(WAYS)('%s', (way) => {
+  test('the last expression is the value, and prints go to stdout', async () => {
+    const result = await runPython(way, { source: 'print(1 + 1)\n{"a": [1, None, b"x", 2 ** 70]}' })
+    expect(result).toMatchObject({ status: 'completed', exitCode: 0, stdout: '2\n', stderr: '' })
+    expect(result.value).toEqual({ a: [1, null, new Uint8Array([0x78]), 2n ** 70n] })
   })
 
-  test('in a coroutine has the frames of the program alone', async () => {
-    const source = 'import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    raise KeyError("k")\nawait f()'
-    const { error } = await python(source, { file: '/tool/main.py' })
-    expect(error?.guestStack?.match(/File "[^"]+"/g)).toEqual(['File "/tool/main.py"', 'File "/tool/main.py"'])
+  test('arguments, standard input and the exit code are the program’s own', async () => {
+    const source = 'import sys\nprint(sys.argv[1:], input(), sys.stdin.read())\nsys.exit(7)'
+    const result = await runPython(way, { source, file: '/tool/x.py', args: ['--year', '2025'], stdin: 'one\ntwo' })
+    expect(result).toMatchObject({ status: 'completed', exitCode: 7, stdout: "['--year', '2025'] one two\n" })
   })
 
-  test('tells its causes, its notes and the members of its group', async () => {
-    const source = `try:
-    1/0
-except ZeroDivisionError as e:
-    e2 = ExceptionGroup("two", [ValueError("a"), TypeError("b")])
-    e2.add_note("a note")
-    raise e2 from e`
-    const stack = (await python(source)).error?.guestStack
-    for (const part of ['ZeroDivisionError', 'direct cause', 'ValueError: a', 'TypeError: b', 'a note'])
-      expect(stack).toContain(part)
+  test('an uncaught exception is the error, with the traceback that Python prints', async () => {
+    const result = await runPython(way, { source: 'def f():\n    return 1 / 0\nf()', file: '/tool/broken.py' })
+    expect(result).toMatchObject({ status: 'failed', exitCode: 1 })
+    expect(result.error).toMatchObject({ code: 'TOKA_GUEST_ERROR', message: 'ZeroDivisionError: division by zero' })
+    expect(result.error?.guestStack).toContain('File "/tool/broken.py", line 2, in f')
+    expect(result.stderr).toContain('ZeroDivisionError: division by zero')
   })
 
-  test('that cannot be shown, or is far too long, is told all the same', async () => {
-    const shy = 'class E(Exception):\n    def __str__(self): raise RuntimeError\nraise E'
-    expect((await python(shy)).error?.message).toContain('E')
-    const long = await python('raise ValueError("x" * 1_000_000)')
-    expect(long.error?.message.length).toBeLessThan(3_000)
-    expect((await python('raise ValueError("\\ud800")')).error?.message).toContain('\\ud800')
+  test('what does not parse is a syntax error', async () => {
+    expect((await runPython(way, { source: 'x = = 1' })).error?.code).toBe('TOKA_GUEST_SYNTAX')
   })
 
-  test('of endless recursion is a RecursionError', async () => {
-    const { status, error } = await python('def f(n): return f(n + 1)\nf(0)')
-    expect([status, error?.message]).toEqual(['failed', expect.stringContaining('RecursionError')])
-  })
-})
-
-describe('a program that does not parse', () => {
-  test.each([
-    ['x = = 1', 'SyntaxError', 1],
-    ['if 1:\n  x = 1\n y = 2', 'IndentationError', 3],
-    ['f(\n', 'SyntaxError', 1],
-    ['x = 1\nreturn', 'SyntaxError', 2],
-    ['"\0"', 'SyntaxError', undefined],
-  ])('%j fails with its place', async (source, name, line) => {
-    const { error, exitCode } = await python(source, { file: '/tool/main.py' })
-    expect([exitCode, error?.code]).toEqual([1, 'TOKA_GUEST_SYNTAX'])
-    expect(error?.message).toContain(name)
-    if (line !== undefined) expect(error?.message).toContain(`line ${line}`)
-  })
-})
-
-describe('an exit', () => {
-  test.each([
-    ['import sys; sys.exit()', 0, ''],
-    ['import sys; sys.exit(7)', 7, ''],
-    ['import sys; sys.exit(-1)', 255, ''],
-    ['import sys; sys.exit("bye")', 1, 'bye\n'],
-    ['exit(3)', 3, ''],
-    ['raise SystemExit(True)', 1, ''],
-  ])('%s', async (source, exitCode, stderr) => {
-    expect(await python(`print("out")\n${source}`)).toMatchObject({
-      status: 'completed',
-      exitCode,
-      stdout: 'out\n',
-      stderr,
-    })
-  })
-
-  test('in a coroutine ends the run', async () => {
-    const result = await python('import asyncio, sys\nasync def f(): sys.exit(4)\nasyncio.run(f())')
-    expect(result).toMatchObject({ status: 'completed', exitCode: 4 })
-  })
-})
-
-describe('a script', () => {
-  test('has arguments, standard input, environment and its own name', async () => {
-    const source = `import os, sys
-[sys.argv, sys.stdin.read(), os.environ["LANG2"], "HOME2" in os.environ, __name__, __file__]`
-    const request = { file: '/tool/a.py', args: ['--year', '2025'], stdin: 'line\n', env: { LANG2: 'x' } }
-    expect(await pythonValue(source, request)).toEqual([
-      ['/tool/a.py', '--year', '2025'],
-      'line\n',
-      'x',
-      false,
-      '__main__',
-      '/tool/a.py',
+  test('a tool blocks, and several overlap under gather', async () => {
+    const source = `
+from toka import tools
+import asyncio
+[tools.lookup(id="7"), await asyncio.gather(*[tools.lookup.aio(id=str(n)) for n in range(3)])]`
+    const { value, error } = await runPython(way, { source, ...withTool })
+    expect(error).toBeUndefined()
+    expect(value).toEqual([
+      { name: 'customer 7' },
+      [{ name: 'customer 0' }, { name: 'customer 1' }, { name: 'customer 2' }],
     ])
   })
 
-  test('parses its arguments with argparse, whose usage error is exit code 2', async () => {
-    const source = `import argparse
-p = argparse.ArgumentParser()
-p.add_argument("--year", type=int)
-p.parse_args().year`
-    expect(await pythonValue(source, { args: ['--year', '2025'] })).toBe(2025)
-    const wrong = await python(source, { args: ['--year', 'x'] })
-    expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining('invalid int value')])
+  test('a tool that fails raises an exception, which can be caught', async () => {
+    const source =
+      'from toka import tools\ntry:\n  tools.lookup(id="none")\nexcept Exception as e:\n  said = str(e)\nsaid'
+    expect((await runPython(way, { source, ...withTool })).value).toContain('no such customer')
   })
 
-  test('imports the modules beside it', async () => {
-    const files = { '/tool/helper.py': 'def f(): return 42', '/tool/pack/__init__.py': '', '/tool/pack/m.py': 'x = 1' }
-    const source = 'import helper\nfrom pack import m\nhelper.f() + m.x'
-    expect(await pythonValue(source, { files, file: '/tool/main.py' })).toBe(43)
-  })
-
-  test('has everything that it printed told, whatever it left in a buffer', async () => {
-    const source = 'import sys\nprint("a", end="")\nsys.stderr.write("b")\n1/0'
-    const { stdout, stderr } = await python(source, { file: '/tool/a.py' })
-    expect(stdout).toBe('a')
-    expect(stderr).toMatch(/^bTraceback/)
-  })
-
-  test('runs its exit functions, and prints a warning once', async () => {
-    const source = `import atexit, warnings
-atexit.register(print, "bye")
-for _ in range(3): warnings.warn("old")
-print("hi")`
-    const { stdout, stderr } = await python(source, { file: '/tool/a.py' })
-    expect(stdout).toBe('hi\nbye\n')
-    expect(stderr.match(/UserWarning: old/g)).toHaveLength(1)
-  })
-
-  test('works with files of the sandbox, sqlite3 and UTC', async () => {
-    const source = `import csv, io, json, sqlite3, datetime, zoneinfo, zipfile, tempfile, pathlib
-db = sqlite3.connect("/tmp/a.db")
-db.execute("create table t(x)"); db.executemany("insert into t values (?)", [(1,), (2,)]); db.commit(); db.close()
-total = sqlite3.connect("/tmp/a.db").execute("select sum(x) from t").fetchone()[0]
-with tempfile.TemporaryDirectory() as folder:
-    path = pathlib.Path(folder) / "a.zip"
-    with zipfile.ZipFile(path, "w") as z: z.writestr("x.txt", "hello")
-    text = zipfile.ZipFile(path).read("x.txt").decode()
-rows = list(csv.reader(io.StringIO("a,b\\n1,2\\n")))
-noon = datetime.datetime(2025, 6, 1, 12, tzinfo=zoneinfo.ZoneInfo("UTC"))
-[total, text, rows, noon.isoformat()]`
-    expect(await pythonValue(source)).toEqual([
-      3,
-      'hello',
-      [
-        ['a', 'b'],
-        ['1', '2'],
-      ],
-      '2025-06-01T12:00:00+00:00',
-    ])
-  })
-
-  test('has other zones only with their data, and says so', async () => {
-    const { error } = await python('import zoneinfo; zoneinfo.ZoneInfo("Europe/Berlin")')
-    expect(error?.message).toContain('an image with the package tzdata')
-  })
-})
-
-describe('randomness', () => {
-  test('is not the same in two sandboxes, nor in a fork and what it was forked from', async () => {
-    const source = 'import random, uuid, tempfile\n[random.random(), str(uuid.uuid4()), tempfile.mktemp()]'
-    const [first, second] = [valueIn(await python(source)), valueIn(await python(source))]
-    expect(first).not.toEqual(second)
-    await notebook(async (cell, sandbox) => {
-      await cell('import random')
-      const twin = await sandbox.fork()
-      const [mine, other] = [await cell('random.random()'), await twin.run({ source: 'random.random()' })]
-      expect(mine.value).not.toBe(other.value)
-      await twin.dispose()
+  test('a call of a tool without a grant is a denial', async () => {
+    const { error, denials } = await runPython(way, {
+      source: 'from toka import tools\ntools.lookup(id="1")',
+      tools: [lookup],
     })
+    expect(error).toMatchObject({ code: 'TOKA_DENIED', grant: 'tool.call=lookup' })
+    expect(denials).toMatchObject([{ operation: 'tool.call', resource: 'lookup', reason: 'no-grant' }])
   })
 
-  test('is the same from the same seed', async () => {
-    const deterministic = { seed: 's', start: '2026-01-01T00:00:00Z' }
-    const source = 'import random, time, os\n[random.random(), time.time(), os.urandom(4), {"a", "b", "c", "d"} and 1]'
-    const [first, second] = [await python(source, { deterministic }), await python(source, { deterministic })]
-    expect(valueIn(first)).toEqual(valueIn(second))
+  test('sleep takes its time, and so does asyncio’s', async () => {
+    const source =
+      'import time, asyncio\nt = time.monotonic()\ntime.sleep(0.05)\nawait asyncio.sleep(0.05)\ntime.monotonic() - t'
+    const { value } = await runPython(way, { source })
+    expect(value).toBeGreaterThan(0.09)
+  })
+
+  test('a mount is read where a grant says so, and nowhere else', async () => {
+    const mounts = [{ at: '/data', from: { files: { '/a.csv': 'n\n1\n2\n', '/b.csv': 'no' } }, mode: 'rw' as const }]
+    const grants: GrantInput[] = [{ resource: 'fs', actions: ['read'], paths: ['/data/a.csv'] }]
+    const source =
+      'import csv\nrows = [int(r["n"]) for r in csv.DictReader(open("/data/a.csv"))]\nprint(sum(rows))\nopen("/data/b.csv")'
+    const result = await runPython(way, { source, mounts, grants })
+    expect(result.stdout).toBe('3\n')
+    expect(result.error).toMatchObject({ code: 'TOKA_DENIED', grant: 'fs.read=/data/**' })
+    expect(result.error?.message).toContain('PermissionError')
+  })
+
+  test('files are kept, changed, listed and handed back', async () => {
+    const source = `
+import os, pathlib, shutil, tempfile
+p = pathlib.Path("/out"); p.mkdir(exist_ok=True)
+with open("/out/a.bin", "wb+") as f:
+    f.write(b"0123456789"); f.seek(3); f.write(b"X"); f.seek(0); whole = f.read(); f.truncate(4)
+with open("/out/a.bin", "ab") as f: f.write(b"!")
+(p / "d").mkdir(); (p / "d" / "x").touch(); os.symlink("a.bin", "/out/l")
+d = tempfile.mkdtemp(); shutil.rmtree(d)
+os.utime("/out/a.bin", (1, 2))
+[whole, sorted(os.listdir("/out")), os.readlink("/out/l"), os.stat("/out/a.bin").st_mtime, os.path.exists(d)]`
+    const { value, files, error } = await runPython(way, { source, collect: ['/out/**'] })
+    expect(error).toBeUndefined()
+    expect(value).toEqual([new TextEncoder().encode('012X456789'), ['a.bin', 'd', 'l'], 'a.bin', 2, false])
+    expect(new TextDecoder().decode(files['/out/a.bin'])).toBe('012X!')
+  })
+
+  test('a database lies in the sandbox’s files', async () => {
+    const source = `
+import sqlite3
+with sqlite3.connect("/tmp/a.db") as c:
+    c.execute("create table t (a)"); c.executemany("insert into t values (?)", [(n,) for n in range(1000)])
+sqlite3.connect("/tmp/a.db").execute("select sum(a) from t").fetchone()[0]`
+    expect((await runPython(way, { source })).value).toBe(499_500)
+  })
+
+  test('time and chance are the request’s in a deterministic run', async () => {
+    const deterministic = { seed: 's', start: '2026-03-04T05:06:07Z' }
+    const source = `
+import random, time, os, uuid, datetime
+t = time.time(); time.sleep(1000)
+[random.random(), os.urandom(4), str(uuid.uuid4()), time.time() - t >= 1000, str(datetime.datetime.now())[:16]]`
+    const first = await runPython(way, { source, deterministic })
+    const second = await runPython(way, { source, deterministic })
+    expect(first.value).toEqual(second.value)
+    expect((first.value as unknown[]).slice(3)).toEqual([true, '2026-03-04 05:22'])
   })
 })
 
-test('standard input of one run is no other run’s', async () => {
-  await notebook(async (_, sandbox) => {
-    const source = 'import sys\nsys.stdin.readline()'
-    expect((await sandbox.run({ source, stdin: 'one\nrest\n' })).value).toBe('one\n')
-    expect((await sandbox.run({ source, stdin: 'two\n' })).value).toBe('two\n')
-    expect((await sandbox.run({ source: 'import sys; sys.stdout.close()' })).status).toBe('completed')
-    expect((await sandbox.run({ source: 'print("still there")' })).stdout).toBe('still there\n')
-  })
+test('calendar and clock: the zone is UTC', async () => {
+  const source = `
+import time, datetime, zoneinfo
+[time.tzname[0], time.mktime((2020, 1, 1, 0, 0, 0, 0, 0, 0)), time.gmtime(-62135596800)[:3],
+ datetime.datetime(2020, 2, 29, tzinfo=zoneinfo.ZoneInfo("UTC")).timestamp(), time.strftime("%j", time.gmtime(1e9))]`
+  const { value } = await runPython('inline', { source })
+  expect(value).toEqual(['UTC', 1577836800, [1, 1, 1], 1582934400, '252'])
+})
+
+test('pipes, duplicates and polls of descriptors are the process’s own', async () => {
+  const source = `
+import os, select
+r, w = os.pipe(); empty = select.select([r], [], [], 0)[0] == []
+os.write(w, b"abc"); d = os.dup(r); os.close(r)
+got = os.read(d, 10) if select.select([d], [], [], 0)[0] else None
+os.close(w); end = os.read(d, 1)
+os.dup2(d, 20); os.close(d); os.close(20)
+[empty, got, end]`
+  const { value, error } = await runPython('inline', { source })
+  expect(error).toBeUndefined()
+  expect(value).toEqual([true, new TextEncoder().encode('abc'), new Uint8Array(0)])
+})
+
+test('a blocking call of an asynchronous tool waits for its answer in a sandbox that was opened once', async () => {
+  const sandbox = await (await tokaOf('inline')).open({ language: 'python', ...withTool })
+  try {
+    for (let at = 0; at < 3; at++) {
+      const { value } = await sandbox.run({ source: `from toka import tools\ntools.lookup(id="${at}")["name"]` })
+      expect(value).toBe(`customer ${at}`)
+    }
+  } finally {
+    await sandbox.dispose()
+  }
 })

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type GrantInput, type Tool } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
-import { notebook, python, pythonValue } from '../python.ts'
+import { notebook, preparePython, python, pythonValue } from '../python.ts'
+
+preparePython()
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const given = (...tools: Tool[]): { tools: Tool[]; grants: GrantInput[] } => ({

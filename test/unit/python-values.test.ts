@@ -1,7 +1,9 @@
 /** Values as Python sees them: there and back unharmed, byte for byte the same as the host's codec has them. */
 import { describe, expect, test } from 'vitest'
 import { encodeValue } from '../../src/kernel/values.ts'
-import { python, pythonValue } from '../python.ts'
+import { preparePython, python, pythonValue } from '../python.ts'
+
+preparePython()
 
 const toHex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 

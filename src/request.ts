@@ -14,7 +14,7 @@ import type { Tool } from './tool.ts'
 export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, NetworkOptions, Priority, Secret }
 
 /** Languages that have an engine today. */
-export type Language = 'javascript' | 'typescript'
+export type Language = 'javascript' | 'typescript' | 'python'
 
 /** A directory that exists at a guest path. It still needs an `fs` grant to be read or written. */
 export type MountOptions = {
@@ -240,7 +240,7 @@ const sandboxSchema = z.strictObject(sandboxShape)
 const runSchema = z.strictObject(runShape)
 const requestSchema = z.strictObject({ ...runShape, ...sandboxShape })
 
-const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript'])
+const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'python'])
 
 /** As one would write it: `mounts[0].mode`. */
 function fieldOf(path: readonly PropertyKey[]): string {

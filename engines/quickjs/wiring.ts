@@ -5,7 +5,7 @@ import type { FunctionImport } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { type Dispatch, GuestCalls } from './calls.ts'
+import { type Dispatch, GuestCalls } from '../../src/kernel/guest-calls.ts'
 import { interpreterImports } from './imports.ts'
 import { BorderOperation } from './operations.ts'
 

@@ -58,8 +58,9 @@ const ENDINGS: Readonly<Record<string, Language>> = {
   '.mjs': 'javascript',
   '.ts': 'typescript',
   '.mts': 'typescript',
+  '.py': 'python',
 }
-const LANGUAGES: readonly Language[] = ['javascript', 'typescript']
+const LANGUAGES: readonly Language[] = ['javascript', 'typescript', 'python']
 const HAVE = 'javascript (.js .mjs) and typescript (.ts .mts) can be run'
 
 /**

@@ -5,6 +5,8 @@ import type { OpenFile } from './open-file.ts'
 
 export class DescriptorTable {
   readonly #files: (OpenFile | undefined)[] = []
+  /** Numbers of files that have several. */
+  readonly #shared = new Map<OpenFile, number>()
   readonly #limit: number
   #open = 0
 
@@ -23,10 +25,10 @@ export class DescriptorTable {
     if (this.#open >= this.#limit) throw errno('EMFILE')
   }
 
-  /** Takes the lowest free number. */
-  add(file: OpenFile): number {
+  /** Takes the lowest free number, from `least` on. */
+  add(file: OpenFile, least = 0): number {
     this.reserve()
-    let number = 0
+    let number = least
     while (this.#files[number] !== undefined) number++
     this.#files[number] = file
     this.#open++
@@ -38,7 +40,24 @@ export class DescriptorTable {
     const before = this.#files[number]
     if (before === undefined) this.#open++
     this.#files[number] = file
-    if (before !== undefined) quietly(() => before.close())
+    if (before !== undefined) quietly(() => this.#letGo(before))
+  }
+
+  /** Gives a file one more number, the lowest that is free from `least` on: it is closed with its last one. */
+  duplicate(number: number, least = 0): number {
+    const file = this.get(number)
+    const copy = this.add(file, least)
+    this.#share(file)
+    return copy
+  }
+
+  /** The same at a number of the caller's; what was there is closed. EBADF beyond the numbers that there can be. */
+  duplicateTo(number: number, copy: number): void {
+    const file = this.get(number)
+    if (copy >= this.#limit) throw errno('EBADF')
+    if (this.#files[copy] === undefined) this.reserve()
+    this.#share(file)
+    this.set(copy, file)
   }
 
   /** The file of a number. EBADF when there is none. */
@@ -53,7 +72,18 @@ export class DescriptorTable {
     const file = this.get(number)
     this.#files[number] = undefined
     this.#open--
-    return file.close()
+    return this.#letGo(file)
+  }
+
+  #share(file: OpenFile): void {
+    this.#shared.set(file, (this.#shared.get(file) ?? 1) + 1)
+  }
+
+  #letGo(file: OpenFile): MaybePromise<void> {
+    const numbers = this.#shared.get(file) ?? 1
+    if (numbers <= 1) return file.close()
+    if (numbers === 2) this.#shared.delete(file)
+    else this.#shared.set(file, numbers - 1)
   }
 
   /** Closes everything from a number on. A file that fails to close is let go. */

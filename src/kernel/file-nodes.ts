@@ -5,7 +5,11 @@ const encoder = new TextEncoder()
 
 type Times = { accessedMs: number; modifiedMs: number; changedMs: number }
 
-export type FileNode = Times & {
+/** Of what an image brings: shared by all sandboxes, changed by none, counted for none, never part of a snapshot. */
+type Sealed = { readonly sealed?: true }
+
+export type FileNode = Times &
+  Sealed & {
   readonly kind: 'file'
   readonly inode: number
   /** At least `size` bytes; what lies beyond is zero when `owned`. */
@@ -25,7 +29,8 @@ export type LinkNode = Times & { readonly kind: 'link'; readonly inode: number; 
 /** A name in a directory. `since` is the revision at which the name came to mean this node. */
 export type Entry = { node: TreeNode; since: number }
 
-export type DirectoryNode = Times & {
+export type DirectoryNode = Times &
+  Sealed & {
   readonly kind: 'directory'
   readonly inode: number
   readonly entries: Map<string, Entry>
@@ -35,6 +40,11 @@ export type DirectoryNode = Times & {
 }
 
 export type TreeNode = FileNode | LinkNode | DirectoryNode
+
+/** Whether a node belongs to an image. */
+export function isSealed(node: TreeNode): boolean {
+  return node.kind !== 'link' && node.sealed === true
+}
 
 /** Bytes of a link's target: it is as long as a path. */
 export function linkSize(node: LinkNode): number {

@@ -69,6 +69,10 @@ export class InputStream implements OpenFile {
 
   sync(): void {}
 
+  setTimes(): void {
+    throw errno('EINVAL')
+  }
+
   /** Lets go of the host's stream: it is cancelled. */
   close(): void {
     const port = this.#port

@@ -45,7 +45,7 @@ const image = fields({
   files: optional(bytes(MUCH)),
 })
 
-const language = oneOf('javascript', 'typescript')
+const language = oneOf('javascript', 'typescript', 'python')
 
 const options = fields({
   language,

@@ -40,7 +40,7 @@ export type SandboxParts = {
   blocking?: ProcessContext['blocking']
 }
 
-const ENDINGS = { javascript: 'js', typescript: 'ts' } as const
+const ENDINGS = { javascript: 'js', typescript: 'ts', python: 'py' } as const
 const text = new TextDecoder('utf-8', { fatal: true })
 
 export class LocalSandbox {
@@ -226,7 +226,7 @@ export class LocalSandbox {
       const message = known?.message ?? `${filename} is not UTF-8 text`
       return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
-    return { language, source, filename, ...(input ? { input } : {}) }
+    return { language, source, filename, program: file !== undefined, ...(input ? { input } : {}) }
   }
 
   /** After a kill: the guest is wiped, or replaced where it cannot be. */

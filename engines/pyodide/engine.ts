@@ -19,7 +19,7 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest } from './guest.ts'
-import { bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY } from './image-build.ts'
+import { bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, STACK_BYTES } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
 import { encodeTrampoline } from './trampoline.ts'
@@ -44,6 +44,9 @@ const EXPORTS = [
   '__wasm_call_ctors',
   '__main_argc_argv',
   'emscripten_stack_init',
+  'emscripten_stack_get_base',
+  'PyThreadState_Get',
+  'PyUnstable_ThreadState_SetStackProtection',
   'malloc',
   'Py_IncRef',
   'Py_DecRef',
@@ -101,7 +104,15 @@ function trampolineModule(): WebAssembly.Module {
 async function expectation(): Promise<ImageExpectation> {
   const { pythonModules } = await import('../../guests/python/prelude.generated.ts')
   const inputs = [
-    ...[PINS.pyodide.sha256, PINS['python-stdlib'].sha256, bridgeWasm, LOADER_VERSION, BUILD_VERSION, MAXIMUM_PAGES],
+    ...[
+      PINS.pyodide.sha256,
+      PINS['python-stdlib'].sha256,
+      bridgeWasm,
+      LOADER_VERSION,
+      BUILD_VERSION,
+      STACK_BYTES,
+      MAXIMUM_PAGES,
+    ],
     ...pythonModules.map(({ path, source }) => `${path}\n${source}`),
     ...[toHex(encodeTrampoline()), EXPORTS.join()],
   ]

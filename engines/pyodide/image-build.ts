@@ -69,7 +69,7 @@ async function linkForBuild(modules: GuestModules, files: Readonly<Record<string
     callout: () => Verdict.extend,
     stopped: () => false,
     fault: (error) => {
-      booting.fault ||= (console.error(error), String(error))
+      booting.fault ||= String(error)
     },
     now: () => 0,
     random: (length) => new Uint8Array(length),
@@ -108,6 +108,20 @@ function startInterpreter(booting: Booting): void {
   for (const [at, pointer] of [...pointers, 0].entries()) view().setUint32(argv + 4 * at, pointer, true)
   const code = interpreter.__main_argc_argv(pointers.length, argv)
   if (code !== 0) throw failure(booting, `CPython did not start (${code})`)
+}
+
+/**
+ * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
+ * which is the smaller one, and overflowing that one costs the instance (test/limits).
+ */
+export const STACK_BYTES = 256 * 2 ** 10
+
+function protectStack(booting: Booting): void {
+  const { interpreter } = booting.wiring
+  const top = interpreter.emscripten_stack_get_base() >>> 0
+  const thread = interpreter.PyThreadState_Get()
+  if (interpreter.PyUnstable_ThreadState_SetStackProtection(thread, top - STACK_BYTES, STACK_BYTES) !== 0)
+    throw failure(booting, 'its stack could not be bounded')
 }
 
 /** Names of the module and its functions, as layout.ts of the bridge has them. */
@@ -152,6 +166,7 @@ export async function bootState(
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   try {
     startInterpreter(booting)
+    protectStack(booting)
     const block = makeBridge(booting)
     if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
     if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')

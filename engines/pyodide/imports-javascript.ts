@@ -110,7 +110,9 @@ export const javascriptImports: Readonly<Record<string, ImportRow>> = {
   set_suspender: denied('(externref) -> ()'),
   _pyproxyGen_make_result: denied('(i32, externref) -> externref'),
   JsvFunction_Call_OneArg: denied('(externref, externref) -> externref'),
-  _pyproxy_get_buffer_result: denied('(i32, i32, i32, i32, i32, i32, externref, externref, i32, i32, i32, i32) -> externref'),
+  _pyproxy_get_buffer_result: denied(
+    '(i32, i32, i32, i32, i32, i32, externref, externref, i32, i32, i32, i32) -> externref',
+  ),
   array_to_js: denied('(i32, i32) -> externref'),
   pyproxy_new_ex: denied('(i32, i32, i32, i32, i32) -> externref'),
   pyproxy_new: denied('(i32) -> externref'),

@@ -100,7 +100,7 @@ export const libcImports: Readonly<Record<string, ImportRow>> = {
   getprotobyname: refused('(i32) -> i32', 0),
   getaddrinfo: refused('(i32, i32, i32, i32) -> i32', -4),
   getnameinfo: refused('(i32, i32, i32, i32, i32, i32, i32) -> i32', -4),
-  ffi_closure_alloc_js: refused('(i32, i32) -> i32', 0),
+  ffi_closure_alloc_js: denied('(i32, i32) -> i32'),
   _dlopen_js: refused('(i32) -> i32', 0),
   _dlsym_js: refused('(i32, i32, i32) -> i32', 0),
   __call_sighandler: refused('(i32, i32) -> ()', 0),

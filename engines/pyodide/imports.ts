@@ -32,7 +32,8 @@ export function importDifferences({ functionImports, otherImports }: ModuleDescr
     else if (row.type !== typeOf(entry)) differences.push(`changed: ${name} ${row.type} is now ${typeOf(entry)}`)
   }
   for (const [module, rows] of Object.entries(IMPORT_TABLE))
-    for (const name of Object.keys(rows)) if (!seen.has(`${module}.${name}`)) differences.push(`missing: ${module}.${name}`)
+    for (const name of Object.keys(rows))
+      if (!seen.has(`${module}.${name}`)) differences.push(`missing: ${module}.${name}`)
   for (const { module, name, kind } of otherImports)
     if (module !== ADDRESSES || kind !== 'global') differences.push(`new: ${module}.${name}, a ${kind}`)
   return differences

@@ -86,6 +86,10 @@ function described(payload: Uint8Array): Exit {
   if (name === 'MemoryError') return { exitCode: 1, stopped: 'memory', lost: false }
   const stack = text(report?.traceback, TRACEBACK_LIMIT)
   const said = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
-  const error = { code: codeOf(report.kind, report.code), message: said, ...(stack === '' ? {} : { guestStack: stack }) }
+  const error = {
+    code: codeOf(report.kind, report.code),
+    message: said,
+    ...(stack === '' ? {} : { guestStack: stack }),
+  }
   return { exitCode: 1, error, lost: false }
 }

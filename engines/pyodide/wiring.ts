@@ -3,7 +3,14 @@ import { EmscriptenSyscalls } from '../../src/kernel/emscripten.ts'
 import { GuestCalls } from '../../src/kernel/guest-calls.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import type { Process } from '../../src/kernel/process.ts'
-import { type Border, type BorderImport, Death, type HostFunction, instantiateBorder, PENDING } from '../../src/loader/border.ts'
+import {
+  type Border,
+  type BorderImport,
+  Death,
+  type HostFunction,
+  instantiateBorder,
+  PENDING,
+} from '../../src/loader/border.ts'
 import type { ModuleDescription } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
@@ -33,11 +40,9 @@ export type InterpreterExports = {
   __main_argc_argv(count: number, argv: number): number
   emscripten_stack_init(): void
   emscripten_stack_get_base(): number
-  emscripten_stack_get_end(): number
-  emscripten_stack_set_limits(base: number, end: number): void
+  PyThreadState_Get(): number
+  PyUnstable_ThreadState_SetStackProtection(thread: number, start: number, size: number): number
   malloc(size: number): number
-  free(pointer: number): void
-  PyGC_Collect(): number
 }
 
 /** The bridge's functions in the order of their table slots, with the names that Python sees. */
@@ -258,7 +263,9 @@ export class Wiring {
       next: calls.next.bind(calls),
       idle: (milliseconds: number) => {
         if (calls.arrived) return
-        return suspension ? this.#waiting(() => this.#host.idle(milliseconds), undefined) : this.#host.sleep(milliseconds)
+        return suspension
+          ? this.#waiting(() => this.#host.idle(milliseconds), undefined)
+          : this.#host.sleep(milliseconds)
       },
       now: (clock: number) => this.#host.now(clock),
       seed: (out: number) => {

@@ -1,7 +1,15 @@
 /** System calls on open descriptors: `env.__syscall_…` of Emscripten's libc, and what it takes from WASI. */
 import { BORDER } from '../limits.ts'
 import { encodeEntry, encodeStat, ENTRY_BYTES, Fcntl, PollEvent } from './emscripten-abi.ts'
-import { type AnySyscall, isStream, type OpenState, placeOf, stateOf, type Syscall, type SyscallContext } from './emscripten-context.ts'
+import {
+  type AnySyscall,
+  isStream,
+  type OpenState,
+  placeOf,
+  stateOf,
+  type Syscall,
+  type SyscallContext,
+} from './emscripten-context.ts'
 import { errno } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import type { OpenFile } from './open-file.ts'

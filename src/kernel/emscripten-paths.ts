@@ -1,6 +1,15 @@
 /** System calls on paths, as Emscripten's libc makes them: `env.__syscall_…`, results that are not negative, or an errno. */
 import { AT_CWD, AtFlag, encodeStat, OpenFlag } from './emscripten-abi.ts'
-import { type AnySyscall, type OpenState, pathAt, placeOf, readPath, readText, type Syscall, type SyscallContext } from './emscripten-context.ts'
+import {
+  type AnySyscall,
+  type OpenState,
+  pathAt,
+  placeOf,
+  readPath,
+  readText,
+  type Syscall,
+  type SyscallContext,
+} from './emscripten-context.ts'
 import { errno } from './errno.ts'
 import type { FileStat, MaybePromise, OpenIntent } from './host-port.ts'
 import * as work from './path-calls.ts'
@@ -137,9 +146,11 @@ const currentDirectory: Syscall = ({ process, memory }, out, size) => {
 export const pathSyscalls: Readonly<Record<string, AnySyscall>> = {
   __syscall_openat: openAt,
   __syscall_stat64: (context, path: number, out: number) => statAt(context, readPath(context.memory, path), out, true),
-  __syscall_lstat64: (context, path: number, out: number) => statAt(context, readPath(context.memory, path), out, false),
+  __syscall_lstat64: (context, path: number, out: number) =>
+    statAt(context, readPath(context.memory, path), out, false),
   __syscall_newfstatat: (context, directory: number, path: number, out: number, flags: number) => {
-    if (isItself(context, path, flags)) return writeStat(context, out, context.process.descriptors.get(directory).stat())
+    if (isItself(context, path, flags))
+      return writeStat(context, out, context.process.descriptors.get(directory).stat())
     const whole = pathAt(context, directory, readPath(context.memory, path))
     return statAt(context, whole, out, (flags & AtFlag.noFollow) === 0)
   },

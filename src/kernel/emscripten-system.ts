@@ -99,10 +99,11 @@ export const quietSystemCalls: Readonly<Record<string, AnySyscall>> = {
 }
 
 /** By their names in `env`. Their results are no errnos. */
-export const valueSystemCalls: Readonly<Record<string, (context: SyscallContext, ...args: never[]) => number | bigint>> =
-  {
-    _timegm_js: fromCalendar,
-    _mktime_js: fromCalendar,
-    emscripten_date_now: ({ process }) => process.services.clock.wallMs(),
-    emscripten_get_now: ({ process }) => process.services.clock.monotonicMs(),
-  }
+export const valueSystemCalls: Readonly<
+  Record<string, (context: SyscallContext, ...args: never[]) => number | bigint>
+> = {
+  _timegm_js: fromCalendar,
+  _mktime_js: fromCalendar,
+  emscripten_date_now: ({ process }) => process.services.clock.wallMs(),
+  emscripten_get_now: ({ process }) => process.services.clock.monotonicMs(),
+}

@@ -30,8 +30,7 @@ export function writeFileImage(root: DirectoryNode, nextInode: number): Uint8Arr
     if (node.kind === 'directory') {
       const own = [...node.entries].filter(([, entry]) => !isSealed(entry.node))
       row[5] = own.map(([name, entry]) => [name, add(entry.node)])
-    }
-    else row[5] = node.kind === 'link' ? node.target : node.data.subarray(0, node.size)
+    } else row[5] = node.kind === 'link' ? node.target : node.data.subarray(0, node.size)
     return index
   }
   add(root)

@@ -10,19 +10,19 @@ type Sealed = { readonly sealed?: true }
 
 export type FileNode = Times &
   Sealed & {
-  readonly kind: 'file'
-  readonly inode: number
-  /** At least `size` bytes; what lies beyond is zero when `owned`. */
-  data: Uint8Array
-  size: number
-  /** False while another tree may hold the same array: it is copied before the first write. */
-  owned: boolean
-  links: number
-  /** Descriptors that hold it open: an unlinked file lives until the last is closed. */
-  opens: number
-  /** Revision of the tree at the last change of the content. */
-  revision: number
-}
+    readonly kind: 'file'
+    readonly inode: number
+    /** At least `size` bytes; what lies beyond is zero when `owned`. */
+    data: Uint8Array
+    size: number
+    /** False while another tree may hold the same array: it is copied before the first write. */
+    owned: boolean
+    links: number
+    /** Descriptors that hold it open: an unlinked file lives until the last is closed. */
+    opens: number
+    /** Revision of the tree at the last change of the content. */
+    revision: number
+  }
 
 export type LinkNode = Times & { readonly kind: 'link'; readonly inode: number; readonly target: string; links: number }
 
@@ -31,13 +31,15 @@ export type Entry = { node: TreeNode; since: number }
 
 export type DirectoryNode = Times &
   Sealed & {
-  readonly kind: 'directory'
-  readonly inode: number
-  readonly entries: Map<string, Entry>
-  /** Undefined for the root, and for a directory that has been removed. */
-  parent: DirectoryNode | undefined
-  removed: boolean
-}
+    readonly kind: 'directory'
+    readonly inode: number
+    readonly entries: Map<string, Entry>
+    /** Sealed files lie in it: it stays where it is. */
+    grafted?: true
+    /** Undefined for the root, and for a directory that has been removed. */
+    parent: DirectoryNode | undefined
+    removed: boolean
+  }
 
 export type TreeNode = FileNode | LinkNode | DirectoryNode
 

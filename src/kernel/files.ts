@@ -245,8 +245,8 @@ export class FileTree {
    */
   graft(path: string, nodes: ReadonlyMap<string, TreeNode>): void {
     const directory = this.putDirectory(path)
-    for (const [name, node] of nodes)
-      if (!directory.entries.has(name)) directory.entries.set(name, { node, since: 0 })
+    directory.grafted = true
+    for (const [name, node] of nodes) if (!directory.entries.has(name)) directory.entries.set(name, { node, since: 0 })
   }
 
   /** A copy of a file's bytes by its canonical path, or undefined. Follows no links. */
@@ -326,6 +326,7 @@ export class FileTree {
     const node = this.lookup(directory, name)
     if (node === undefined) throw errno('ENOENT')
     if (isSealed(node) || directory.sealed) throw errno('EROFS')
+    if (node.kind === 'directory' && node.grafted) throw errno('EBUSY')
     return node
   }
 

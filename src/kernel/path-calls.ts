@@ -175,7 +175,10 @@ export function* symlinkPath(process: Process, target: string, path: Where): Ste
 }
 
 /** What is wrong with a name of a mount that ends in a slash and is none of a directory. */
-function* slashFailure(process: Process, place: Extract<Place, { at: 'mount' }>): Steps<'EEXIST' | 'ENOENT' | 'ENOTDIR'> {
+function* slashFailure(
+  process: Process,
+  place: Extract<Place, { at: 'mount' }>,
+): Steps<'EEXIST' | 'ENOENT' | 'ENOTDIR'> {
   try {
     const { kind } = yield* wait(process.services.port.files.stat(place.mount, place.inner))
     return kind === 'directory' ? 'EEXIST' : 'ENOTDIR'

@@ -31,7 +31,11 @@ export class Guest {
    * @returns false when it cannot be: memory or a table grew past the budget, or is too small
    */
   load({ state }: Image): boolean {
-    if (this.#loaded === state) return true
+    if (this.#loaded === state) {
+      // Untouched since it was wiped, but perhaps given back since: that ended it.
+      this.wiring.revive()
+      return true
+    }
     if (this.#new) this.#state.restore(state)
     else if (!this.#state.reset(state, { memoryBytes: RESET_BUDGET })) return false
     this.#new = false

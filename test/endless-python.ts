@@ -11,7 +11,7 @@ const FIRST = 'from collections import deque\nfrom itertools import repeat as R\
 
 const rows: readonly (readonly [module: string, source: string])[] = [
   ['_collections', 'D(R(1))'],
-  ['itertools', 'import itertools\nnext(itertools.islice(itertools.count(), 10**15, None))'],
+  ['itertools', 'import itertools\nnext(itertools.islice(itertools.count(), 2**31 - 1, None))'],
   ['itertools', 'import itertools\nnext(itertools.compress(R(1), R(0)))'],
   ['itertools', 'import itertools\nD(itertools.permutations(range(30)))'],
   ['builtins', 'sum(range(10**15))'],
@@ -40,7 +40,7 @@ const rows: readonly (readonly [module: string, source: string])[] = [
   ['_struct', "import struct\nD(map(struct.Struct('100000B').unpack, R(bytes(10**5))))"],
   ['array', "import array\nD(map(array.array('d', bytes(8 * 10**6)).count, R(1.5)))"],
   ['_heapq', 'import heapq\nD(map(heapq.heapify, map(list, R(range(300000, 0, -1)))))'],
-  ['_bisect', 'import bisect\nD(map(bisect.bisect, R(range(10**15)), R(7)))'],
+  ['_bisect', 'import bisect\nD(map(bisect.bisect, R(range(2**31 - 1)), R(7)))'],
   ['_random', 'import random\nD(map(random.Random(1).getrandbits, R(10**6)))'],
   ['_sha2', 'import hashlib\nD(map(hashlib.sha256, R(bytes(10**7))))'],
   ['_sha3', 'import hashlib\nD(map(hashlib.sha3_512, R(bytes(10**7))))'],

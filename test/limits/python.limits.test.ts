@@ -15,7 +15,7 @@ inEveryWay(() => {
       ['a list', 'a = []\nwhile True: a.append(bytes(10**6))'],
       ['a string that doubles', "s = 'x'\nwhile True: s += s"],
       ['a dictionary', 'd = {}\ni = 0\nwhile True:\n    d[i] = str(i)\n    i += 1'],
-      ['closures', 'a = []\nwhile True: a.append(lambda: a)'],
+      ['closures', 'a = []\nwhile True: a.append((lambda: a, bytes(1000)))'],
       ['one request', 'bytearray(10**9)'],
       ['a repeated list', '[0] * 10**9'],
       ['a power', '1 << (8 * 10**9)'],

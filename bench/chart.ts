@@ -67,6 +67,7 @@ function draw({ title, across, up, lines }: Chart): string {
   })
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#888">`,
+    `<title>${title}</title>`,
     `<g stroke="#888" stroke-opacity="0.25">${grid.join('')}</g>`,
     ...labels,
     ...curves,

@@ -1,10 +1,12 @@
 /** The lazy registry: a language and what it is given in, the engine out; each engine is one dynamic import. */
-import type { ExecutionEngine } from './engine.ts'
+import type { ExecutionEngine, GuestModule } from './engine.ts'
 import { TokaError } from './errors.ts'
 import type { Language } from './request.ts'
 
 const ENGINES = {
   quickjs: async (): Promise<ExecutionEngine> => (await import('../engines/quickjs/engine.ts')).quickjs,
+  pyodide: async (): Promise<ExecutionEngine> => (await import('../engines/pyodide/engine.ts')).pyodide,
+  component: async (): Promise<ExecutionEngine> => (await import('../engines/component/engine.ts')).component,
   wasi: async (): Promise<ExecutionEngine> => (await import('../engines/wasi/engine.ts')).wasi,
 } as const
 
@@ -13,12 +15,18 @@ type EngineName = keyof typeof ENGINES
 const BY_LANGUAGE: Readonly<Record<Language, EngineName>> = {
   javascript: 'quickjs',
   typescript: 'quickjs',
+  python: 'pyodide',
   wasm: 'wasi',
 }
 
-/** The engine of a language. */
-export function loadEngine(language: Language): Promise<ExecutionEngine> {
-  return ENGINES[BY_LANGUAGE[language]]()
+/** Whether bytes are a component: by the layer in the preamble, never by a name (component-model, Binary.md). */
+function isComponent({ bytes }: GuestModule): boolean {
+  return bytes[6] === 1 && bytes[7] === 0
+}
+
+/** The engine of a language, and of what is given with it. */
+export function loadEngine(language: Language, guest?: GuestModule): Promise<ExecutionEngine> {
+  return ENGINES[guest && isComponent(guest) ? 'component' : BY_LANGUAGE[language]]()
 }
 
 /**

@@ -1,30 +1,30 @@
 /** The network as a service of the embedding thread: what gates ask in, by messages that workers can send, and what the driver answers out. */
-import { openNetwork } from '#network'
-import { mapMaybe } from './gate/maybe.ts'
+import type { NetworkDriver } from './gate/drivers.ts'
+import { GuestFacingError } from './kernel/host-port.ts'
 import type { HeaderSecret, NetworkOptions } from './network-options.ts'
-import type { MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
 import type { NetworkQuestion } from './network-questions.ts'
 import type { Service } from './tool.ts'
 
-/** Answers gates. Questions come from gates alone, so they are as they must be. */
+/** Answers gates, with a driver that is loaded for the first question. Questions come from gates alone, so they are as they must be. */
 export function networkService(options: NetworkOptions, secrets: readonly HeaderSecret[]): Service {
-  const driver = openNetwork(options, secrets)
-  const answer = (question: NetworkQuestion, signal: AbortSignal): MaybePromise<unknown> => {
+  let driver: Promise<NetworkDriver> | undefined
+  const answer = async (question: NetworkQuestion, signal: AbortSignal): Promise<unknown> => {
+    driver ??= import('#network').then(({ openNetwork }) => openNetwork(options, secrets))
+    const network = await driver
+    if (question.ask === 'close') return network.close(question.body)
+    if (signal.aborted) throw new GuestFacingError('ECANCELED', 'the run is over')
     switch (question.ask) {
       case 'lookup':
-        return driver.lookup(question.host, signal)
+        return network.lookup(question.host, signal)
       case 'request':
-        return driver.request(question.request, signal)
+        return network.request(question.request, signal)
       case 'read':
-        return driver.read(question.body, question.most, signal)
-      case 'close':
-        return driver.close(question.body)
+        return network.read(question.body, question.most, signal)
     }
   }
   return {
-    call: (input, signal) =>
-      mapMaybe(answer(decodeValue(input) as NetworkQuestion, signal), (value) => encodeValue(value)),
-    ended: () => driver.closeAll?.(),
+    call: async (input, signal) => encodeValue(await answer(decodeValue(input) as NetworkQuestion, signal)),
+    ended: () => void driver?.then((network) => network.closeAll?.()),
   }
 }

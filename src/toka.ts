@@ -2,13 +2,11 @@
 import { openCache } from '#cache'
 import { readAsset } from '#source'
 import { startThread } from '#worker'
-import { composeSandbox } from './compose.ts'
 import type { EngineIo, ExecutionEngine, GuestModule } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
 import type { HeldToken, TokenAuthority } from './gate/authority.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
-import { openPolicy } from './gate/policy.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
 import { withRoom } from './room.ts'
 import type { ArgumentSecret } from './network-options.ts'
@@ -21,10 +19,8 @@ import { networkService } from './network-service.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
-import { CallerGuard } from './sandbox/caller-guard.ts'
 import { APPROVE, approvalService } from './sandbox/approvals.ts'
 import { HeldSandbox, TokenUsers } from './sandbox/held-sandbox.ts'
-import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
@@ -190,17 +186,10 @@ export class Toka {
     return security.hold(token, { ...(grants ? { grants } : {}), whole })
   }
 
-  async #openHere({ toolbox, seal, onFork, onDispose, ...parts }: Parts, engine: ExecutionEngine): Promise<Sandbox> {
-    const policy = parts.policy ?? openPolicy(parts.options.grants ?? [], this.#ledger)
-    const guard = new CallerGuard(parts.options.onTrace)
-    const options = guard.onTrace ? { ...parts.options, onTrace: guard.onTrace } : parts.options
-    try {
-      const sandbox = await composeSandbox({ ...parts, options, engine, policy, ledger: this.#ledger, tools: toolbox })
-      return new InlineSandbox(sandbox, guard, onFork, onDispose, seal)
-    } finally {
-      // The sandbox's gate holds the account itself.
-      this.#ledger.release(policy.account)
-    }
+  /** On this thread: a page whose sandboxes are in workers never loads what that takes. */
+  async #openHere(parts: Parts, engine: ExecutionEngine): Promise<Sandbox> {
+    const { openInline } = await import('./open-inline.ts')
+    return openInline(parts, engine, this.#ledger)
   }
 
   /** The pool, when a sandbox goes there. */
@@ -224,7 +213,7 @@ export class Toka {
   }
 
   async #build(language: Language, guest?: GuestModule): Promise<Prepared> {
-    const engine = await loadEngine(language)
+    const engine = await loadEngine(language, guest)
     return { engine, image: await withRoom(() => engine.prepare(this.#io, guest)) }
   }
 

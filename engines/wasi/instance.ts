@@ -22,7 +22,7 @@ import { Guest, type GuestHost } from './guest.ts'
 import { Outcome } from './outcome.ts'
 import { Entry, type Program, type ProgramImport } from './program.ts'
 import { evaluateRuby, isRuby, type RubyGuest, startRuby } from './ruby.ts'
-import { sleepOnThread } from './thread-sleep.ts'
+import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
 
 /** What a run does once the module has begun. */
 type Work = () => Promise<unknown>

@@ -27,7 +27,8 @@ the tool
   --input JSON             the argument of its default-exported function (in a script: the global \`input\`)
   --env NAME=VALUE         a variable of its environment, again for more
   -- ARGS…                 its arguments: process.argv from the third on, argv of a WASI command from the second on
-  --call EXPORT            of a .wasm reactor: the export to call, with ARGS as its numbers
+  --call EXPORT            of a .wasm reactor or component: the export to call, with ARGS as its numbers,
+                           or the list of values that --input gives
 
 what it may do (nothing of the host, unless granted)
   --mount HOST:GUEST[:ro|:rw]

@@ -53,8 +53,10 @@ async function loadProgram(plan: RunPlan, stdin: Readable): Promise<Pick<RunRequ
 }
 
 /** Arguments: of the command line, or of the export that is called. A number that no double holds is one of 64 bits. */
-function callOf({ call, args }: RunPlan): Pick<RunRequest, 'call' | 'input' | 'args'> {
+function callOf({ call, args, hasInput, input: given }: RunPlan): Pick<RunRequest, 'call' | 'input' | 'args'> {
   if (call === undefined) return { args }
+  // Functions of components take more than numbers: a list of values.
+  if (hasInput) return { call, args, input: Array.isArray(given) ? given : [given] }
   const input = args.map((text) => {
     if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
       throw new UsageError(`--call: ${JSON.stringify(text)} is no number, and exports take numbers`)

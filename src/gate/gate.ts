@@ -9,9 +9,8 @@ import type { Denial } from './denials.ts'
 import type { Drivers } from './drivers.ts'
 import type { Traffic } from './handles.ts'
 import type { Ledger } from './ledger.ts'
-import { callGuestService, isGuestService } from './guest-services.ts'
+import { GuestServices, isGuestService } from './guest-services.ts'
 import { GatedMounts } from './mounts.ts'
-import { GatedNetwork } from './network.ts'
 import type { Policy } from './policy.ts'
 import { callTool } from './tools.ts'
 
@@ -45,6 +44,10 @@ export interface Gate {
   /** Import calls over the gate's life: counted = local + allowed + denied. */
   counters(): Counters
   usage(): GateUsage
+  /** Whether the sandbox may hold a secret (`flow` of its grants). */
+  readonly tainted: boolean
+  /** The sandbox goes on from a state that may hold a secret. */
+  taint(): void
   audit(): { records: number; head: string }
   /** A gate for a fork: the same grants and the same ledger account (quotas are shared), its own CVM and handles. */
   fork(drivers: Drivers, observers?: Observers): Gate
@@ -63,7 +66,7 @@ class SandboxGate implements Gate {
   readonly #cvm: Cvm
   readonly #calls: Calls
   readonly #mounts: GatedMounts
-  readonly #network: GatedNetwork
+  readonly #services: GuestServices
   readonly #traffic: Traffic = { bytesRead: 0, bytesWritten: 0 }
   #limits: GateLimits
   #precise = false
@@ -78,15 +81,16 @@ class SandboxGate implements Gate {
     this.#calls = new Calls(this.#cvm, policy, policy.now, observers)
     this.#mounts = new GatedMounts(drivers.mounts, this.#calls, this.#traffic)
     const { approvals = false } = policy.program
-    this.#network = new GatedNetwork({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
+    this.#services = new GuestServices({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
     this.count = this.#cvm.exports.count
     this.port = {
       files: this.#mounts,
       environment: (name) => this.#environment(drivers, name),
       preciseClock: () => this.#preciseClock(),
+      refused: (name) => this.#calls.refuseImport(name),
       callTool: (name, input, signal): MaybePromise<Uint8Array> =>
         isGuestService(name)
-          ? callGuestService(this.#network, name, input, signal)
+          ? this.#services.call(name, input, signal)
           : callTool(this.#toolParts(drivers), name, input, signal),
     }
     this.begin()
@@ -101,6 +105,14 @@ class SandboxGate implements Gate {
     return this.#cvm.stopped
   }
 
+  get tainted(): boolean {
+    return this.#calls.tainted
+  }
+
+  taint(): void {
+    this.#calls.taint()
+  }
+
   get denials(): readonly Denial[] {
     return [...this.#calls.denials.kept]
   }
@@ -113,14 +125,14 @@ class SandboxGate implements Gate {
     this.#cvm.exports.leave()
     this.#limits = { ...this.#policy.limits, ...limits }
     this.#cvm.exports.begin(wholeNumber(this.#limits.hostCalls), wholeNumber(this.#limits.concurrentCalls))
-    this.#calls.denials.clear(onDenial)
+    this.#calls.begin(onDenial)
     this.#traffic.bytesRead = 0
     this.#traffic.bytesWritten = 0
   }
 
   end(): void {
     this.#calls.abort()
-    this.#network.closeAll()
+    this.#services.closeAll()
     this.#calls.denials.hush()
     this.#cvm.exports.leave()
   }
@@ -154,7 +166,9 @@ class SandboxGate implements Gate {
 
   fork(drivers: Drivers, observers: Observers = this.#observers): Gate {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'the sandbox is closed and cannot be forked')
-    return openGate(this.#policy, drivers, observers)
+    const twin = openGate(this.#policy, drivers, observers)
+    if (this.tainted) twin.taint()
+    return twin
   }
 
   dispose(): void {

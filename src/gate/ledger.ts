@@ -5,6 +5,7 @@ import { ledgerWasm } from '../../guests/ledger/ledger.generated.ts'
 import { sharedWasm } from '../../guests/ledger/shared.generated.ts'
 import { TokaError } from '../errors.ts'
 import { moduleOf } from '../embedded-wasm.ts'
+import type { WasmMemory } from '../wasm-types.ts'
 
 /** The cells of one policy: plain numbers, the same in every worker. `holders` counts the gates that share them. */
 export type Account = {
@@ -32,7 +33,7 @@ export type LedgerFunctions = {
 export interface Ledger {
   /** Whether other workers can use the same memory: `createLedger(memory)` there. */
   readonly shared: boolean
-  readonly memory: WebAssembly.Memory
+  readonly memory: WasmMemory
   readonly functions: LedgerFunctions
   /**
    * Cells for a policy, held once.
@@ -64,7 +65,7 @@ function isShared(memory: WebAssembly.Memory): boolean {
 
 class WasmLedger implements Ledger {
   readonly shared: boolean
-  readonly memory: WebAssembly.Memory
+  readonly memory: WasmMemory
   readonly functions: LedgerFunctions
 
   constructor(memory: WebAssembly.Memory) {
@@ -119,7 +120,7 @@ class WasmLedger implements Ledger {
  * Makes a ledger. Quotas live as long as it does: a restart of the process resets them.
  * @param memory of another worker's ledger, to share its cells; without it a new one, shared where the runtime allows
  */
-export function createLedger(memory?: WebAssembly.Memory): Ledger {
+export function createLedger(memory?: WasmMemory): Ledger {
   return new WasmLedger(
     memory ?? sharedMemory() ?? new WebAssembly.Memory({ initial: LEDGER_PAGES, maximum: LEDGER_PAGES }),
   )

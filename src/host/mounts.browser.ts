@@ -1,9 +1,7 @@
-/** `#mounts` in browsers: a directory handle (private to the origin, or picked by the user), or files by value. */
+/** `#mounts` in browsers: a directory handle (private to the origin, or picked by the user), or files by value. Each driver is loaded with its first mount. */
 import type { FileDriver } from '../gate/drivers.ts'
 import { TokaError } from '../errors.ts'
-import { MemoryDriver } from './memory.ts'
 import { isMemorySource, type MountSource, type OpenMount } from './mount-source.ts'
-import { OpfsDriver } from './opfs.browser.ts'
 import { readOnly } from './read-only.ts'
 
 export type { MountSource }
@@ -14,12 +12,13 @@ export const openMount: OpenMount = async (from, at, mode) => {
 }
 
 async function driverOf(from: unknown, at: string): Promise<FileDriver> {
-  if (isMemorySource(from)) return new MemoryDriver(from.files)
+  if (isMemorySource(from)) return new (await import('./memory.ts')).MemoryDriver(from.files)
   if (typeof FileSystemDirectoryHandle !== 'function' || !(from instanceof FileSystemDirectoryHandle))
     throw new TokaError(
       'TOKA_MOUNT_UNSUPPORTED',
       `mount at ${at}: a browser mounts a FileSystemDirectoryHandle or { files }`,
     )
+  const { OpfsDriver } = await import('./opfs.browser.ts')
   const driver = new OpfsDriver(from)
   try {
     await driver.list('')

@@ -42,8 +42,11 @@ export const STRANGER_CAPS = {
 
 export type StrangerCaps = { readonly [cap in keyof typeof STRANGER_CAPS]: number }
 
-/** Refuses by name what a stranger may not have. */
-export function checkShape(shape: ModuleShape, caps: StrangerCaps): void {
+/**
+ * Refuses by name what a stranger may not have.
+ * @param linked it may import what others of its guest define
+ */
+export function checkShape(shape: ModuleShape, caps: StrangerCaps, linked: boolean): void {
   const most = (what: string, found: number, allowed: number) => {
     if (found > allowed) throw refuseModule(`it has ${found} ${what}, allowed are ${allowed}`)
   }
@@ -62,8 +65,7 @@ export function checkShape(shape: ModuleShape, caps: StrangerCaps): void {
   }
   shape.tables.forEach(({ minimum }, index) => most(`slots in table ${index}`, minimum, caps.tableSlots))
   for (const { kind, module, name } of shape.imports) {
-    if (kind !== ExternKind.function) {
-      throw refuseModule(`it imports ${module}.${name}, and a stranger may import functions only`)
-    }
+    if (kind === ExternKind.function || (linked && kind !== ExternKind.tag)) continue
+    throw refuseModule(`it imports ${module}.${name}, and a stranger may import functions only`)
   }
 }

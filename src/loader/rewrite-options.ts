@@ -29,6 +29,12 @@ export type RewriteOptions = {
   /** Other caps for a stranger's module than `STRANGER_CAPS` (caps.ts). */
   caps?: Partial<StrangerCaps>
   /**
+   * A stranger's module that is linked with others of one guest: it may import memories, tables and globals, which are
+   * those of the others, and whatever it exports may be called by them, by way of a table too. Bounds of memories are
+   * those of the modules that define them.
+   */
+  linked?: boolean
+  /**
    * Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. With `if-possible` a module whose
    * state cannot be saved is no failure: `RewriteMeta.unsavable` says why.
    */

@@ -21,9 +21,9 @@ const granted = (...tools: (typeof echo)[]) => ({
   grants: [{ resource: 'tool' as const, actions: ['call' as const], names: tools.map((tool) => tool.name) }],
 })
 
-/** Names that exist in a host's global scope and never in a guest's. */
+/** Names that exist in a host's global scope and never in a guest's. (`fetch` is the guest's own, gated.) */
 const HOST_NAMES =
-  "['fetch', 'WebAssembly', 'Deno', 'Bun', 'window', 'document', 'XMLHttpRequest', 'Worker', 'SharedWorker', 'importScripts', 'indexedDB', 'localStorage'].filter((name) => name in globalThis)"
+  "['WebAssembly', 'Deno', 'Bun', 'window', 'document', 'XMLHttpRequest', 'Worker', 'SharedWorker', 'importScripts', 'indexedDB', 'localStorage'].filter((name) => name in globalThis)"
 
 inEveryWay(() => {
   describe('constructor walks end in the guest (sandboxjs CVE-2026-23830, vm2 CVE-2026-22709, PraisonAI CVE-2026-57138)', () => {
@@ -42,6 +42,11 @@ inEveryWay(() => {
       ],
       ['console', 'console.log.constructor'],
       ['process', 'process.exit.constructor'],
+      ['fetch', '(async () => {}).constructor === fetch.constructor ? Function : fetch.constructor'],
+      [
+        'a promise of fetch',
+        "(() => { const p = fetch('http://example.test/'); p.catch(() => {}); return p.constructor.constructor })()",
+      ],
       ['a value that came back', 'tools.echo.sync({ v: { a: [1] } }).constructor.constructor'],
     ])('%s', async (_name, walk) => {
       const value = await valueOf(

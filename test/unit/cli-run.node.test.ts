@@ -19,8 +19,13 @@ describe('toka', () => {
   test('--help names only commands that there are, on stdout; no command shows it on stderr', async () => {
     const help = await toka(['--help'])
     expect(help).toMatchObject({ code: 0, stderr: '' })
-    const named = [...help.stdout.matchAll(/^ {2}toka (\w+)/gm)].map(([, word]) => word)
-    expect(new Set(named)).toEqual(new Set(['run']))
+    const named = [...help.stdout.matchAll(/^ {2}toka (\w+)/gm)].map(([, word]) => word!)
+    expect(new Set(named)).toEqual(new Set(['run', 'keys', 'token', 'audit']))
+    for (const command of new Set(named)) {
+      const { code, stdout, stderr } = await toka([command, '--help'])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout).toContain(`toka ${command}`)
+    }
     expect(await toka([])).toEqual({ code: 64, stdout: '', stderr: help.stdout })
   })
 

@@ -79,7 +79,7 @@ describe('TypeScript that is not supported is refused, and not dropped in silenc
 
 describe('what a sandbox lacks is named with what there is instead', () => {
   it.each([
-    ['fetch("x")', 'fetch is not defined: it is not available in a sandbox: give the run a tool'],
+    ['new WebSocket("ws://a")', 'WebSocket is not defined: it is not available in a sandbox: give the run a tool'],
     ['new Intl.NumberFormat()', 'Intl is not defined: it is not available'],
     ['module.exports = 1', 'a module with "export default"'],
     ['export default class A {}', 'export a function or a value instead'],

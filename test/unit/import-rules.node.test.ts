@@ -29,7 +29,7 @@ type Rule = {
   readonly packages: readonly string[]
 }
 
-const basics = ['src/errors.ts', 'src/limits.ts', 'src/embedded-wasm.ts', 'src/room.ts']
+const basics = ['src/errors.ts', 'src/limits.ts', 'src/embedded-wasm.ts', 'src/room.ts', 'src/wasm-types.ts']
 const engineOf = (path: string) => /^engines\/[^/]+\//.exec(path)?.[0] ?? ''
 
 const enginePackages: Record<string, readonly string[]> = {

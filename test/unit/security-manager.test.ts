@@ -1,6 +1,6 @@
 /** The security manager: what it makes holds, is narrowed, runs out, is revoked and rotated as it says. */
 import { describe, expect, test } from 'vitest'
-import { attenuate, createSecurityManager } from '../../src/security/index.ts'
+import { attenuate, createSecurityManager, memoryKeys, memoryStore } from '../../src/security/index.ts'
 import { openSecurity, refusal, rules, START } from '../security-world.ts'
 
 const HOUR = 3_600_000
@@ -19,12 +19,40 @@ describe('a token', () => {
         resource: '/data/2024/x',
         reason: 'no-grant',
         link: 1,
-        allow: "--allow 'fs.read=/data/2024/**'",
+        allow: "a token whose link 1 allows 'fs.read=/data/2024/**'",
         token: { jti: child.jti, constraint: 'grants.paths', allows: ['fs.read /data/2025/**'] },
       },
     })
     const other = await security.authorize({ token: child.token, operation: 'tool.call', resource: 'lookup' })
     expect(other).toMatchObject({ allowed: false, denial: { link: 1, token: { constraint: 'grants', allows: [] } } })
+  })
+
+  test('says which field of its grants a request does not fit', async () => {
+    const { security } = await openSecurity()
+    const { token } = await security.mint({
+      grants: [
+        { resource: 'net', actions: ['fetch'], hosts: ['a.test'], paths: ['/v1/**'] },
+        { resource: 'net', actions: ['fetch'], hosts: ['b.test'], schemes: ['http'], ports: ['8000-8009'] },
+        { resource: 'tool', actions: ['call'], names: ['t'], args: { id: { equals: 1 } } },
+      ],
+    })
+    const constraint = async (operation: 'net.fetch' | 'tool.call', resource: string, more: object = {}) => {
+      const decision = await security.authorize({ token, operation, resource, ...more })
+      return decision.allowed ? 'allowed' : decision.denial.token?.constraint
+    }
+    expect(await constraint('net.fetch', 'https://a.test/v1/x')).toBe('allowed')
+    expect(await constraint('net.fetch', 'https://c.test/v1/x')).toBe('grants.hosts')
+    expect(await constraint('net.fetch', 'http://a.test/v1/x')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://b.test:8000/')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://a.test:444/v1/x')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'http://b.test:8010/')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'https://a.test/v2')).toBe('grants.paths')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { method: 'POST' })).toBe('grants.methods or cidrs')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { address: '10.0.0.1' })).toBe(
+      'grants.methods or cidrs',
+    )
+    expect(await constraint('tool.call', 'u', { input: { id: 1 } })).toBe('grants.names')
+    expect(await constraint('tool.call', 't', { input: { id: 2 } })).toBe('grants.args')
   })
 
   test('ends to the millisecond, and begins with an allowance for clocks', async () => {
@@ -125,6 +153,24 @@ describe('quotas', () => {
     expect(allowed).toBe(25)
   })
 
+  test('what is over is forgotten, and nothing that lives', async () => {
+    const { security, clock, options } = await openSecurity()
+    const spend = async (ttl: string) => {
+      const made = await security.mint({ grants: rules('clock'), ttl, quota: { calls: 4 } })
+      const held = await security.hold(made.token, { whole: true })
+      return { ...made, held }
+    }
+    const [short, long] = [await spend('10m'), await spend('3h')]
+    const left = ({ jti, expires }: { jti: string; expires: number }) =>
+      options.store.left({ key: `${jti}/1`, initial: 4, until: expires })
+    expect([await left(short), await left(long)]).toEqual([0, 0])
+    clock.ms += HOUR
+    await security.limit('alice', { per: '1s', burst: 1 })
+    expect([await left(short), await left(long)]).toEqual([4, 0])
+    expect(await refusal(security.limit('alice', { per: '1s', burst: 0 }))).toContain('rate.burst')
+    expect(await refusal(security.limit('a'.repeat(513), { per: '1s', burst: 1 }))).toContain('caller')
+  })
+
   test('a rate refills evenly', async () => {
     const { security, clock } = await openSecurity()
     const answers: boolean[] = []
@@ -160,12 +206,8 @@ describe('revocation', () => {
     const { security, options } = await openSecurity()
     const { token, jti } = await security.mint({ grants: rules('clock') })
     const sharing = createSecurityManager(options)
-    const { memoryKeys, memoryStore } = await import('../../src/security/index.ts')
-    const away = createSecurityManager({
-      ...options,
-      keys: memoryKeys(await security.publicKeys()),
-      store: memoryStore(),
-    })
+    const awayOptions = { ...options, keys: memoryKeys(await security.publicKeys()), store: memoryStore() }
+    const away = createSecurityManager(awayOptions)
     expect(await refusal(away.verify(token))).toBe('accepted')
     await security.revoke(jti)
     expect(await refusal(sharing.verify(token))).toContain('(revoked)')
@@ -173,6 +215,8 @@ describe('revocation', () => {
     const list = await security.exportRevocations()
     await away.importRevocations(list)
     expect(await refusal(away.verify(token))).toContain('(revoked)')
+    // It is kept: a restart of the process does not revive the token.
+    expect(await refusal(createSecurityManager(awayOptions).verify(token))).toContain('(revoked)')
     expect(await refusal(away.importRevocations(`${list.slice(0, -4)}AAAA`))).toContain('signature')
     expect(await refusal(away.mint({ grants: rules('clock') }))).toContain('public')
   })
@@ -189,6 +233,33 @@ describe('revocation', () => {
     await security.renewRevocations()
     expect(await refusal(security.verify(token))).toBe('accepted')
     await held.release()
+  })
+
+  test('a list of a manager that is ahead goes over one that is behind, and the next one goes over both', async () => {
+    const { security, options } = await openSecurity()
+    const behind = createSecurityManager({ ...options, store: memoryStore() })
+    const [first, second, third] = await Promise.all(
+      [1, 2, 3].map(async () => security.mint({ grants: rules('clock') })),
+    )
+    await behind.revoke(first!.jti)
+    await security.revoke(first!.jti)
+    await security.revoke(second!.jti)
+    await behind.importRevocations(await security.exportRevocations())
+    expect(await refusal(behind.verify(second!.token))).toContain('(revoked)')
+    await behind.revoke(third!.jti)
+    for (const { token } of [first!, second!, third!])
+      expect(await refusal(behind.verify(token))).toContain('(revoked)')
+  })
+
+  test('is remembered by a manager whose own tokens live shorter', async () => {
+    const { security, clock, options } = await openSecurity({ maxTtl: '7d' })
+    const { token, jti } = await security.mint({ grants: rules('clock'), ttl: '7d' })
+    const short = createSecurityManager({ ...options, maxTtl: '1h' })
+    await short.revoke(jti)
+    clock.ms += 2 * 3_600_000
+    await short.revoke('A'.repeat(22))
+    expect(await refusal(security.verify(token))).toContain('(revoked)')
+    expect(() => createSecurityManager({ ...options, maxTtl: '32d' })).toThrow('31 days')
   })
 
   test('an older list is refused', async () => {
@@ -237,6 +308,20 @@ describe('rotation', () => {
 })
 
 describe('sealed tokens and depth', () => {
+  test('away from stolen keys trusts none of them, those that waited or retired neither', async () => {
+    const { security, options } = await openSecurity()
+    const retired = await security.mint({ grants: rules('clock') })
+    await security.rotate()
+    const stolen = await options.keys.load()
+    await security.rotate({ compromised: true })
+    const thief = createSecurityManager({ ...options, keys: memoryKeys(stolen.keys), store: memoryStore() })
+    const now = await thief.mint({ grants: rules('clock') })
+    await thief.rotate()
+    const later = await thief.mint({ grants: rules('clock') })
+    for (const { token } of [retired, now, later]) expect(await refusal(security.verify(token))).toContain('(key)')
+    expect((await security.keys()).map(({ state }) => state).sort()).toEqual(['active', 'gone', 'gone', 'gone', 'next'])
+  })
+
   test('a sealed token is used, and not narrowed', async () => {
     const { security } = await openSecurity()
     const { token } = await security.mint({ grants: rules('clock') })

@@ -10,7 +10,18 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const ENGINE = ['Command', 'Finish', 'Fail', 'Exit'] as const
 
 /** Names under which UTC is asked for (IANA's `backward` file). */
-const UTC_NAMES = ['UTC', 'Etc/UTC', 'Etc/UCT', 'Etc/Universal', 'Etc/Zulu', 'UCT', 'Universal', 'Zulu', 'GMT', 'Etc/GMT']
+const UTC_NAMES = [
+  'UTC',
+  'Etc/UTC',
+  'Etc/UCT',
+  'Etc/Universal',
+  'Etc/Zulu',
+  'UCT',
+  'Universal',
+  'Zulu',
+  'GMT',
+  'Etc/GMT',
+]
 
 function operations(): string {
   const numbers: Record<string, number> = { ...Operation }

@@ -23,11 +23,11 @@ const places: readonly { readonly pattern: string; readonly budget: number }[] =
   { pattern: 'dist/capabilities/tokens/*.{js,d.ts}', budget: 100 * KiB },
   { pattern: 'dist/engines/*/*.{js,d.ts}', budget: 300 * KiB },
   // What Node loads, bundled; what browsers' bundlers take is above.
-  { pattern: 'dist/node/*.js', budget: 800 * KiB },
+  { pattern: 'dist/node/*.js', budget: 1200 * KiB },
   // The programs that run inside sandboxes, as text or as WebAssembly in base64.
   { pattern: 'dist/guests/*/*.generated.{js,d.ts}', budget: 400 * KiB },
 ]
-const archiveBudget = 800 * KiB
+const archiveBudget = 1200 * KiB
 
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
   exports: Target

@@ -44,6 +44,7 @@ export class MemoryFiles implements FileDriver {
     if (!this.nodes.has(path) || intent.truncate) this.nodes.set(path, new Uint8Array())
     const bytes = (): Uint8Array => this.nodes.get(path) ?? new Uint8Array()
     return {
+      kind: 'file',
       read: (offset, length) => bytes().slice(offset, offset + length),
       write: (offset, data) => {
         const whole = new Uint8Array(Math.max(bytes().length, offset + data.length))
@@ -55,6 +56,7 @@ export class MemoryFiles implements FileDriver {
       stat: () => this.#stat(bytes()),
       truncate: (size) => void this.nodes.set(path, bytes().slice(0, size)),
       sync: () => {},
+      setTimes: () => {},
       close: () => void this.log.push(`close ${path}`),
     }
   }
@@ -63,7 +65,7 @@ export class MemoryFiles implements FileDriver {
     return this.#stat(this.#get('stat', path))
   }
 
-  list(path: string): { name: string; kind: 'file' | 'directory' }[] {
+  list(path: string): { name: string; kind: 'file' | 'directory'; inode: number }[] {
     this.#get('list', path)
     const inside = [...this.nodes.keys()].filter(
       (key) => key !== '' && key.slice(0, Math.max(key.lastIndexOf('/'), 0)) === path,
@@ -71,6 +73,7 @@ export class MemoryFiles implements FileDriver {
     return inside.map((key) => ({
       name: key.slice(key.lastIndexOf('/') + 1),
       kind: this.nodes.get(key) === null ? 'directory' : 'file',
+      inode: 0,
     }))
   }
 
@@ -102,6 +105,14 @@ export class MemoryFiles implements FileDriver {
 
   setTimes(path: string): void {
     this.#get('setTimes', path)
+  }
+
+  symlink(target: string, path: string): void {
+    this.log.push(`symlink ${target} ${path}`)
+  }
+
+  link(existing: string, path: string): void {
+    this.nodes.set(path, this.#get('link', existing))
   }
 
   close(): void {}

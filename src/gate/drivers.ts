@@ -21,6 +21,10 @@ export interface FileDriver {
   removeDirectory(path: MountPath): MaybePromise<void>
   rename(from: MountPath, to: MountPath): MaybePromise<void>
   setTimes(path: MountPath, accessedMs: number, modifiedMs: number): MaybePromise<void>
+  /** A symbolic link; the target leads downwards only. EPERM where the driver has none. */
+  symlink(target: string, path: MountPath): MaybePromise<void>
+  /** A second name of a file that is no link. EPERM where the driver has none. */
+  link(existing: MountPath, path: MountPath): MaybePromise<void>
   /** Releases what the driver holds (descriptors of the root). */
   close(): MaybePromise<void>
   /** For what belongs to one sandbox alone: the same for a fork of it, independent from here on. Others are opened anew. */

@@ -107,6 +107,18 @@ export class GatedFile implements HostFile {
     return this.#parts.calls.perform({ permits: [permit], act: () => this.#parts.file.sync() })
   }
 
+  get kind(): HostFile['kind'] {
+    return this.#parts.file.kind
+  }
+
+  setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void> {
+    const permit = this.#ask(HandleRight.WRITE)
+    return this.#parts.calls.perform({
+      permits: [permit],
+      act: () => this.#parts.file.setTimes(accessedMs, modifiedMs),
+    })
+  }
+
   /** Closing is never refused: it gives up a power. */
   close(): MaybePromise<void> {
     if (!this.#open) return

@@ -180,6 +180,40 @@ export class GatedMounts implements MountPort {
   }
 
   /**
+   * A link on a mount is followed by others of the host too, who take what they find for the guest's: so the guest must be
+   * able to read what it leads to. The target leads downwards (`MountPort.symlink`), so its name is known here.
+   */
+  symlink(id: MountId, target: string, path: MountPath): MaybePromise<void> {
+    const mount = this.#mount(id)
+    const name = this.#canonical(mount, path, 'fs.write')
+    const leadsTo = canonicalPath(`${name.slice(0, name.lastIndexOf('/'))}/${target}`)
+    const reading = this.#tryAsk(mount, leadsTo, 'fs.read')
+    if (!reading) throw accessError()
+    const writing = this.#tryAsk(mount, name, 'fs.write', RequestFlag.CONTINUED)
+    if (!writing) {
+      this.#calls.cancel(reading)
+      throw accessError()
+    }
+    return this.#calls.perform({
+      permits: [reading, writing],
+      act: () => mount.driver.symlink(target, pathBeneath(mount.at, writing.name)),
+    })
+  }
+
+  /** What a file holds is read and written by either name: the same must be allowed as for moving it there. */
+  link(id: MountId, existing: MountPath, path: MountPath): MaybePromise<void> {
+    const mount = this.#mount(id)
+    const source = this.#canonical(mount, existing, 'fs.write')
+    const target = this.#canonical(mount, path, 'fs.write')
+    const permits = this.#askMove(mount, source, target)
+    const [from, to] = [permits[0]!.name, permits[1]!.name]
+    return this.#calls.perform({
+      permits,
+      act: () => mount.driver.link(pathBeneath(mount.at, from), pathBeneath(mount.at, to)),
+    })
+  }
+
+  /**
    * Deletes at the source and creates at the destination: both are writes. Where the destination can be read, the source
    * must be readable too, else moving a file would be reading it. A directory takes along what is beneath it: everything
    * there must be covered on both sides. What a file is, the driver is asked only when the names alone are allowed.

@@ -1,17 +1,19 @@
 /** An open file or directory of a host directory: offsets in, bytes out, by the descriptor that was checked. */
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, readSync, writeSync } from 'node:fs'
 import { errno } from '../kernel/errno.ts'
 import type { FileStat, HostFile, OpenIntent } from '../kernel/host-port.ts'
 import { onDisk } from './disk-errors.node.ts'
 import type { DiskStats } from './disk-stats.node.ts'
 
 export class DiskFile implements HostFile {
+  readonly kind: HostFile['kind']
   /** -1 once closed: the host may have given the number to somebody else. */
   #fd: number
   readonly #intent: Readonly<OpenIntent>
   readonly #stats: DiskStats
 
-  constructor(fd: number, intent: Readonly<OpenIntent>, stats: DiskStats) {
+  constructor(fd: number, intent: Readonly<OpenIntent>, stats: DiskStats, kind: HostFile['kind']) {
+    this.kind = kind
     this.#fd = fd
     this.#intent = intent
     this.#stats = stats
@@ -43,6 +45,11 @@ export class DiskFile implements HostFile {
   sync(): void {
     const fd = this.#open(true)
     onDisk(() => fsyncSync(fd))
+  }
+
+  setTimes(accessedMs: number, modifiedMs: number): void {
+    const fd = this.#open(true)
+    onDisk(() => futimesSync(fd, accessedMs / 1_000, modifiedMs / 1_000))
   }
 
   close(): void {

@@ -4,6 +4,7 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
+  linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
@@ -13,6 +14,7 @@ import {
   renameSync,
   rmdirSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   type BigIntStats,
 } from 'node:fs'
@@ -30,6 +32,8 @@ import { mountNames, splitMountPath } from './mount-path.ts'
 
 /** Entries of one directory that are listed; a larger one is EOVERFLOW: reading it would stall every guest. */
 const LISTED_ENTRIES = 65_536
+/** Inodes are told of so many entries at most: each takes a look and a hash, some 6 us. */
+const NUMBERED_ENTRIES = 1_024
 /** Components looked at in one resolution: the links of a host may be as long as paths. */
 const RESOLVE_STEPS = 4_096
 /** Never through a link, never waiting for a FIFO's other end, never as a controlling terminal. */
@@ -74,7 +78,9 @@ export class DiskDriver implements FileDriver {
   /** Names that are no UTF-8 are left out: no guest could ask for them. */
   list(path: MountPath): DirectoryEntry[] {
     const names = mountNames(path)
-    return onDisk(() => this.#walk.directory(names, listDirectory)).sort((a, b) => compareNames(a.name, b.name))
+    return onDisk(() => this.#walk.directory(names, (path) => this.#listDirectory(path))).sort((a, b) =>
+      compareNames(a.name, b.name),
+    )
   }
 
   readLink(path: MountPath): string {
@@ -109,13 +115,13 @@ export class DiskDriver implements FileDriver {
     })
   }
 
-  /** Links stay where the host put them (EPERM): a relative one would come to mean something else. */
+  /** Links that lead upwards stay where the host put them (EPERM): they would come to mean something else. */
   rename(from: MountPath, to: MountPath): void {
     this.#onEntry(from, (source) =>
       this.#onEntry(to, (target) => {
         const moved = kindOf(lstatSync(source))
         const replaced = lstatSync(target, { throwIfNoEntry: false })
-        if (moved === 'link') throw errno('EPERM')
+        if (moved === 'link') checkDownward(readlinkSync(source))
         if (moved === 'other' || (replaced !== undefined && kindOf(replaced) === 'other')) throw errno('EACCES')
         renameSync(source, target)
       }),
@@ -128,8 +134,48 @@ export class DiskDriver implements FileDriver {
     else this.#onEntry(path, set)
   }
 
+  symlink(target: string, path: MountPath): void {
+    this.#onEntry(path, (entry) => symlinkSync(target, entry))
+  }
+
+  link(existing: MountPath, path: MountPath): void {
+    this.#onEntry(existing, (source) =>
+      this.#onEntry(path, (target) => {
+        const kind = kindOf(lstatSync(source))
+        if (kind === 'link') checkDownward(readlinkSync(source))
+        else if (kind !== 'file') throw errno(kind === 'other' ? 'EACCES' : 'EPERM')
+        linkSync(source, target)
+      }),
+    )
+  }
+
   close(): void {
     this.#walk.close()
+  }
+
+  #listDirectory(path: string): DirectoryEntry[] {
+    const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    const entries: DirectoryEntry[] = []
+    const directory = opendirSync(path, { encoding: 'buffer' as BufferEncoding, bufferSize: 1_024 })
+    try {
+      for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+        if (entries.length >= LISTED_ENTRIES) throw errno('EOVERFLOW')
+        try {
+          entries.push({ name: utf8.decode(entry.name as unknown as Uint8Array), kind: kindOf(entry), inode: 0 })
+        } catch {
+          // no UTF-8
+        }
+      }
+    } finally {
+      directory.closeSync()
+    }
+    return entries.length > NUMBERED_ENTRIES ? entries : entries.map((entry) => this.#numbered(path, entry))
+  }
+
+  /** The entry with its inode, if it is still there. */
+  #numbered(directory: string, entry: DirectoryEntry): DirectoryEntry {
+    const found = lstatSync(`${directory}/${entry.name}`, { bigint: true, throwIfNoEntry: false })
+    return found === undefined ? entry : { ...entry, inode: this.#stats.of(found).inode }
   }
 
   #onEntry(path: MountPath, act: (entry: string) => void): void {
@@ -140,8 +186,10 @@ export class DiskDriver implements FileDriver {
   #openChecked(entry: string, intent: OpenIntent): HostFile {
     checkKind(lstatSync(entry, { bigint: true, throwIfNoEntry: false }), intent)
     const fd = openSync(entry, flagsOf(intent), 0o666)
+    let kind: HostFile['kind']
     try {
       const opened = fstatSync(fd, { bigint: true })
+      kind = opened.isDirectory() ? 'directory' : 'file'
       checkKind(opened, { ...intent, exclusive: false })
       this.#walk.confirm(entry, opened)
       if (intent.truncate) ftruncateSync(fd, 0)
@@ -149,7 +197,7 @@ export class DiskDriver implements FileDriver {
       closeSync(fd)
       throw error
     }
-    return new DiskFile(fd, intent, this.#stats)
+    return new DiskFile(fd, intent, this.#stats, kind)
   }
 
   /** Whether a path has no link on its way: then it means itself. */
@@ -205,6 +253,11 @@ export class DiskDriver implements FileDriver {
   }
 }
 
+/** EPERM for a link's target that means something else in another place. */
+function checkDownward(target: string): void {
+  if (isAbsolute(target) || target.split(/[\\/]/).includes('..')) throw errno('EPERM')
+}
+
 function isAbsolute(target: string): boolean {
   return target.startsWith('/') || (process.platform === 'win32' && /^([A-Za-z]:|\\)/.test(target))
 }
@@ -226,23 +279,4 @@ function checkKind(found: BigIntStats | undefined, intent: OpenIntent): void {
   if (kind === 'link') throw errno('ELOOP')
   if (kind === 'other') throw errno('EACCES')
   if (kind === 'directory' && (intent.write || intent.create)) throw errno('EISDIR')
-}
-
-function listDirectory(path: string): DirectoryEntry[] {
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  const entries: DirectoryEntry[] = []
-  const directory = opendirSync(path, { encoding: 'buffer' as BufferEncoding, bufferSize: 1_024 })
-  try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (entries.length >= LISTED_ENTRIES) throw errno('EOVERFLOW')
-      try {
-        entries.push({ name: utf8.decode(entry.name as unknown as Uint8Array), kind: kindOf(entry) })
-      } catch {
-        // no UTF-8
-      }
-    }
-  } finally {
-    directory.closeSync()
-  }
-  return entries
 }

@@ -46,7 +46,7 @@ export class MemoryDriver implements FileDriver {
     if (intent.create && intent.exclusive) throw errno('EEXIST')
     if (node.kind === 'directory') {
       if (intent.write || intent.create) throw errno('EISDIR')
-      return new MemoryFile(new PrivateDirectory(node), intent)
+      return new MemoryFile(new PrivateDirectory(this.files, node), intent)
     }
     if (node.kind === 'link') throw errno('ELOOP')
     if (intent.truncate) this.files.truncate(node, 0)
@@ -92,6 +92,14 @@ export class MemoryDriver implements FileDriver {
     this.files.setTimes(this.#present(path), accessedMs, modifiedMs)
   }
 
+  symlink(): void {
+    throw errno('EPERM')
+  }
+
+  link(): void {
+    throw errno('EPERM')
+  }
+
   close(): void {}
 
   fork(): MemoryDriver {
@@ -124,10 +132,12 @@ export class MemoryDriver implements FileDriver {
 
 /** An open file of the tree at offsets of the caller's. */
 class MemoryFile implements HostFile {
+  readonly kind: HostFile['kind']
   #file: PrivateFile | PrivateDirectory | undefined
   readonly #intent: Readonly<OpenIntent>
 
   constructor(file: PrivateFile | PrivateDirectory, intent: Readonly<OpenIntent>) {
+    this.kind = file.kind
     this.#file = file
     this.#intent = intent
   }
@@ -150,6 +160,10 @@ class MemoryFile implements HostFile {
 
   sync(): void {
     this.#open()
+  }
+
+  setTimes(accessedMs: number, modifiedMs: number): void {
+    this.#open().setTimes(accessedMs, modifiedMs)
   }
 
   close(): void {

@@ -81,7 +81,7 @@ export class OpfsDriver implements FileDriver {
       const entries: DirectoryEntry[] = []
       for await (const [name, handle] of directory.entries()) {
         if (entries.length >= LISTED_ENTRIES) throw errno('EOVERFLOW')
-        entries.push({ name, kind: handle.kind })
+        entries.push({ name, kind: handle.kind, inode: inodeOf(path === '' ? name : `${path}/${name}`) })
       }
       return entries.sort((a, b) => compareNames(a.name, b.name))
     })
@@ -129,6 +129,14 @@ export class OpfsDriver implements FileDriver {
     throw errno('ENOTSUP')
   }
 
+  async symlink(): Promise<void> {
+    throw errno('EPERM')
+  }
+
+  async link(): Promise<void> {
+    throw errno('EPERM')
+  }
+
   close(): void {}
 
   #remove(path: MountPath, kind: 'file' | 'directory'): Promise<void> {
@@ -168,6 +176,7 @@ export class OpfsDriver implements FileDriver {
 }
 
 class OpfsFile implements HostFile {
+  readonly kind = 'file'
   readonly #path: MountPath
   readonly #intent: Readonly<OpenIntent>
   #handle: FileSystemFileHandle | undefined
@@ -207,6 +216,10 @@ class OpfsFile implements HostFile {
     this.#open(true)
   }
 
+  async setTimes(): Promise<void> {
+    throw errno('ENOTSUP')
+  }
+
   async close(): Promise<void> {
     this.#open(true)
     this.#handle = undefined
@@ -231,6 +244,7 @@ class OpfsFile implements HostFile {
 }
 
 class OpfsDirectory implements HostFile {
+  readonly kind = 'directory'
   readonly #stat: FileStat
 
   constructor(stat: FileStat) {
@@ -254,6 +268,10 @@ class OpfsDirectory implements HostFile {
   }
 
   sync(): void {}
+
+  setTimes(): never {
+    throw errno('ENOTSUP')
+  }
 
   close(): void {}
 }

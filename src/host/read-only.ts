@@ -19,6 +19,8 @@ export function readOnly(driver: FileDriver): FileDriver {
     removeDirectory: refuse,
     rename: refuse,
     setTimes: refuse,
+    symlink: refuse,
+    link: refuse,
     close: () => driver.close(),
   }
 }

@@ -6,6 +6,8 @@ import type { OpenFile } from './open-file.ts'
 export class DescriptorTable {
   readonly #files: (OpenFile | undefined)[] = []
   readonly #limit: number
+  /** Files that have had several numbers. */
+  readonly #shared = new WeakSet<OpenFile>()
   #open = 0
 
   /** @param limit descriptors open at once (`limits.descriptors`) */
@@ -38,7 +40,24 @@ export class DescriptorTable {
     const before = this.#files[number]
     if (before === undefined) this.#open++
     this.#files[number] = file
-    if (before !== undefined) quietly(() => before.close())
+    if (before !== undefined && !this.#isHeld(before)) quietly(() => before.close())
+  }
+
+  /** A second number for a file, which is closed when the last of its numbers is. */
+  duplicate(number: number): number {
+    const copy = this.add(this.get(number))
+    this.#shared.add(this.get(number))
+    return copy
+  }
+
+  /** Gives a file the place of another one, which the caller closes. Its own number is free. */
+  move(from: number, to: number): void {
+    const file = this.get(from)
+    this.get(to)
+    if (from === to) return
+    this.#files[to] = file
+    this.#files[from] = undefined
+    this.#open--
   }
 
   /** The file of a number. EBADF when there is none. */
@@ -53,7 +72,12 @@ export class DescriptorTable {
     const file = this.get(number)
     this.#files[number] = undefined
     this.#open--
+    if (this.#isHeld(file)) return
     return file.close()
+  }
+
+  #isHeld(file: OpenFile): boolean {
+    return this.#shared.has(file) && this.#files.includes(file)
   }
 
   /** Closes everything from a number on. A file that fails to close is let go. */

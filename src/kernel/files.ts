@@ -160,7 +160,7 @@ export class FileTree {
 
   /** Entries in the order of their names' bytes. */
   list(directory: DirectoryNode): DirectoryEntry[] {
-    return sortedEntries(directory).map(([name, { node }]) => ({ name, kind: node.kind }))
+    return sortedEntries(directory).map(([name, { node }]) => ({ name, kind: node.kind, inode: node.inode }))
   }
 
   /** A copy of at most `length` bytes from `offset`; empty at the end. */

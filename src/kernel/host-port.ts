@@ -24,7 +24,8 @@ export type FileStat = {
   links: number
 }
 
-export type DirectoryEntry = { name: string; kind: FileKind }
+/** `inode` as in {@link FileStat}, where telling it costs nothing more; 0 where it would. */
+export type DirectoryEntry = { name: string; kind: FileKind; inode: number }
 
 export type OpenIntent = {
   read: boolean
@@ -38,11 +39,13 @@ export type OpenIntent = {
 
 /** An open file of a mount. Offsets and lengths in bytes; every call is checked against the rights it was opened with. */
 export interface HostFile {
+  readonly kind: 'file' | 'directory'
   read(offset: number, length: number): MaybePromise<Uint8Array>
   write(offset: number, bytes: Uint8Array): MaybePromise<number>
   stat(): MaybePromise<FileStat>
   truncate(size: number): MaybePromise<void>
   sync(): MaybePromise<void>
+  setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void>
   close(): MaybePromise<void>
 }
 
@@ -64,6 +67,10 @@ export interface MountPort {
   /** Both ends in one mount; across mounts the kernel answers EXDEV. */
   rename(mount: MountId, from: MountPath, to: MountPath): MaybePromise<void>
   setTimes(mount: MountId, path: MountPath, accessedMs: number, modifiedMs: number): MaybePromise<void>
+  /** A symbolic link that leads downwards only: its target has no `..` and no leading slash, wherever it comes to lie. */
+  symlink(mount: MountId, target: string, path: MountPath): MaybePromise<void>
+  /** A second name of a file, in the same mount. */
+  link(mount: MountId, existing: MountPath, path: MountPath): MaybePromise<void>
 }
 
 export interface HostPort {

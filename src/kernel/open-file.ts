@@ -12,10 +12,12 @@ export interface OpenFile {
   stat(): MaybePromise<FileStat>
   truncate(size: number): MaybePromise<void>
   sync(): MaybePromise<void>
+  setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void>
   close(): MaybePromise<void>
 }
 
 export class PrivateFile implements OpenFile {
+  readonly kind = 'file'
   readonly #files: FileTree
   readonly #node: FileNode
   readonly #intent: Readonly<OpenIntent>
@@ -55,16 +57,23 @@ export class PrivateFile implements OpenFile {
 
   sync(): void {}
 
+  setTimes(accessedMs: number, modifiedMs: number): void {
+    this.#files.setTimes(this.#node, accessedMs, modifiedMs)
+  }
+
   close(): void {
     this.#files.release(this.#node)
   }
 }
 
 export class PrivateDirectory implements OpenFile {
-  readonly #node: DirectoryNode
+  readonly kind = 'directory'
+  readonly node: DirectoryNode
+  readonly #files: FileTree
 
-  constructor(node: DirectoryNode) {
-    this.#node = node
+  constructor(files: FileTree, node: DirectoryNode) {
+    this.#files = files
+    this.node = node
   }
 
   read(): Uint8Array {
@@ -76,7 +85,7 @@ export class PrivateDirectory implements OpenFile {
   }
 
   stat(): FileStat {
-    return statOf(this.#node)
+    return statOf(this.node)
   }
 
   truncate(): void {
@@ -84,6 +93,10 @@ export class PrivateDirectory implements OpenFile {
   }
 
   sync(): void {}
+
+  setTimes(accessedMs: number, modifiedMs: number): void {
+    this.#files.setTimes(this.node, accessedMs, modifiedMs)
+  }
 
   close(): void {}
 }
@@ -111,10 +124,15 @@ export class MountFile implements OpenFile {
     )
   }
 
+  get kind(): 'file' | 'directory' {
+    return this.#file.kind
+  }
+
   /** With `append` the driver writes at the end, whatever the offset. */
-  write(bytes: Uint8Array): MaybePromise<number> {
+  write(bytes: Uint8Array, offset = -1): MaybePromise<number> {
     if (!this.#intent.write) throw errno('EBADF')
     const copy = bytes.slice() // the caller's bytes may be gone when an asynchronous driver reads them
+    if (offset >= 0) return this.#file.write(offset, copy)
     return this.#inTurn(() =>
       chain(this.#file.write(this.#position, copy), (written) => {
         this.#position += written
@@ -134,6 +152,10 @@ export class MountFile implements OpenFile {
 
   sync(): MaybePromise<void> {
     return this.#file.sync()
+  }
+
+  setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void> {
+    return this.#file.setTimes(accessedMs, modifiedMs)
   }
 
   close(): MaybePromise<void> {

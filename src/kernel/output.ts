@@ -70,6 +70,10 @@ export class OutputStream implements OpenFile {
 
   sync(): void {}
 
+  setTimes(): void {
+    throw errno('EINVAL')
+  }
+
   close(): void {}
 
   #append(bytes: Uint8Array): void {

@@ -19,8 +19,30 @@ export type Place =
       /** Undefined when nothing has the name yet. */
       node: TreeNode | undefined
       slash: boolean
+      /** The private directories along the path. */
+      trail: readonly DirectoryNode[]
     }
-  | { at: 'mount'; path: string; mount: MountId; inner: MountPath; slash: boolean }
+  | {
+      at: 'mount'
+      path: string
+      mount: MountId
+      inner: MountPath
+      slash: boolean
+      /** The path leads to the directory that it was resolved beneath. */
+      self: boolean
+      trail: readonly DirectoryNode[]
+    }
+
+/**
+ * An open directory that paths are resolved beneath: `..`, absolute paths and links that lead above it are refused.
+ * A private directory is known by its nodes, which follow it when it is renamed; one of a mount by its names.
+ */
+export type Base = { names: readonly string[]; trail: readonly DirectoryNode[] }
+
+/** The root directory of the sandbox, as one that paths are resolved beneath. */
+export function rootBase(files: FileTree): Base {
+  return { names: [], trail: [files.root] }
+}
 
 export type ResolveContext = { files: FileTree; mounts: MountTable; port: MountPort }
 
@@ -30,8 +52,19 @@ export type ResolveContext = { files: FileTree; mounts: MountTable; port: MountP
  * @throws GuestFacingError ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, or what the mount's driver says
  */
 export function* resolvePath(context: ResolveContext, cwd: string, path: string, followLast: boolean): Steps<Place> {
-  return yield* new Walk(context, cwd, path, followLast).walk()
+  return yield* new Walk(context, { cwd, path, followLast }).walk()
 }
+
+/**
+ * Resolves a checked path beneath an open directory.
+ * @throws GuestFacingError as `resolvePath`; ENOTCAPABLE for what leads out of the directory
+ */
+export function* resolveBeneath(context: ResolveContext, base: Base, path: string, followLast: boolean): Steps<Place> {
+  if (path.startsWith('/')) throw errno('ENOTCAPABLE')
+  return yield* new Walk(context, { base, path, followLast }).walk()
+}
+
+type Start = { path: string; followLast: boolean } & ({ cwd: string } | { base: Base })
 
 /** Stands behind the last part of a path that means a directory (`a/`, `a/.`). */
 const HERE = '.'
@@ -42,7 +75,9 @@ class Walk {
   /** What is left, the next part last; no empty parts, HERE at the end only. */
   readonly #todo: string[] = []
   /** The canonical path so far. */
-  readonly #names: string[] = []
+  readonly #names: string[]
+  /** Names that the walk may not leave; undefined where `..` of the root is the root. */
+  readonly #floor: readonly string[] | undefined
   /** The private directories along it: one more than names, or fewer inside a mount. */
   readonly #directories: DirectoryNode[]
   #inside: { mount: MountId; depth: number } | undefined
@@ -52,13 +87,18 @@ class Walk {
   /** The path said that it means a directory. */
   #slash = false
 
-  constructor(context: ResolveContext, cwd: string, path: string, followLast: boolean) {
+  constructor(context: ResolveContext, start: Start) {
     this.#context = context
-    this.#followLast = followLast
-    this.#directories = [context.files.root]
-    this.#push(path)
-    if (!path.startsWith('/')) this.#push(cwd)
-    this.#inside = context.mounts.holding([])
+    this.#followLast = start.followLast
+    const { names, trail } = 'base' in start ? start.base : rootBase(context.files)
+    this.#floor = 'base' in start ? names : undefined
+    this.#names = [...names]
+    this.#directories = [...trail]
+    this.#push(start.path)
+    if ('cwd' in start && !start.path.startsWith('/')) this.#push(start.cwd)
+    this.#inside = context.mounts.holding(names)
+    // An open directory's names were canonical when it was opened.
+    this.#settled = this.#inside === undefined ? 0 : names.length
   }
 
   *walk(): Steps<Place> {
@@ -93,7 +133,10 @@ class Walk {
   *#up(): Steps<void> {
     if (this.#inside !== undefined && this.#names.length > Math.max(this.#inside.depth, this.#settled))
       yield* this.#settle(true)
-    if (this.#names.length === 0) return
+    if (this.#names.length === (this.#floor?.length ?? 0)) {
+      if (this.#floor !== undefined) throw errno('ENOTCAPABLE')
+      return
+    }
     this.#names.pop()
     this.#settled = Math.min(this.#settled, this.#names.length)
     this.#directories.length = Math.min(this.#directories.length, this.#names.length + 1)
@@ -118,7 +161,8 @@ class Walk {
     }
     if (!last) throw errno(node === undefined ? 'ENOENT' : 'ENOTDIR')
     if (slash && node !== undefined) throw errno('ENOTDIR')
-    return { at: 'private', path: pathOf([...this.#names, name]), directory, name, node, slash }
+    const trail = this.#directories
+    return { at: 'private', path: pathOf([...this.#names, name]), directory, name, node, slash, trail }
   }
 
   #enter(name: string): void {
@@ -132,6 +176,7 @@ class Walk {
     this.#countLink()
     this.#push(target)
     if (!target.startsWith('/')) return
+    if (this.#floor !== undefined && this.#floor.length > 0) throw errno('ENOTCAPABLE')
     this.#names.length = 0
     this.#directories.length = 1
     this.#inside = this.#context.mounts.holding([])
@@ -142,9 +187,17 @@ class Walk {
   }
 
   #here(): Place {
-    const node = this.#directories.at(-1) as DirectoryNode
-    const directory = this.#directories.at(-2) ?? node
-    return { at: 'private', path: pathOf(this.#names), directory, name: this.#names.at(-1) ?? '', node, slash: false }
+    const trail = this.#directories
+    const node = trail.at(-1) as DirectoryNode
+    const path = pathOf(this.#names)
+    // What was opened, and the root, have no name here: they are not removed or renamed through themselves.
+    if (this.#isSelf()) return { at: 'private', path, directory: node, name: '', node, slash: false, trail }
+    const directory = trail.at(-2) ?? node
+    return { at: 'private', path, directory, name: this.#names.at(-1) ?? '', node, slash: false, trail }
+  }
+
+  #isSelf(): boolean {
+    return this.#names.length === (this.#floor?.length ?? 0)
   }
 
   *#inMount(inside: { mount: MountId; depth: number }): Steps<Place> {
@@ -153,7 +206,15 @@ class Walk {
       this.#names.length > Math.max(inside.depth, this.#settled)
         ? yield* this.#settle(this.#followLast || slash)
         : inside
-    return { at: 'mount', path: pathOf(this.#names), mount, inner: this.#names.slice(depth).join('/'), slash }
+    return {
+      at: 'mount',
+      path: pathOf(this.#names),
+      mount,
+      inner: this.#names.slice(depth).join('/'),
+      slash,
+      self: this.#floor !== undefined && this.#isSelf(),
+      trail: this.#directories,
+    }
   }
 
   /**
@@ -170,6 +231,7 @@ class Walk {
       if (canonical !== '') this.#names.push(...canonical.split('/'))
       if (this.#names.length > BORDER.pathDepth) throw errno('ENAMETOOLONG')
       this.#settled = this.#names.length
+      if (this.#floor?.some((name, at) => this.#names[at] !== name)) throw errno('ENOTCAPABLE')
       this.#inside = this.#context.mounts.holding(this.#names) ?? inside
       if (this.#inside.mount === inside.mount || this.#names.length === this.#inside.depth) return this.#inside
     }

@@ -14,25 +14,41 @@ export type BorderImport = {
   operation: number
   /** The host's function may answer a promise, and the guest is suspended until it settles. Needs JSPI. */
   suspends?: boolean
+  /**
+   * The host's function answers `PENDING` where it has to wait, and the guest is suspended until it has its answer: an
+   * import that seldom waits costs nothing for it. One i32 is its result.
+   */
+  mayWait?: boolean
+  /**
+   * No function of the host is behind it: the guest gets this number, or null for a reference. `told`: the host hears
+   * the import's position first. `fatal`: the guest dies.
+   */
+  constant?: { value: number; told: boolean; fatal: boolean }
 }
+
+/** What the host's function of a `mayWait` import answers when it has to wait: no errno and no length. */
+export const PENDING = -(2 ** 31)
 
 const VERDICT_SUSPEND = 2
 
 /** Types of the border's own imports, by their index in its type section. */
-const Type = { count: 0, ask: 1, plain: 2, firstImport: 3 } as const
+const Type = { count: 0, ask: 1, plain: 2, tell: 3, firstImport: 4 } as const
 /** Functions of the border, by index: imports first. */
-const Func = { callout: 0, suspend: 1, firstImport: 2 } as const
+const Func = { callout: 0, suspend: 1, wait: 2, tell: 3, firstImport: 4 } as const
 const DEAD = 0
 /** The border's own table of one slot, in which the counter stands: no guest can reach it. */
 const COUNTER = 0
 
 function checkImports(imports: readonly BorderImport[]): void {
   const seen = new Set<string>()
-  for (const { module, name, params, results } of imports) {
-    for (const type of [...params, ...results]) {
+  for (const { module, name, params, results, constant, mayWait } of imports) {
+    for (const type of constant ? [] : [...params, ...results]) {
       if (type === 'v128' || isReference(type))
         throw refuseModule(`the import ${module}.${name} passes a ${type} to the host`)
     }
+    if (mayWait && (constant || results.join() !== 'i32'))
+      throw refuseModule(`the import ${module}.${name} may wait, and its result is no single i32`)
+    if (constant && results.length > 1) throw refuseModule(`the import ${module}.${name} has several results`)
     const key = JSON.stringify([module, name])
     if (seen.has(key)) throw refuseModule(`${module}.${name} is imported twice`)
     seen.add(key)
@@ -64,8 +80,36 @@ function callCatching(code: Writer, callee: number, type: number): void {
   code.byte(Op.end)
 }
 
+/** A number as a constant of a type; a reference is null. */
+function pushConstant(code: Writer, type: ValueType, value: number): void {
+  if (type === 'i32') code.byte(Op.i32Const).s32(value)
+  else if (isReference(type)) code.byte(Op.refNull).byte(TYPE_CODES[type])
+  else throw refuseModule(`an import cannot answer a constant ${type}`)
+}
+
+/** No host function is called with what the guest gave: at most the import's position is told. */
+function answerConstant(code: Writer, { constant, results }: BorderImport, index: number): void {
+  if (!constant) return
+  if (constant.told) {
+    code.byte(Op.i32Const).s32(index)
+    callCatching(code, Func.tell, Type.tell)
+  }
+  if (constant.fatal) die(code, Death.killed)
+  else for (const type of results) pushConstant(code, type, constant.value)
+}
+
+/** The answer of a function that had to wait comes from the one import that suspends. */
+function waitIfPending(code: Writer, local: number): void {
+  code.byte(Op.localTee).u32(local)
+  code.byte(Op.localGet).u32(local).byte(Op.i32Const).s32(PENDING).byte(Op.i32Eq)
+  code.byte(Op.if).s32(Type.count)
+  code.byte(Op.drop)
+  callCatching(code, Func.wait, Type.ask)
+  code.byte(Op.end)
+}
+
 /** One wrapper: dead? count; call; dead? The results lie on the stack meanwhile. */
-function wrapperBody(entry: BorderImport, index: number): Writer {
+function wrapperBody(entry: BorderImport, index: number, hosted: number): Writer {
   const counted = entry.params.length
   const code = new Writer(64).u32(1).u32(1).byte(TYPE_CODES.i32)
   trapIfDead(code)
@@ -77,9 +121,13 @@ function wrapperBody(entry: BorderImport, index: number): Writer {
   code.byte(Op.localGet).u32(counted).byte(Op.globalSet).u32(DEAD)
   code.byte(Op.unreachable).byte(Op.end)
   // The parameters go in as parameters of the block, which a block type with an index allows.
-  entry.params.forEach((_, at) => code.byte(Op.localGet).u32(at))
-  callCatching(code, Func.firstImport + index, Type.firstImport + index)
-  trapIfDead(code)
+  if (entry.constant) answerConstant(code, entry, index)
+  else {
+    entry.params.forEach((_, at) => code.byte(Op.localGet).u32(at))
+    callCatching(code, Func.firstImport + hosted, Type.firstImport + index)
+    if (entry.mayWait) waitIfPending(code, counted)
+  }
+  if (!entry.constant?.fatal) trapIfDead(code)
   return code.byte(Op.end)
 }
 
@@ -105,6 +153,7 @@ function typeSection(imports: readonly BorderImport[]): Writer {
   body.raw([0x60, 1, TYPE_CODES.i32, 1, TYPE_CODES.i32])
   body.raw([0x60, 0, 1, TYPE_CODES.i32])
   body.raw([0x60, 0, 0])
+  body.raw([0x60, 1, TYPE_CODES.i32, 0])
   for (const { params, results } of imports) {
     body.byte(0x60)
     for (const types of [params, results]) body.u32(types.length).raw(types.map((type) => TYPE_CODES[type]))
@@ -113,11 +162,15 @@ function typeSection(imports: readonly BorderImport[]): Writer {
 }
 
 function importSection(imports: readonly BorderImport[]): Writer {
-  const body = new Writer().u32(Func.firstImport + imports.length + 1)
+  const hosted = imports.filter(({ constant }) => !constant).length
+  const body = new Writer().u32(Func.firstImport + hosted + 1)
   const own = (name: string, type: number) => body.name('border').name(name).byte(ExternKind.function).u32(type)
   own('callout', Type.ask)
   own('suspend', Type.plain)
-  imports.forEach(({ module, name }, index) => {
+  own('wait', Type.ask)
+  own('tell', Type.tell)
+  imports.forEach(({ module, name, constant }, index) => {
+    if (constant) return
     body
       .name(`host:${module}`)
       .name(name)
@@ -128,13 +181,13 @@ function importSection(imports: readonly BorderImport[]): Writer {
 }
 
 /**
- * The border's binary. Imports `border.{dead,callout,suspend}` and `host:<module>.<name>`; exports the wrappers as
+ * The border's binary. Imports `border.{dead,callout,suspend,wait,tell}` and `host:<module>.<name>`; exports the wrappers as
  * `i<position>`, `callout`, and the table `counter`, whose one slot holds the CVM's counter: a guest that finds it empty
  * traps.
  */
 export function encodeBorder(imports: readonly BorderImport[]): Uint8Array<ArrayBuffer> {
   checkImports(imports)
-  const first = Func.firstImport + imports.length
+  const first = Func.firstImport + imports.filter(({ constant }) => !constant).length
   const functions = new Writer().u32(imports.length + 1).u32(Type.plain)
   const exports = new Writer()
     .u32(imports.length + 2)
@@ -145,13 +198,15 @@ export function encodeBorder(imports: readonly BorderImport[]): Uint8Array<Array
     .byte(ExternKind.table)
     .u32(0)
   const code = new Writer().u32(imports.length + 1).sized(calloutBody())
+  let hosted = 0
   imports.forEach((entry, index) => {
     functions.u32(Type.firstImport + index)
     exports
       .name(`i${index}`)
       .byte(ExternKind.function)
       .u32(first + 1 + index)
-    code.sized(wrapperBody(entry, index))
+    code.sized(wrapperBody(entry, index, hosted))
+    if (!entry.constant) hosted++
   })
   return new Writer()
     .raw(PREAMBLE)

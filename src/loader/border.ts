@@ -3,7 +3,7 @@ import { type BorderImport, encodeBorder } from './border-module.ts'
 import { Death, type Guard, guardImport, guardSuspending } from './guard.ts'
 import type { Suspension } from './suspension.ts'
 
-export type { BorderImport } from './border-module.ts'
+export { type BorderImport, PENDING } from './border-module.ts'
 export { Death, guardImport, guardSuspending } from './guard.ts'
 
 /** What a guest is linked to. Host functions may throw: the guest dies of it and `onFault` hears. */
@@ -14,6 +14,10 @@ export type BorderLink = {
   callout: () => number
   /** After the answer 2: the guest waits in it. Its promise is awaited only with `suspension`. */
   suspend: () => unknown
+  /** The answer that a `mayWait` import is to get, once it is there; only asked with `suspension`. */
+  wait?: () => Promise<number>
+  /** Hears the position of a constant import that is `told`. */
+  tell?: (position: number) => void
   /** JSPI, to link suspending imports with; undefined links them as plain functions. */
   suspension: Suspension | undefined
   /** Hears what a host function threw. */
@@ -43,7 +47,10 @@ const compiled = new Map<string, WebAssembly.Module>()
 
 function signatureOf(imports: readonly BorderImport[]): string {
   return JSON.stringify(
-    imports.map(({ module, name, params, results, operation }) => [module, name, params, results, operation]),
+    imports.map(({ module, name, params, results, operation, mayWait, constant }) => [
+      ...[module, name, params, results, operation, mayWait],
+      constant && [constant.value, constant.told, constant.fatal],
+    ]),
   )
 }
 
@@ -64,7 +71,8 @@ export function buildBorder(imports: readonly BorderImport[]): WebAssembly.Modul
 
 function linkHost(imports: readonly BorderImport[], link: BorderLink, guard: Guard): WebAssembly.Imports {
   const linked: Record<string, Record<string, WebAssembly.ImportValue>> = {}
-  for (const { module, name, results, suspends } of imports) {
+  for (const { module, name, results, suspends, constant } of imports) {
+    if (constant) continue
     const call = link.host[module]?.[name]
     if (!call) throw new TypeError(`the host has no function for ${module}.${name}`)
     const members = (linked[`host:${module}`] ??= {})
@@ -74,6 +82,10 @@ function linkHost(imports: readonly BorderImport[], link: BorderLink, guard: Gua
         : guardImport(call, results, guard)
   }
   return linked
+}
+
+function noWait(): never {
+  throw new TypeError('a guest that cannot be suspended was told to wait')
 }
 
 /**
@@ -86,8 +98,18 @@ export function instantiateBorder(imports: readonly BorderImport[], link: Border
   const suspend = link.suspension
     ? link.suspension.suspending(guardSuspending(async () => link.suspend(), [], guard))
     : guardImport(link.suspend, [], guard)
+  const wait = link.wait ?? noWait
+  const border = {
+    dead,
+    callout: guardImport(link.callout, ['i32'], guard),
+    suspend,
+    wait: link.suspension
+      ? link.suspension.suspending(guardSuspending(wait, ['i32'], guard))
+      : guardImport(noWait, ['i32'], guard),
+    tell: guardImport(link.tell ?? (() => {}), [], guard),
+  }
   const instance = new WebAssembly.Instance(buildBorder(imports), {
-    border: { dead, callout: guardImport(link.callout, ['i32'], guard), suspend },
+    border,
     ...linkHost(imports, link, guard),
   })
   const wrappers: Border['imports'] = {}

@@ -86,6 +86,7 @@ export const Op = {
   i64Shl: 0x86,
   i64ShrUnsigned: 0x88,
   i64ExtendI32Unsigned: 0xad,
+  refNull: 0xd0,
   refFunc: 0xd2,
   prefixMisc: 0xfc,
   prefixSimd: 0xfd,

@@ -1,5 +1,5 @@
 /** What host calls are fuzzed against: a kernel with narrow limits, mounts and tools, and a wasm guest's memory that grows. */
-import { GuestCalls } from '../../engines/quickjs/calls.ts'
+import { GuestCalls } from '../../src/kernel/guest-calls.ts'
 import { interpreterImports } from '../../engines/quickjs/imports.ts'
 import { MemoryDriver } from '../../src/host/memory.ts'
 import { GuestFacingError, type HostPort } from '../../src/kernel/host-port.ts'

@@ -1,6 +1,6 @@
 /** Raw host calls with hostile pointers, sizes and tickets, as a guest that owns its whole memory could make them. */
 import { describe, expect, test } from 'vitest'
-import { GuestCalls } from '../../engines/quickjs/calls.ts'
+import { GuestCalls } from '../../src/kernel/guest-calls.ts'
 
 const PAGE = 65_536
 const LARGE = new Uint8Array(5_000).fill(7)

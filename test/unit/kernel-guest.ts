@@ -168,6 +168,8 @@ export function mountPort(drivers: readonly FileDriver[], waits = false): MountP
     removeDirectory: (mount, path) => act(mount, (driver) => driver.removeDirectory(path)),
     rename: (mount, from, to) => act(mount, (driver) => driver.rename(from, to)),
     setTimes: (mount, path, accessed, modified) => act(mount, (driver) => driver.setTimes(path, accessed, modified)),
+    symlink: (mount, target, path) => act(mount, (driver) => driver.symlink(target, path)),
+    link: (mount, existing, path) => act(mount, (driver) => driver.link(existing, path)),
   }
 }
 

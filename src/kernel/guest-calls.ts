@@ -1,7 +1,7 @@
 /** Host calls of one instance: arguments out of guest memory (checked and copied), replies back into it. */
-import { BORDER } from '../../src/limits.ts'
-import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
-import { encodeValue } from '../../src/kernel/values.ts'
+import { BORDER } from '../limits.ts'
+import { GuestFacingError, type MaybePromise } from './host-port.ts'
+import { encodeValue } from './values.ts'
 
 /** Bits of a reply's status; the ticket lies above them, the length in the low 32 bits of the reply. */
 const Status = { done: 0, failed: 1, large: 2, pending: 4, none: 8 } as const

@@ -14,6 +14,8 @@ export type Command = {
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
   filename: string
+  /** Whether the request named a file: a program, not a cell of a notebook. */
+  program: boolean
   /** The encoded input value (values.ts), when there is one. */
   input?: Uint8Array
   /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */

@@ -16,7 +16,7 @@ import type { Tool } from './tool.ts'
 export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, NetworkOptions, Priority, Secret }
 
 /** Languages that have an engine today; `wasm` is a module of the user's. */
-export type Language = 'javascript' | 'typescript' | 'wasm'
+export type Language = 'javascript' | 'typescript' | 'python' | 'wasm'
 
 /** A directory that exists at a guest path. It still needs an `fs` grant to be read or written. */
 export type MountOptions = {
@@ -213,9 +213,7 @@ const secretSchema = once(() =>
 const sandboxShape = {
   language: once(() => z.string()),
   module: once(() =>
-    z
-      .union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module')
-      .optional(),
+    z.union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module').optional(),
   ),
   metering: once(() => z.enum(['fast', 'exact']).optional()),
   files: once(() => z.record(guestPath(), content()).optional()),
@@ -306,7 +304,7 @@ function schemaFor(shape: Shape, value: unknown): z.ZodType {
   return schema
 }
 
-const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'wasm'])
+const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'python', 'wasm'])
 
 /** As one would write it: `mounts[0].mode`. */
 function fieldOf(path: readonly PropertyKey[]): string {

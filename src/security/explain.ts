@@ -7,7 +7,7 @@ import { type NetGrant, netShape } from '../../capabilities/net-shape.ts'
 import type { Nfa } from '../../capabilities/nfa.ts'
 import { runNfa } from '../../capabilities/run-nfa.ts'
 import type { Link } from '../../capabilities/tokens/claims.ts'
-import type { Denial } from '../gate/denials.ts'
+import { type Denial, GUEST_IMPORT } from '../gate/denials.ts'
 import { canonicalRequest } from '../gate/net-request.ts'
 
 /** Lines about what is allowed, at most. */
@@ -62,7 +62,8 @@ function constraintOf({ reason, operation, resource: asked }: Denial, link: Link
   }
 }
 
-function remedyOf({ operation, resource }: Denial, link: number): string {
+function remedyOf({ operation, resource, allow }: Denial, link: number): string {
+  if (operation === GUEST_IMPORT) return allow
   return `a token whose link ${link} allows ${quoteShell(formatRule(operation, resource))}`
 }
 

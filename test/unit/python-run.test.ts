@@ -60,7 +60,8 @@ import asyncio
   })
 
   test('a tool that fails raises an exception, which can be caught', async () => {
-    const source = 'from toka import tools\ntry:\n  tools.lookup(id="none")\nexcept Exception as e:\n  said = str(e)\nsaid'
+    const source =
+      'from toka import tools\ntry:\n  tools.lookup(id="none")\nexcept Exception as e:\n  said = str(e)\nsaid'
     expect((await runPython(way, { source, ...withTool })).value).toContain('no such customer')
   })
 
@@ -74,7 +75,8 @@ import asyncio
   })
 
   test('sleep takes its time, and so does asyncio’s', async () => {
-    const source = 'import time, asyncio\nt = time.monotonic()\ntime.sleep(0.05)\nawait asyncio.sleep(0.05)\ntime.monotonic() - t'
+    const source =
+      'import time, asyncio\nt = time.monotonic()\ntime.sleep(0.05)\nawait asyncio.sleep(0.05)\ntime.monotonic() - t'
     const { value } = await runPython(way, { source })
     expect(value).toBeGreaterThan(0.09)
   })
@@ -82,7 +84,8 @@ import asyncio
   test('a mount is read where a grant says so, and nowhere else', async () => {
     const mounts = [{ at: '/data', from: { files: { '/a.csv': 'n\n1\n2\n', '/b.csv': 'no' } }, mode: 'rw' as const }]
     const grants: GrantInput[] = [{ resource: 'fs', actions: ['read'], paths: ['/data/a.csv'] }]
-    const source = 'import csv\nrows = [int(r["n"]) for r in csv.DictReader(open("/data/a.csv"))]\nprint(sum(rows))\nopen("/data/b.csv")'
+    const source =
+      'import csv\nrows = [int(r["n"]) for r in csv.DictReader(open("/data/a.csv"))]\nprint(sum(rows))\nopen("/data/b.csv")'
     const result = await runPython(way, { source, mounts, grants })
     expect(result.stdout).toBe('3\n')
     expect(result.error).toMatchObject({ code: 'TOKA_DENIED', grant: 'fs.read=/data/**' })

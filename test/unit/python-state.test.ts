@@ -32,7 +32,9 @@ describe.each(WAYS)('%s', (way) => {
   test('a snapshot goes on elsewhere', async () => {
     const toka = await tokaOf(way)
     const sandbox = await toka.open({ language: 'python' })
-    await sandbox.run({ source: 'import decimal\nclass A: x = decimal.Decimal("1.5")\na = A()\nopen("/tmp/f", "w").write("kept")' })
+    await sandbox.run({
+      source: 'import decimal\nclass A: x = decimal.Decimal("1.5")\na = A()\nopen("/tmp/f", "w").write("kept")',
+    })
     const snapshot = await sandbox.snapshot()
     await sandbox.dispose()
     const restored = await toka.restore(snapshot)

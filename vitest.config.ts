@@ -23,8 +23,8 @@ const chromiumArgs = process.getuid?.() === 0 ? ['--no-sandbox'] : []
 export default defineConfig({
   server: { headers: isolationHeaders },
   test: {
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         resolve: { conditions: [sourceCondition, ...defaultServerConditions] },

@@ -22,7 +22,7 @@ const USAGE = 'usage: npm run bench -- limits [--quick] [--only GUEST|FAMILY|SAN
  */
 export async function main(options: readonly string[], circumstances: Circumstances): Promise<void> {
   const { guests, peers } = select(options)
-  const installError = peers.some((peer) => peer.package) ? await installPeers() : undefined
+  const installError = peers.some((peer) => peer.package) ? installPeers() : undefined
   const headings = await Promise.all(peers.map(headingOf))
   const rows: Row[] = []
   for (const guest of guests) {

@@ -21,7 +21,7 @@ function figuresOf({ name, nodeFlags = [] }: PeerEntry): Figures {
 
 /** @throws Error when a package of the peers cannot be installed */
 export async function* measures(): AsyncGenerator<Measure> {
-  const failed = await installPeers()
+  const failed = installPeers()
   if (failed) throw new Error(`the peers cannot be installed: ${failed}`)
   const figures = new Map<string, Figures[]>(SANDBOXES.map(({ name }) => [name, []]))
   for (let round = 0; round < ROUNDS; round++) {

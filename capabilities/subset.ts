@@ -62,7 +62,10 @@ function isFaster(child: Rate, parent: Rate): boolean {
 
 function widerPaths(child: Of<'fs'>, parents: readonly Of<'fs'>[]): Found | undefined {
   const patterns = parents.flatMap(({ paths }) => paths)
-  const proof = proveInclusion(child.paths.map(parseGlob), patterns.map(parseGlob), canonicalDomain('path'))
+  // A pattern that the parent has, letter by letter, needs no proof.
+  const own = child.paths.filter((pattern) => !patterns.includes(pattern))
+  if (own.length === 0) return undefined
+  const proof = proveInclusion(own.map(parseGlob), patterns.map(parseGlob), canonicalDomain('path'))
   if (proof.included === true) return undefined
   return { field: 'paths', ...(proof.included === false ? { witness: text.decode(proof.witness) } : {}) }
 }
@@ -109,7 +112,7 @@ function widerGrant(child: Grant, action: string, parents: readonly Grant[]): Fo
   if (same.length === 0) return { field: 'actions', witness: `${child.resource}.${action}` }
   const scope = widerScope(child, same)
   if (scope) return scope
-  const whole = same.filter((parent) => widerScope(child, [parent]) === undefined)
+  const whole = same.length === 1 ? same : same.filter((parent) => widerScope(child, [parent]) === undefined)
   const stated = (whole.length > 0 ? whole : same).map((parent) => widerConditions(child, parent))
   const agreed = whole.length > 0 ? stated.some((one) => !one) : stated.every((one) => !one)
   return agreed ? undefined : stated.find((one) => one !== undefined)

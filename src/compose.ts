@@ -39,7 +39,8 @@ export type Composition = {
  */
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
   const { options, limits, engine, image: base, snapshot, policy, ledger, tools, blocking } = composition
-  const start = snapshot ? (await loadSnapshots()).openSnapshot(snapshot, base, limits) : { image: base }
+  const snapshots = snapshot && (await loadSnapshots())
+  const { tainted = false, ...start } = snapshots?.openSnapshot(snapshot!, base, limits) ?? { image: base }
   const openDrivers = (toolbox: Tools, of?: Drivers) => openAll(options, toolbox, of)
   const drivers = await openDrivers(tools)
   let gate: Gate
@@ -50,6 +51,7 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
     await closeMounts(drivers.mounts)
     throw error
   }
+  if (tainted) gate.taint()
   try {
     return await LocalSandbox.create({
       options,

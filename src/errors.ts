@@ -23,6 +23,7 @@ export type TokaErrorCode =
   | 'TOKA_TOKEN_REVOKED' // a token was revoked while a run used it: in `RunResult.error`
   | 'TOKA_CALLER_INVALID' // a caller's JWT does not authenticate it
   | 'TOKA_AUDIT_INVALID' // an audit log that was changed, cut or is not one
+  | 'TOKA_AUDIT_BUSY' // an audit log that another process writes
   | 'TOKA_SANDBOX_BUSY' // asked not to wait while a run is in progress
   | 'TOKA_SANDBOX_CLOSED' // used after dispose
   | 'TOKA_HOST_MEMORY' // the host has no memory, or no addresses, for another sandbox: fewer at once

@@ -6,7 +6,7 @@ const store = sqliteStore(process.argv[2]!)
 const cell = { key: 'q', initial: 1_000_000, until: Number.MAX_SAFE_INTEGER }
 for (;;) {
   const version = ((await store.readList())?.version ?? 0) + 1
-  await store.writeList(version, `${version} `.repeat(2_000))
+  await store.writeList(version, `${version} `.repeat(2_000), version - 1)
   writeSync(1, `list ${version}\n`)
   const taken = await store.lease(cell, false)
   writeSync(1, `lease ${taken}\n`)

@@ -18,6 +18,7 @@ const CALLERS_MISTAKES: ReadonlySet<TokaErrorCode> = new Set<TokaErrorCode>([
   'TOKA_VALUE_SIZE',
   'TOKA_TOKEN_INVALID',
   'TOKA_TOKEN_KEYS',
+  'TOKA_AUDIT_BUSY',
 ])
 
 /** The guest's own code where it ended by itself, else why it did not. */

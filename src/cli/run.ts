@@ -47,11 +47,14 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
 async function runOnce({ token, keys = KEYS_DIRECTORY, audit }: RunPlan, request: RunRequest): Promise<RunResult> {
   const security = token === undefined ? undefined : await openManager(keys, audit)
-  const toka = await createToka(security ? { security } : {})
   try {
-    return await toka.run(request)
+    const toka = await createToka(security ? { security } : {})
+    try {
+      return await toka.run(request)
+    } finally {
+      await toka.dispose()
+    }
   } finally {
-    await toka.dispose()
     await security?.close()
   }
 }

@@ -1,7 +1,7 @@
 /** A directory of keys in, the security manager over it out: its keys, its store, perhaps a log. */
-import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AuditSink, SecurityManager } from '../security/index.ts'
+import type { SecurityManager } from '../security/index.ts'
 import { readText } from './host-text.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -16,7 +16,7 @@ export function hasKeys(directory: string): boolean {
 /**
  * Opens the manager of a directory.
  * @param log a file to append to, made when it is not there; one that is must be whole
- * @throws UsageError when there are no keys, TokaError TOKA_AUDIT_INVALID for a damaged log
+ * @throws UsageError when there are no keys, TokaError TOKA_AUDIT_INVALID for a damaged log, TOKA_AUDIT_BUSY for one in use
  */
 export async function openManager(directory: string, log?: string): Promise<SecurityManager> {
   if (!hasKeys(directory))
@@ -24,13 +24,17 @@ export async function openManager(directory: string, log?: string): Promise<Secu
       `--keys ${JSON.stringify(directory)}: there are no keys: make some with toka keys init --keys ${directory}`,
     )
   const { createSecurityManager } = await import('../security/index.ts')
-  const { directoryKeys, sqliteStore } = await import('../security/index.node.ts')
+  const { auditFile, directoryKeys, sqliteStore } = await import('../security/index.node.ts')
   const parts = { keys: directoryKeys(directory), store: sqliteStore(join(directory, STORE)) }
   if (log === undefined) return createSecurityManager(parts)
-  const audit: AuditSink = { append: (bytes) => appendFileSync(log, bytes, { mode: 0o600 }) }
-  if (!existsSync(log)) return createSecurityManager({ ...parts, audit })
-  const { last } = await createSecurityManager(parts).verifyAudit(new Uint8Array(readFileSync(log)))
-  return createSecurityManager({ ...parts, audit, auditAfter: last })
+  const audit = auditFile(log)
+  try {
+    const auditAfter = audit.before && (await createSecurityManager(parts).verifyAudit(audit.before)).last
+    return createSecurityManager({ ...parts, audit, ...(auditAfter ? { auditAfter } : {}) })
+  } catch (error) {
+    await audit.close?.()
+    throw error
+  }
 }
 
 /** A token as text, or the content of the file of that name. */

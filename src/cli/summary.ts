@@ -38,7 +38,9 @@ function endingLines(name: string, result: RunResult, paint: Paint): string[] {
           ),
         ]
       : []
-  return [say(paint, first), ...stackLines(error), ...after]
+  // Python prints its traceback itself.
+  const isPrinted = error.guestStack !== undefined && result.stderr.includes(error.guestStack)
+  return [say(paint, first), ...(isPrinted ? [] : stackLines(error)), ...after]
 }
 
 /** The frames. QuickJS repeats the message above them: once is enough. */

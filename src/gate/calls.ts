@@ -98,6 +98,8 @@ export class Calls {
   readonly #policy: Policy & { ledger: Ledger }
   /** The cell that says that no secret was read yet; undefined where nothing asks. */
   readonly #clean: number | undefined
+  /** What a guest was made of had read a secret, whether a grant here asks or not. */
+  #tainted = false
   readonly #now: () => number
   readonly #observers: Observers
   /** Names of imports that were refused in this run: as many as the interpreter has, at most. */
@@ -113,6 +115,17 @@ export class Calls {
     this.#clean = policy.account.cells[clean]
     this.#now = now
     this.#observers = observers
+  }
+
+  /** Whether the sandbox may hold a secret. */
+  get tainted(): boolean {
+    return this.#tainted || (this.#clean !== undefined && this.#policy.ledger.functions.left(this.#clean) === 0n)
+  }
+
+  /** The sandbox holds a secret from here on, and its forks. */
+  taint(): void {
+    this.#tainted = true
+    if (this.#clean !== undefined) this.#policy.ledger.functions.set(this.#clean, 0n)
   }
 
   /** Asks without leaving a trace: nothing is counted, charged or logged. */
@@ -139,15 +152,14 @@ export class Calls {
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
     const permit = this.#conclude(operation, checked, answer, now, begun)
-    if (permit && this.#clean !== undefined) this.#raise(operation, length, now, this.#clean)
+    if (permit && this.#clean !== undefined) this.#raise(operation, length, now)
     return permit
   }
 
   /** What is read now may be a secret: from here on the sandbox holds one, and its forks. Before a byte of it is delivered. */
-  #raise(operation: ActionName, length: number, now: number, clean: number): void {
+  #raise(operation: ActionName, length: number, now: number): void {
     const action = Action[operation] + RAISES
-    if (this.cvm.exports.decide(action, length, 0, 0, now, RequestFlag.PROBE) >= 0)
-      this.#policy.ledger.functions.set(clean, 0n)
+    if (this.cvm.exports.decide(action, length, 0, 0, now, RequestFlag.PROBE) >= 0) this.taint()
   }
 
   /** A link that is alive refuses as if it were not when a secret was read: a cell of the same kind says both. */

@@ -44,6 +44,10 @@ export interface Gate {
   /** Import calls over the gate's life: counted = local + allowed + denied. */
   counters(): Counters
   usage(): GateUsage
+  /** Whether the sandbox may hold a secret (`flow` of its grants). */
+  readonly tainted: boolean
+  /** The sandbox goes on from a state that may hold a secret. */
+  taint(): void
   audit(): { records: number; head: string }
   /** A gate for a fork: the same grants and the same ledger account (quotas are shared), its own CVM and handles. */
   fork(drivers: Drivers, observers?: Observers): Gate
@@ -101,6 +105,14 @@ class SandboxGate implements Gate {
     return this.#cvm.stopped
   }
 
+  get tainted(): boolean {
+    return this.#calls.tainted
+  }
+
+  taint(): void {
+    this.#calls.taint()
+  }
+
   get denials(): readonly Denial[] {
     return [...this.#calls.denials.kept]
   }
@@ -154,7 +166,9 @@ class SandboxGate implements Gate {
 
   fork(drivers: Drivers, observers: Observers = this.#observers): Gate {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'the sandbox is closed and cannot be forked')
-    return openGate(this.#policy, drivers, observers)
+    const twin = openGate(this.#policy, drivers, observers)
+    if (this.tainted) twin.taint()
+    return twin
   }
 
   dispose(): void {

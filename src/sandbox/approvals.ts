@@ -23,6 +23,8 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
     if (typeof answer !== 'object' || answer === null) return answer === true
     const { NarrowedApproval: Narrowed } = await import('./narrowed-approval.ts')
     const narrowed = new Narrowed(answer.grants)
+    // Who answers too late has not said yes, for later calls neither.
+    if (signal.aborted) return false
     given.push(narrowed)
     return narrowed.allows(request, Date.now())
   }

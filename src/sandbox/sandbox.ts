@@ -154,7 +154,8 @@ export class LocalSandbox {
       this.#mustBeOpen()
       const { base, options } = this.#parts
       const { writeSnapshot } = await loadSnapshots()
-      return writeSnapshot(base, this.#instance.snapshot(), options, this.#kernel.serialize())
+      const facts = { ...options, tainted: this.#parts.gate.tainted }
+      return writeSnapshot(base, this.#instance.snapshot(), facts, this.#kernel.serialize())
     })
   }
 

@@ -12,6 +12,9 @@ import type { SandboxOptions } from '../request.ts'
 /** What of a sandbox's options belongs to its state. The others are powers: they are given anew. */
 export type SnapshotFacts = Pick<SandboxOptions, 'language' | 'deterministic'>
 
+/** `tainted`: its state may hold a secret, so what is closed after one was read is closed to who goes on from it. */
+type Facts = SnapshotFacts & { tainted: boolean }
+
 /** What was read. The engine's state is a difference from the image of this name. */
 type Content = ImageContent & { facts: unknown; image: unknown; kernel: Uint8Array }
 
@@ -24,15 +27,11 @@ const FACTS_LIMITS = { structuredBytes: 2 ** 20, flatBytes: 2 ** 20 }
  * @param base the start image that the restoring side makes itself
  * @param kernel of `Kernel.serialize`
  */
-export function writeSnapshot(
-  base: Image,
-  now: Image,
-  facts: SnapshotFacts,
-  kernel: Uint8Array,
-): Uint8Array<ArrayBuffer> {
+export function writeSnapshot(base: Image, now: Image, facts: Facts, kernel: Uint8Array): Uint8Array<ArrayBuffer> {
   const { engine, engineVersion, engineHash, loaderVersion, name } = base
-  const { language, deterministic } = facts
-  const head = encodeValue([name, { language, ...(deterministic ? { deterministic } : {}) }], FACTS_LIMITS)
+  const { language, deterministic, tainted } = facts
+  const told = { language, ...(deterministic ? { deterministic } : {}), ...(tainted ? { tainted } : {}) }
+  const head = encodeValue([name, told], FACTS_LIMITS)
   const files = new Uint8Array(LENGTH + head.length + kernel.length)
   new DataView(files.buffer).setUint32(0, head.length, true)
   files.set(head, LENGTH)
@@ -114,7 +113,7 @@ export function openSnapshot(
   bytes: Uint8Array<ArrayBuffer>,
   base: Image,
   { memoryBytes }: Readonly<Limits>,
-): { image: Image; state: Uint8Array } {
+): { image: Image; state: Uint8Array; tainted: boolean } {
   const content = read(bytes)
   checkOrigin(content, base)
   const { state } = content
@@ -125,5 +124,6 @@ export function openSnapshot(
       'TOKA_REQUEST_INVALID',
       `limits.memoryBytes: the snapshot needs at least ${least} bytes, not ${memoryBytes}`,
     )
-  return { image: { ...base, state: applyDelta(base.state, state) }, state: content.kernel }
+  const { tainted } = Object(content.facts) as Partial<Facts>
+  return { image: { ...base, state: applyDelta(base.state, state) }, state: content.kernel, tainted: tainted === true }
 }

@@ -41,6 +41,8 @@ export type AuditEvent = {
 /** Where the bytes of a log go. */
 export interface AuditSink {
   append(bytes: Uint8Array): void | Promise<void>
+  /** The log is over: nothing is appended any more. */
+  close?(): void | Promise<void>
 }
 
 const MAGIC = new TextEncoder().encode('toka-audit 1\n')

@@ -18,19 +18,26 @@ export type CallerOptions = {
   issuer: string
   /** `aud` that it must have, or have among others. */
   audience: string
-  /** A key set, or what fetches one: asked again when a key is not known (at most once in `refetchMs`), so that keys may rotate. */
+  /**
+   * A key set, or what fetches one (`urlKeys`, `fileKeys`): asked again when a key is not known, at most once in
+   * `refetchMs`, and when the set is older than `maxAgeMs`. So keys may be added and withdrawn.
+   */
   keys: KeySet | (() => Promise<KeySet>)
   /** Algorithms that are accepted; default: all but HS256, whose key is a secret of both sides. */
   algorithms?: readonly Algorithm[]
   /** `typ` that it must have, such as `at+jwt` (RFC 9068); default: `JWT`, or none. */
   type?: string
+  /** Default 30,000. */
   refetchMs?: number
+  /** Milliseconds for which a set is believed; default 600,000. Older ones are fetched anew, or nobody is let in. */
+  maxAgeMs?: number
 }
 
 /** A caller who is who the JWT says. */
 export type Caller = { subject: string; issuer: string; claims: Readonly<Record<string, unknown>>; expires: number }
 
 const REFETCH_MS = 30_000
+const MAX_AGE_MS = 600_000
 
 function refuse(message: string): never {
   throw new TokaError('TOKA_CALLER_INVALID', message)
@@ -49,7 +56,9 @@ export class Callers {
   readonly #now: () => number
   readonly #skewMs: number
   #keys: KeySet | undefined
-  #fetchedAt = Number.NEGATIVE_INFINITY
+  /** When it was last asked for, and when it last came. */
+  #askedAt = Number.NEGATIVE_INFINITY
+  #readAt = Number.NEGATIVE_INFINITY
   #fetching: Promise<KeySet> | undefined
 
   constructor(options: CallerOptions, now: () => number, skewMs: number) {
@@ -93,22 +102,29 @@ export class Callers {
       const named = fitting.filter((key) => (kid === undefined ? true : key.kid === kid))
       return named.length === 1 ? named[0] : undefined
     }
-    const key = find(this.#keys) ?? find(await this.#fetch())
+    const key = find(this.#believed()) ?? find(await this.#fetch())
     return key && importVerifyingKey({ ...key, alg }, alg)
   }
 
-  /** The set anew, unless it was fetched just now: a stranger's key names must not make us ask all the time. */
+  /** The set as it is known, unless it is too old: a key may have been withdrawn since. */
+  #believed(): KeySet | undefined {
+    const { keys, maxAgeMs = MAX_AGE_MS } = this.#options
+    return typeof keys !== 'function' || this.#now() - this.#readAt < maxAgeMs ? this.#keys : undefined
+  }
+
+  /** The set anew, unless it was asked for just now: a stranger's key names must not make us ask all the time. */
   async #fetch(): Promise<KeySet | undefined> {
     const { keys, refetchMs = REFETCH_MS } = this.#options
     if (typeof keys !== 'function') return undefined
     if (this.#fetching) return this.#fetching
-    if (this.#now() - this.#fetchedAt < refetchMs) return this.#keys
-    this.#fetchedAt = this.#now()
+    if (this.#now() - this.#askedAt < refetchMs) return this.#believed()
+    this.#askedAt = this.#now()
     this.#fetching = keys()
     try {
       const set = await this.#fetching
       if (!Array.isArray(set?.keys)) refuse('the key set of callers is no JSON Web Key Set')
       this.#keys = set
+      this.#readAt = this.#now()
       return set
     } finally {
       this.#fetching = undefined

@@ -1,8 +1,9 @@
 /** Keys in a directory: one JSON file that only its owner may read, replaced as a whole. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { TokaError } from '../errors.ts'
 import type { KeyRecord, KeyStore } from './key-ring.ts'
+import { takeLock } from './lock-file.node.ts'
 
 const FILE = 'keys.json'
 
@@ -42,36 +43,22 @@ function replace(directory: string, content: string): void {
   renameSync(temporary, join(directory, FILE))
 }
 
-/** Holds a lock file while it works: two processes that rotate at once must not lose a key. */
-function locked<T>(directory: string, work: () => T): T | undefined {
-  const path = join(directory, `.${FILE}.lock`)
-  let lock: number
-  try {
-    lock = openSync(path, 'wx', 0o600)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
-    throw error
-  }
-  try {
-    return work()
-  } finally {
-    closeSync(lock)
-    rmSync(path, { force: true })
-  }
-}
-
 /** Keys in `keys.json` of a directory, which is made (rights 0700) when keys are written the first time. */
 export function directoryKeys(directory: string): KeyStore {
   return {
     load: () => read(join(directory, FILE)),
     save: (version, keys) => {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
-      const saved = locked(directory, () => {
+      // Two processes that rotate at once must not lose a key.
+      const release = takeLock(join(directory, `.${FILE}.lock`))
+      if (!release) return false
+      try {
         if (version !== read(join(directory, FILE)).version + 1) return false
         replace(directory, `${JSON.stringify({ version, keys }, null, 2)}\n`)
         return true
-      })
-      return saved ?? false
+      } finally {
+        release()
+      }
     },
   }
 }

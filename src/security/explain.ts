@@ -6,11 +6,11 @@ import type { Denial } from '../gate/denials.ts'
 /** Lines about what is allowed, at most. */
 const LINES = 20
 
-function constraintOf({ reason, operation }: Denial, link: Link): string {
+function constraintOf({ reason, operation }: Denial, link: Link, now: number): string {
   const [resource, action] = operation.split('.')
   switch (reason) {
     case 'expired':
-      return link.expires <= Date.now() ? 'exp' : 'grants.expires'
+      return link.expires <= now ? 'exp' : 'grants.expires'
     case 'not-yet':
       return 'notBefore'
     case 'revoked':
@@ -34,10 +34,13 @@ function constraintOf({ reason, operation }: Denial, link: Link): string {
 }
 
 /** @param first the place of the token's root in the program */
-export function explainDenial(denial: Denial, links: readonly Link[], first: number): Denial {
+export function explainDenial(denial: Denial, links: readonly Link[], first: number, now: number): Denial {
   const link = links[denial.link - first]
   if (!link) return denial
   const resource = denial.operation.split('.')[0]
   const allows = link.grants.filter((grant) => grant.resource === resource).flatMap(formatGrant)
-  return { ...denial, token: { jti: link.jti, constraint: constraintOf(denial, link), allows: allows.slice(0, LINES) } }
+  return {
+    ...denial,
+    token: { jti: link.jti, constraint: constraintOf(denial, link, now), allows: allows.slice(0, LINES) },
+  }
 }

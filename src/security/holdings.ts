@@ -9,12 +9,15 @@ import type { Placement } from './shared-cells.ts'
 export type Holding = {
   policy: Policy
   placement: Placement
+  /** The name of the key that the token's root is signed with. */
+  rootKid: string | undefined
+  now: () => number
   record: (event: Omit<AuditEvent, 'at'>) => void
   release: () => Promise<void>
 }
 
 export class Holdings {
-  readonly #held = new Map<HeldToken, { placement: Placement; stop: AbortController }>()
+  readonly #held = new Map<HeldToken, Pick<Holding, 'placement' | 'rootKid'> & { stop: AbortController }>()
   readonly #poll: () => Promise<void>
   readonly #pollMs: number
   #timer: ReturnType<typeof setInterval> | undefined
@@ -24,7 +27,7 @@ export class Holdings {
     this.#pollMs = pollMs
   }
 
-  add({ policy, placement, record, release }: Holding): HeldToken {
+  add({ policy, placement, rootKid, now, record, release }: Holding): HeldToken {
     const stop = new AbortController()
     const { links, first } = placement
     const jti = links.at(-1)!.jti
@@ -32,7 +35,7 @@ export class Holdings {
     const held: HeldToken = {
       policy,
       revoked: stop.signal,
-      explain: (denial: Denial) => explainDenial(denial, links, first),
+      explain: (denial: Denial) => explainDenial(denial, links, first, now()),
       ended: ({ denials, audit }) => {
         for (const { operation, resource, reason } of denials)
           record({ event: 'denial', outcome: 'denied', operation, detail: `${resource} (${reason})`, jti })
@@ -43,7 +46,7 @@ export class Holdings {
         return released
       },
     }
-    this.#held.set(held, { placement, stop })
+    this.#held.set(held, { placement, rootKid, stop })
     this.#timer ??= startTimer(() => void this.#poll(), this.#pollMs)
     return held
   }
@@ -54,10 +57,15 @@ export class Holdings {
     await release()
   }
 
-  /** Tells who holds a token with a revoked link. */
-  end(isRevoked: (jti: string) => boolean): void {
+  /** The roots of all tokens that are held, with the names of their keys. */
+  roots(): { kid: string | undefined; jti: string }[] {
+    return [...this.#held.values()].map(({ placement, rootKid }) => ({ kid: rootKid, jti: placement.links[0]!.jti }))
+  }
+
+  /** Tells who holds a token with a dead link. */
+  end(isDead: (jti: string) => boolean): void {
     for (const { placement, stop } of this.#held.values())
-      if (placement.links.some(({ jti }) => isRevoked(jti))) stop.abort()
+      if (placement.links.some(({ jti }) => isDead(jti))) stop.abort()
   }
 
   close(): void {

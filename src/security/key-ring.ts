@@ -150,20 +150,23 @@ export class KeyRing {
 
   /**
    * The next key becomes active, the active one retires, of those that are gone the public half stays. The first time it makes both.
-   * @param compromised the active key verifies nothing from now on: every token that it signed is dead
+   * @param compromised somebody else may have the keys: none of them verifies anything from now on, and none that was kept
+   *   with them signs. Every token is dead
    */
   async rotate({ alg, compromised = false }: { alg?: TokenAlgorithm; compromised?: boolean } = {}): Promise<KeyRecord> {
     for (let tries = 0; tries < TRIES; tries++) {
       const now = this.#now()
       const keys = await this.#read(true)
       const kept = keys.slice(-KEPT).flatMap((key) => (keyState(key, now) === 'gone' ? withoutSecret(key) : [key]))
-      const next = kept.find((key) => keyState(key, now) === 'next') ?? (await makeKey(now, alg))
+      const waiting = compromised ? undefined : kept.find((key) => keyState(key, now) === 'next')
+      const next = waiting ?? (await makeKey(now, alg))
       const active: KeyRecord = { ...next, activeFrom: now }
       const others = kept
         .filter(({ kid }) => kid !== next.kid)
         .map((key): KeyRecord => {
-          if (keyState(key, now) !== 'active') return key
-          return { ...key, retiredAt: now, goneAt: compromised ? now : now + this.#overlapMs }
+          const state = keyState(key, now)
+          if (compromised && state !== 'gone') return { ...key, retiredAt: key.retiredAt ?? now, goneAt: now }
+          return state === 'active' ? { ...key, retiredAt: now, goneAt: now + this.#overlapMs } : key
         })
       if (await this.#store.save(this.#version + 1, [...others, active, await makeKey(now, alg)])) {
         await this.#read(true)

@@ -12,8 +12,8 @@ class MemoryStore implements SecurityStore {
     return this.#list
   }
 
-  writeList(version: number, text: string): boolean {
-    if (version !== (this.#list?.version ?? 0) + 1) return false
+  writeList(version: number, text: string, over: number): boolean {
+    if (over !== (this.#list?.version ?? 0)) return false
     this.#list = { version, text }
     return true
   }

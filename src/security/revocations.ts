@@ -6,13 +6,17 @@ import { TokaError } from '../errors.ts'
 
 const TRIES = 20
 
+function tooManyWriters(): TokaError {
+  return new TokaError('TOKA_INTERNAL', 'other processes change the list of revoked links all the time')
+}
+
 export type RevocationOptions = {
   store: SecurityStore
   keys: KeyRing
   now: () => number
   /** Milliseconds after which a list is too old to say that a link is alive; undefined: never. */
   maxAgeMs: number | undefined
-  /** How long after it is revoked a link must stay on the list: the longest life of a token. */
+  /** How long after it is revoked a link must stay on the list: the longest life that a token of any manager may have. */
   keepMs: number
 }
 
@@ -69,12 +73,12 @@ export class Revocations {
       await this.refresh()
       const list = nextList(this.#list, now(), jti === undefined ? undefined : [jti, now() + keepMs])
       const text = await signList(list, await keys.signer())
-      if (await store.writeList(list.version, text)) {
+      if (await store.writeList(list.version, text, list.version - 1)) {
         this.#take(list)
         return
       }
     }
-    throw new TokaError('TOKA_INTERNAL', 'other processes change the list of revoked links all the time')
+    throw tooManyWriters()
   }
 
   /** The signed list as it is stored, for processes that share no store. */
@@ -87,10 +91,19 @@ export class Revocations {
   }
 
   /**
-   * Takes a signed list of another process. Answers whether it is a new one.
+   * Takes a signed list of another process, and keeps it: a restart must not forget it.
    * @throws TokenError, TokaError as `refresh`
    */
-  async import(text: string): Promise<boolean> {
-    return this.#take(await openList(text, (kid) => this.#options.keys.verifier(kid)))
+  async import(text: string): Promise<void> {
+    const { store, keys } = this.#options
+    const list = await openList(text, (kid) => keys.verifier(kid))
+    for (let tries = 0; tries < TRIES; tries++) {
+      const over = (await store.readList())?.version ?? 0
+      if (over < list.version && !(await store.writeList(list.version, text, over))) continue
+      await this.refresh()
+      this.#take(list)
+      return
+    }
+    throw tooManyWriters()
   }
 }

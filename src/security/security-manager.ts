@@ -22,12 +22,14 @@ import { parseTtl } from './ttl.ts'
 import { reportLinks, type TokenReport } from './report.ts'
 import { Revocations } from './revocations.ts'
 import { linkCells, quotaOf, SharedCells } from './shared-cells.ts'
-import { tokenError, VerifiedTokens } from './verified-tokens.ts'
+import { rootKidOf, tokenError, VerifiedTokens } from './verified-tokens.ts'
 import { compileLinks } from './compile-links.ts'
 
 export type Decision = { allowed: true } | { allowed: false; denial: Denial }
 
 const HOUR = 3_600_000
+/** The longest life that a token may have, whatever a manager is told: so long every manager remembers what was revoked. */
+const MOST_TTL_MS = 31 * 24 * HOUR
 
 export class SecurityManager implements TokenAuthority {
   /** Counts what tokens may spend in this process. */
@@ -45,6 +47,8 @@ export class SecurityManager implements TokenAuthority {
   readonly #maxTtlMs: number
   readonly #skewMs: number
   #refreshedAt = Number.NEGATIVE_INFINITY
+  /** Roots that sandboxes hold and whose key is gone: it was compromised. */
+  #orphans: ReadonlySet<string> = new Set()
 
   /** @internal Use `createSecurityManager`. */
   constructor(options: SecurityOptions) {
@@ -59,12 +63,20 @@ export class SecurityManager implements TokenAuthority {
     this.#options = options
     this.#now = () => clock.now()
     this.#maxTtlMs = parseTtl(maxTtl)
+    if (this.#maxTtlMs > MOST_TTL_MS)
+      throw new TokaError('TOKA_REQUEST_INVALID', `maxTtl: a token may live 31 days at most, not ${this.#maxTtlMs} ms`)
     this.#skewMs = skewMs
     const life = this.#maxTtlMs + skewMs
     this.#keys = new KeyRing({ store: keys, now: this.#now, overlapMs: life })
     this.#tokens = new VerifiedTokens(({ kid }) => this.#keys.verifier(kid))
     const maxAgeMs = options.revocationsMaxAgeMs
-    this.#revocations = new Revocations({ store, keys: this.#keys, now: this.#now, maxAgeMs, keepMs: life })
+    this.#revocations = new Revocations({
+      store,
+      keys: this.#keys,
+      now: this.#now,
+      maxAgeMs,
+      keepMs: MOST_TTL_MS + skewMs,
+    })
     this.#cells = new SharedCells(this.ledger, store)
     this.#holdings = new Holdings(() => this.#poll(), pollMs)
     this.#deciders = new Deciders((token) => this.#hold(token, { whole: false }), this.ledger, this.#now)
@@ -168,25 +180,27 @@ export class SecurityManager implements TokenAuthority {
     const { pollMs = 250 } = this.#options
     if (!always && now - this.#refreshedAt < pollMs) return
     this.#refreshedAt = now
-    await this.#revocations.refresh()
-    this.#spread()
+    try {
+      await this.#revocations.refresh()
+    } finally {
+      await this.#spread()
+    }
   }
 
-  /** Tells cells and sandboxes what is revoked. */
-  #spread(): void {
+  /** Tells cells and sandboxes what is dead: revoked, or beneath a root whose key is gone. */
+  async #spread(): Promise<void> {
+    const orphans = new Set<string>()
+    for (const { kid, jti } of this.#holdings.roots()) if (!(await this.#keys.verifier(kid))) orphans.add(jti)
+    this.#orphans = orphans
     const stale = this.#revocations.isStale()
-    const isAlive = (jti: string): boolean => !stale && !this.#revocations.isRevoked(jti)
-    this.#cells.revive(isAlive)
-    this.#holdings.end((jti) => this.#revocations.isRevoked(jti))
+    const isDead = (jti: string): boolean => this.#revocations.isRevoked(jti) || this.#orphans.has(jti)
+    this.#cells.revive((jti) => !stale && !isDead(jti))
+    this.#holdings.end(isDead)
   }
 
   async #poll(): Promise<void> {
-    try {
-      await this.#refresh(true)
-    } catch {
-      // A list that cannot be read says nothing: what is in force stays in force, until it is too old.
-      this.#spread()
-    }
+    // What cannot be read says nothing: what is in force stays in force, until the list is too old.
+    await this.#refresh(true).catch(() => {})
   }
 
   /** A token as a person reads it. Never throws for a token that is refused: it says why. */
@@ -237,7 +251,7 @@ export class SecurityManager implements TokenAuthority {
     if (!/^[A-Za-z0-9_-]{16,64}$/.test(jti))
       throw new TokaError('TOKA_TOKEN_INVALID', `${JSON.stringify(jti.slice(0, 80))} is no jti: see inspect`)
     await this.#guarded(() => this.#revocations.publish(jti))
-    this.#spread()
+    await this.#spread()
     this.#record({ event: 'revoke', outcome: 'allowed', jti })
   }
 
@@ -252,13 +266,13 @@ export class SecurityManager implements TokenAuthority {
    */
   async importRevocations(text: string): Promise<void> {
     await this.#guarded(() => this.#revocations.import(text))
-    this.#spread()
+    await this.#spread()
   }
 
   /** Signs the list anew, so that it stays young. */
   async renewRevocations(): Promise<void> {
     await this.#guarded(() => this.#revocations.publish())
-    this.#spread()
+    await this.#spread()
   }
 
   /** The next key signs from now on; the active one verifies for as long as a token of it may live. The first call makes keys. */
@@ -266,6 +280,7 @@ export class SecurityManager implements TokenAuthority {
     await this.#guarded(() => this.#revocations.refresh())
     const { kid } = await this.#keys.rotate(options)
     if (this.#revocations.version > 0) await this.renewRevocations()
+    else await this.#spread()
     this.#record({ event: 'rotate', outcome: 'allowed', detail: kid })
     return { kid }
   }
@@ -285,11 +300,14 @@ export class SecurityManager implements TokenAuthority {
   /**
    * One call of a caller's rate.
    * @param rate `{ per: '1s', burst: 10 }`: ten a second, evenly refilled
+   * @throws TokaError TOKA_REQUEST_INVALID for a rate that is none
    */
   async limit(
     caller: string,
     rate: { per: number | string; burst: number },
   ): Promise<{ allowed: boolean; retryAfterMs: number }> {
+    if (!(Number.isInteger(rate.burst) && rate.burst >= 1 && rate.burst <= 1_000_000))
+      throw new TokaError('TOKA_REQUEST_INVALID', 'rate.burst: must be a whole number from 1 to 1,000,000')
     const interval = Math.ceil((parseTtl(rate.per) * 1_000) / rate.burst)
     const now = Math.floor(this.#now() * 1_000)
     const wait = await this.#options.store.takeRate(`caller/${caller}`, now, interval, interval * (rate.burst - 1))
@@ -329,6 +347,8 @@ export class SecurityManager implements TokenAuthority {
     return this.#holdings.add({
       policy: { program, account, topUp },
       placement,
+      rootKid: rootKidOf(token),
+      now: this.#now,
       record: (event) => this.#record(event),
       release: () => this.#cells.leave(names),
     })
@@ -356,8 +376,12 @@ export class SecurityManager implements TokenAuthority {
   async close(): Promise<void> {
     await this.#deciders.close()
     this.#holdings.close()
-    await this.#log?.flush()
-    await this.#options.store.close()
+    try {
+      await this.#log?.flush()
+    } finally {
+      await this.#options.audit?.close?.()
+      await this.#options.store.close()
+    }
   }
 }
 

@@ -47,9 +47,9 @@ class SqliteStore implements SecurityStore {
     return row as { version: number; text: string } | undefined
   }
 
-  writeList(version: number, text: string): boolean {
+  writeList(version: number, text: string, over: number): boolean {
     return this.#alone(() => {
-      if (version !== (this.readList()?.version ?? 0) + 1) return false
+      if (over !== (this.readList()?.version ?? 0)) return false
       this.#database.prepare('INSERT OR REPLACE INTO list (id, version, text) VALUES (1, ?, ?)').run(version, text)
       return true
     })

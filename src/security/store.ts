@@ -18,8 +18,8 @@ export type QuotaCell = {
 export interface SecurityStore {
   /** The newest signed list of revoked links. */
   readList(): MaybePromise<{ version: number; text: string } | undefined>
-  /** Replaces the list by the next version. False when another process was faster: `version` must be one more than stored. */
-  writeList(version: number, text: string): MaybePromise<boolean>
+  /** Replaces the list of version `over` (0: there is none). False when another process was faster: another one is stored. */
+  writeList(version: number, text: string, over: number): MaybePromise<boolean>
   /**
    * Takes of a quota what a process may spend on its own account: half of what is left (all of it with `whole`), at least
    * one. What is taken and never given back is spent, so that a process that dies can only have spent too little.

@@ -14,6 +14,11 @@ export function tokenError(error: unknown): unknown {
   })
 }
 
+/** The name of the key that a token's root is signed with. */
+export function rootKidOf(token: string): string | undefined {
+  return splitJws(token.slice(0, token.indexOf('~'))).header.kid
+}
+
 export class VerifiedTokens {
   readonly #rootKey: NonNullable<ChainKeys['rootKey']>
   readonly #chains = new Map<string, Chain>()

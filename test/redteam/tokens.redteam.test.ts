@@ -1,6 +1,6 @@
 /** Forged, spliced, widened and mangled tokens: each family that broke another library is refused here, and says as what. */
 import fc from 'fast-check'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { decodeBase64url, encodeBase64url } from '../../capabilities/tokens/base64url.ts'
 import { thumbprintOf } from '../../capabilities/tokens/chain.ts'
 import { hashText, signJws } from '../../capabilities/tokens/jws.ts'
@@ -32,7 +32,11 @@ let rootKey: { key: SigningKey; kid: string; jwk: Jwk }
 let root: string
 let child: string
 
-beforeAll(async () => {
+/** Made once. A fault in the making fails a test by name, which that of a hook of the whole file does not. */
+let made: Promise<void> | undefined
+beforeEach(() => (made ??= make()))
+
+async function make(): Promise<void> {
   const { alg, jwk } = await generateJwk('Ed25519')
   rootKey = { key: await importSigningKey(jwk, 'Ed25519'), kid: 'root', jwk }
   world = await openSecurity({ keys: memoryKeys([{ kid: 'root', alg, jwk, madeAt: START, activeFrom: START }]) })
@@ -40,7 +44,7 @@ beforeAll(async () => {
   child = (
     await attenuate(root, { grants: rules('fs.read=/data/a/**'), ttl: '30m', quota: { calls: 5 } }, { now: START })
   ).token
-})
+}
 
 const answer = (token: string): Promise<string> => refusal(world.security.verify(token))
 const [first, rest] = [(token: string) => token.split('~')[0]!, (token: string) => token.split('~').slice(1).join('~')]

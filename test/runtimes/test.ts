@@ -18,7 +18,7 @@ const { values: options, positionals: filters } = parseArgs({
     /** Only these runtimes. */
     runtime: { type: 'string', multiple: true },
     /** The wall-clock limit of one runtime. */
-    minutes: { type: 'string', default: '8' },
+    minutes: { type: 'string', default: '20' },
     /** Minutes without output after which a runtime counts as hung. */
     silence: { type: 'string', default: '3' },
     /** Only tests whose name fits this pattern. */

@@ -118,6 +118,25 @@ describe('keys that are fetched', () => {
     expect(fetched).toBe(2)
   })
 
+  test('that are withdrawn let nobody in once the set is old, and an old set that cannot be had anew neither', async () => {
+    const one = await issuer('one')
+    let set: () => Promise<KeySet> = async () => ({ keys: [published(one)] })
+    const { security, clock } = await openSecurity({
+      callers: callers(() => set(), { refetchMs: 1_000, maxAgeMs: 10_000 }),
+    })
+    const late = await jwt(one, { exp: NOW + 3_600 })
+    expect(await refusal(security.authenticate(late))).toBe('accepted')
+    set = () => Promise.reject(new Error('down'))
+    clock.ms += 9_999
+    expect(await refusal(security.authenticate(late))).toBe('accepted')
+    clock.ms += 1
+    expect(await refusal(security.authenticate(late))).toContain('down')
+    expect(await refusal(security.authenticate(late))).toContain('no key')
+    set = async () => ({ keys: [] })
+    clock.ms += 1_000
+    expect(await refusal(security.authenticate(late))).toContain('no key')
+  })
+
   test('that cannot be fetched refuse', async () => {
     const one = await issuer('one')
     const { security } = await openSecurity({ callers: callers(() => Promise.reject(new Error('down'))) })

@@ -1,6 +1,6 @@
 /** The security manager: what it makes holds, is narrowed, runs out, is revoked and rotated as it says. */
 import { describe, expect, test } from 'vitest'
-import { attenuate, createSecurityManager } from '../../src/security/index.ts'
+import { attenuate, createSecurityManager, memoryKeys, memoryStore } from '../../src/security/index.ts'
 import { openSecurity, refusal, rules, START } from '../security-world.ts'
 
 const HOUR = 3_600_000
@@ -160,12 +160,8 @@ describe('revocation', () => {
     const { security, options } = await openSecurity()
     const { token, jti } = await security.mint({ grants: rules('clock') })
     const sharing = createSecurityManager(options)
-    const { memoryKeys, memoryStore } = await import('../../src/security/index.ts')
-    const away = createSecurityManager({
-      ...options,
-      keys: memoryKeys(await security.publicKeys()),
-      store: memoryStore(),
-    })
+    const awayOptions = { ...options, keys: memoryKeys(await security.publicKeys()), store: memoryStore() }
+    const away = createSecurityManager(awayOptions)
     expect(await refusal(away.verify(token))).toBe('accepted')
     await security.revoke(jti)
     expect(await refusal(sharing.verify(token))).toContain('(revoked)')
@@ -173,6 +169,8 @@ describe('revocation', () => {
     const list = await security.exportRevocations()
     await away.importRevocations(list)
     expect(await refusal(away.verify(token))).toContain('(revoked)')
+    // It is kept: a restart of the process does not revive the token.
+    expect(await refusal(createSecurityManager(awayOptions).verify(token))).toContain('(revoked)')
     expect(await refusal(away.importRevocations(`${list.slice(0, -4)}AAAA`))).toContain('signature')
     expect(await refusal(away.mint({ grants: rules('clock') }))).toContain('public')
   })
@@ -189,6 +187,33 @@ describe('revocation', () => {
     await security.renewRevocations()
     expect(await refusal(security.verify(token))).toBe('accepted')
     await held.release()
+  })
+
+  test('a list of a manager that is ahead goes over one that is behind, and the next one goes over both', async () => {
+    const { security, options } = await openSecurity()
+    const behind = createSecurityManager({ ...options, store: memoryStore() })
+    const [first, second, third] = await Promise.all(
+      [1, 2, 3].map(async () => security.mint({ grants: rules('clock') })),
+    )
+    await behind.revoke(first!.jti)
+    await security.revoke(first!.jti)
+    await security.revoke(second!.jti)
+    await behind.importRevocations(await security.exportRevocations())
+    expect(await refusal(behind.verify(second!.token))).toContain('(revoked)')
+    await behind.revoke(third!.jti)
+    for (const { token } of [first!, second!, third!])
+      expect(await refusal(behind.verify(token))).toContain('(revoked)')
+  })
+
+  test('is remembered by a manager whose own tokens live shorter', async () => {
+    const { security, clock, options } = await openSecurity({ maxTtl: '7d' })
+    const { token, jti } = await security.mint({ grants: rules('clock'), ttl: '7d' })
+    const short = createSecurityManager({ ...options, maxTtl: '1h' })
+    await short.revoke(jti)
+    clock.ms += 2 * 3_600_000
+    await short.revoke('A'.repeat(22))
+    expect(await refusal(security.verify(token))).toContain('(revoked)')
+    expect(() => createSecurityManager({ ...options, maxTtl: '32d' })).toThrow('31 days')
   })
 
   test('an older list is refused', async () => {
@@ -237,6 +262,20 @@ describe('rotation', () => {
 })
 
 describe('sealed tokens and depth', () => {
+  test('away from stolen keys trusts none of them, those that waited or retired neither', async () => {
+    const { security, options } = await openSecurity()
+    const retired = await security.mint({ grants: rules('clock') })
+    await security.rotate()
+    const stolen = await options.keys.load()
+    await security.rotate({ compromised: true })
+    const thief = createSecurityManager({ ...options, keys: memoryKeys(stolen.keys), store: memoryStore() })
+    const now = await thief.mint({ grants: rules('clock') })
+    await thief.rotate()
+    const later = await thief.mint({ grants: rules('clock') })
+    for (const { token } of [retired, now, later]) expect(await refusal(security.verify(token))).toContain('(key)')
+    expect((await security.keys()).map(({ state }) => state).sort()).toEqual(['active', 'gone', 'gone', 'gone', 'next'])
+  })
+
   test('a sealed token is used, and not narrowed', async () => {
     const { security } = await openSecurity()
     const { token } = await security.mint({ grants: rules('clock') })

@@ -117,6 +117,21 @@ describe.each(WAYS)('%s', (way) => {
     await expect(toka.open({ ...options, token: below.token })).rejects.toThrow('(revoked)')
   })
 
+  test('keys that were stolen end the runs of their tokens, and nobody else', async () => {
+    const { security, toka, options } = await world(way)
+    const { token } = await security.mint({ grants: rules('tool.call=never') })
+    const sandbox = await toka.open({ ...options, token })
+    const waiting = sandbox.run({ source: 'export default await tools.never({})' })
+    setTimeout(() => void security.rotate({ compromised: true }), 50)
+    expect(await waiting).toMatchObject({ status: 'cancelled', error: { code: 'TOKA_TOKEN_REVOKED' } })
+    const next = await security.mint({ grants: rules('tool.call=echo') })
+    const other = await toka.open({ ...options, token: next.token })
+    await security.rotate()
+    expect(await other.run({ source: 'export default await tools.echo({ text: "alive" })' })).toMatchObject({
+      value: 'alive',
+    })
+  })
+
   test('a call that a grant wants approved waits for yes, no, a narrower yes, or the end of patience', async () => {
     const { toka, options } = await world(way)
     const asked: ApprovalRequest[] = []
@@ -185,15 +200,41 @@ describe.each(WAYS)('%s', (way) => {
       mounts: [{ at: '/secret', from: { files: { key: 'hidden' } }, mode: 'ro' }],
     })
     const twin = await sandbox.fork()
+    const before = await sandbox.snapshot()
     const call = 'export default await tools.echo({ text: "out" }).catch((e) => e.code)'
     expect((await sandbox.run({ source: call })).value).toBe('out')
     expect((await sandbox.run({ source: 'require("fs").readFileSync("/secret/key", "utf8")' })).value).toBe('hidden')
-    for (const each of [sandbox, twin, await twin.fork()]) {
+    // A snapshot holds what was read, and says so to who goes on from it; one of before does not.
+    const powers: Pick<SandboxOptions, 'tools' | 'grants'> = {
+      tools: [echo],
+      grants: [{ resource: 'tool', actions: ['call'], names: ['echo'], flow: { forbiddenAfter: 'secret' } }],
+    }
+    expect((await (await toka.restore(before, powers)).run({ source: call })).value).toBe('out')
+    const blind = await toka.restore(await sandbox.snapshot())
+    const restored = await toka.restore(await (await blind.fork()).snapshot(), powers)
+    for (const each of [sandbox, twin, await twin.fork(), restored, await restored.fork()]) {
       const result = await each.run({ source: call })
       expect(result.value).toBe('TOKA_DENIED')
       expect(result.denials[0]).toMatchObject({ reason: 'flow' })
     }
   })
+})
+
+test('who answers too late has not said yes, for later calls neither', async () => {
+  const { toka, options } = await world('inline')
+  let answer = (_: { grants: { resource: 'tool'; actions: ['call']; names: string[] }[] }): void => {}
+  const sandbox = await toka.open({
+    ...options,
+    grants: [{ resource: 'tool', actions: ['call'], names: ['echo'], approval: 'required' }],
+    approvalTimeoutMs: 50,
+    onApproval: () => new Promise((resolve) => (answer = resolve)),
+  })
+  const source = 'export default await tools.echo({ text: "x" }).catch((e) => e.code)'
+  for (let round = 0; round < 2; round++) {
+    expect((await sandbox.run({ source })).value).toBe('TOKA_DENIED')
+    answer({ grants: [{ resource: 'tool', actions: ['call'], names: ['echo'] }] })
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  }
 })
 
 test('a token needs a Toka that was given security', async () => {

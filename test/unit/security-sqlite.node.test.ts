@@ -91,6 +91,12 @@ test('keys are on disk for their owner alone, replaced as a whole, and damage is
   await Promise.all([one.rotate(), two.rotate()])
   expect((await manager().keys()).map(({ state }) => state).sort()).toEqual(['active', 'next', 'retiring', 'retiring'])
   expect(await refusal(manager().verify(token))).toBe('accepted')
+  // A process that was killed while it rotated left its lock.
+  writeFileSync(join(directory, '.keys.json.lock'), '999999999')
+  expect(await refusal(manager().rotate())).toBe('accepted')
+  writeFileSync(join(directory, '.keys.json.lock'), String(process.ppid))
+  expect(await refusal(manager().rotate())).toContain('other processes change the keys')
+  rmSync(join(directory, '.keys.json.lock'))
   const text = readFileSync(join(directory, 'keys.json'), 'utf8')
   writeFileSync(join(directory, 'keys.json'), text.slice(0, text.length / 2))
   expect(await refusal(manager().verify(token))).toContain('keys.json is damaged')

@@ -5,6 +5,7 @@ import __future__
 import ast
 import asyncio
 import atexit
+import collections
 import linecache
 import os
 import sys
@@ -28,8 +29,13 @@ _FUTURES = 0
 for _name in __future__.all_feature_names:
     _FUTURES |= getattr(__future__, _name).compiler_flag
 _COROUTINE = 0x80
-# Names of programs that were run before in this sandbox: tracebacks into them show the lines that they had.
+# CPython's own limit.
+_RECURSION = 1_000
+# How often a name was run in this sandbox: tracebacks into each run show the lines that it had.
 _names = {}
+# Runs whose lines are kept.
+_KEPT = 500
+_kept = collections.deque()
 _state = {"loop": None, "environment": False, "futures": 0}
 
 
@@ -43,10 +49,7 @@ def run():
     _begin(command)
     filename = _name_source(command)
     is_script = command["kind"] == "script"
-    try:
-        operation, payload = _outcome(command, filename, is_script)
-    finally:
-        linecache.checkcache(filename)
+    operation, payload = _outcome(command, filename, is_script)
     if is_script:
         atexit._run_exitfuncs()
     flush_streams()
@@ -57,6 +60,8 @@ def _outcome(command, filename, is_script):
     """The operation that ends the run, with what it carries."""
     try:
         value = _execute(_units(command["source"], filename), sys.modules["__main__"].__dict__)
+        # What comes now is ours: a value may be as deep as the format allows.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return EngineFinish, _encoded(value, is_script)
     except SystemExit as end:
         return EngineExit, _exit_code(end).to_bytes(4, "little")
@@ -65,6 +70,7 @@ def _outcome(command, filename, is_script):
     except _NoForm as no_form:
         return _failed(no_form.args[0], filename, is_script, "value")
     except BaseException as error:
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return _failed(error, filename, is_script, "error")
 
 
@@ -116,6 +122,9 @@ def _name_source(command):
     _names[name] = count
     shown = name if count == 1 else f"{name} (run {count})"
     # Without a time of change linecache never looks for a file of this name.
+    _kept.append(shown)
+    if len(_kept) > _KEPT:
+        linecache.cache.pop(_kept.popleft(), None)
     linecache.cache[shown] = (len(source), None, source.splitlines(True), shown)
     return shown
 
@@ -128,12 +137,14 @@ def _units(source, filename):
         last = tree.body[-1] if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         if last is not None:
             tree.body.pop()
-        statements = compile(tree, filename, "exec", flags, dont_inherit=True)
-        _state["futures"] |= statements.co_flags & _FUTURES
+        statements = []
+        if tree.body:
+            statements.append(compile(tree, filename, "exec", flags, dont_inherit=True))
+            _state["futures"] |= statements[0].co_flags & _FUTURES
         if last is None:
-            return [statements], None
-        flags |= statements.co_flags & _FUTURES
-        return [statements], compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
+            return statements, None
+        flags |= _state["futures"]
+        return statements, compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError) as error:
         # The frames are ours alone.
         raise _Unparsed(error.with_traceback(None)) from None
@@ -142,20 +153,21 @@ def _units(source, filename):
 def _execute(units, namespace):
     """Runs code objects one after the other, in an event loop when one of them awaits."""
     statements, expression = units
-    if not any(code.co_flags & _COROUTINE for code in (*statements, *(() if expression is None else (expression,)))):
-        for code in statements:
-            eval(code, namespace)
-        return undefined if expression is None else eval(expression, namespace)
-    return _run_in_loop(_drive(statements, expression, namespace))
+    codes = statements if expression is None else [*statements, expression]
+    if any(code.co_flags & _COROUTINE for code in codes):
+        value = _run_in_loop(_drive(codes, namespace))
+    else:
+        for code in codes:
+            value = eval(code, namespace)
+    return undefined if expression is None else value
 
 
-async def _drive(statements, expression, namespace):
-    value = undefined
-    for code in (*statements, *(() if expression is None else (expression,))):
+async def _drive(codes, namespace):
+    for code in codes:
         value = eval(code, namespace)
         if code.co_flags & _COROUTINE:
             value = await value
-    return undefined if expression is None else value
+    return value
 
 
 def _run_in_loop(main):

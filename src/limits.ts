@@ -87,6 +87,9 @@ export const MINIMUM_MEMORY: Readonly<Record<string, number>> = {
 /** Bytes of a source text, the largest. */
 export const MOST_SOURCE_BYTES = 8 * MiB
 
+/** Bytes of a module of the user's, the largest: validating 1 MiB keeps the thread for about 10 ms. */
+export const MOST_MODULE_BYTES = 64 * MiB
+
 /** Bounds of requests that guests make. */
 export const NETWORK = {
   /** Redirects that are followed, as browsers do. */

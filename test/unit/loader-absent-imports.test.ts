@@ -11,7 +11,14 @@ const counter = instantiate(
     imports: [{ module: 'e', name: 'count', params: ['i32'], results: ['i32'] }],
     functions: [{ name: 'count', params: ['i32'], results: ['i32'], code: [0x20, 0, 0x10, 0] }],
   }),
-  { e: { count: (operation: number) => (counts.push(operation), 0) } },
+  {
+    e: {
+      count: (operation: number) => {
+        counts.push(operation)
+        return 0
+      },
+    },
+  },
 ).count as (operation: number) => number
 
 function link(imports: readonly BorderImport[], changes: Partial<BorderLink> = {}) {

@@ -17,7 +17,7 @@ export type FidelityWorld = {
 const MOST_DEATHS = 40
 
 const LIMITS = {
-  timeoutMs: 1_200_000,
+  timeoutMs: 600_000,
   memoryBytes: 512 * 2 ** 20,
   hostCalls: 100_000_000,
   fileBytes: 256 * 2 ** 20,

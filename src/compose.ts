@@ -21,7 +21,10 @@ import { SERVICE_PREFIX, type Tools } from './tool.ts'
 
 /** Checked options, and what they mean here. */
 export type Composition = {
-  options: Pick<SandboxOptions, 'language' | 'files' | 'mounts' | 'env' | 'deterministic' | 'priority' | 'onTrace'>
+  options: Pick<
+    SandboxOptions,
+    'language' | 'files' | 'mounts' | 'env' | 'deterministic' | 'metering' | 'priority' | 'onTrace'
+  >
   limits: Readonly<Limits>
   engine: ExecutionEngine
   image: Image

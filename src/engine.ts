@@ -18,6 +18,21 @@ export type Command = {
   program: boolean
   /** The encoded input value (values.ts), when there is one. */
   input?: Uint8Array
+  /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */
+  call?: { name: string; args: Uint8Array }
+}
+
+/** How a guest's fuel is measured: `exact` is the same number on every machine. */
+export type Metering = 'fast' | 'exact'
+
+/** A module that the user brings, for engines that run such. */
+export type GuestModule = {
+  bytes: Uint8Array<ArrayBuffer>
+  /** Of the bytes, in hexadecimal. */
+  sha256: string
+  metering: Metering
+  /** What its memory may grow to (`limits.memoryBytes`). */
+  memoryBytes: number
 }
 
 /** Why a guest stopped other than by itself. */
@@ -99,9 +114,33 @@ export type EngineIo = {
   /** The bytes of a named wasm asset, verified against its pinned hash. */
   asset(name: string): Promise<Uint8Array>
   /** Images and rewritten modules by hash: a disk cache in Node, the Cache API in browsers. */
-  cache: { get(key: string): Promise<Uint8Array | undefined>; put(key: string, bytes: Uint8Array): Promise<void> }
+  cache: {
+    get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>
+    put(key: string, bytes: Uint8Array): Promise<void>
+  }
   signal?: AbortSignal
   progress?: (done: number, total: number, what: string) => void
+}
+
+/** The type of a value as an interface of WIT says it: what schemas are made of. */
+export type ValueShape =
+  | { readonly kind: string }
+  | { readonly kind: 'list'; readonly element: ValueShape }
+  | {
+      readonly kind: 'record' | 'tuple'
+      readonly fields: readonly { readonly key: string; readonly type: ValueShape }[]
+    }
+  | { readonly kind: 'flags'; readonly labels: readonly { readonly key: string }[] }
+  | {
+      readonly kind: 'variant' | 'enum' | 'option' | 'result'
+      readonly cases: readonly { readonly label: string; readonly type: ValueShape | undefined }[]
+    }
+
+/** A function that a guest module exports, with its types. */
+export type GuestFunction = {
+  readonly name: string
+  readonly params: readonly { readonly key: string; readonly type: ValueShape }[]
+  readonly result: ValueShape | undefined
 }
 
 /** Turns a language or a kind of module into runnable images. Stateless but for its caches; safe to share. */
@@ -109,8 +148,19 @@ export interface ExecutionEngine {
   readonly name: string
   readonly version: string
   readonly languages: readonly Language[]
-  /** Builds, or takes from the cache, the start image. */
-  prepare(io: EngineIo): Promise<Image>
+  /** Units of fuel of a slice, where they cost other than those of interpreters; default 20,000 (sandbox/leash.ts). */
+  readonly slice?: number
+  /**
+   * Builds, or takes from the cache, the start image.
+   * @param guest the module that the image is made of, for engines that run modules of the user's
+   * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
+   */
+  prepare(io: EngineIo, guest?: GuestModule): Promise<Image>
+  /**
+   * The functions of a module whose types are told by it; nothing of it runs.
+   * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
+   */
+  describe?(guest: GuestModule): readonly GuestFunction[]
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

@@ -87,6 +87,9 @@ export const MINIMUM_MEMORY: Readonly<Record<string, number>> = {
 /** Bytes of a source text, the largest. */
 export const MOST_SOURCE_BYTES = 8 * MiB
 
+/** Bytes of a module of the user's, the largest: validating 1 MiB keeps the thread for about 10 ms. */
+export const MOST_MODULE_BYTES = 64 * MiB
+
 /** Bounds of requests that guests make. */
 export const NETWORK = {
   /** Redirects that are followed, as browsers do. */
@@ -137,4 +140,15 @@ export const BORDER = {
   turns: 1_024,
   /** Refused calls kept for the result; the rest is counted. */
   denials: 100,
+} as const
+
+/** What the packages of an image may unpack to: the largest pure wheels have some thousand files and some 20 MB. */
+export const PACKAGES = {
+  /** Bytes of all files. */
+  bytes: 256 * MiB,
+  /** Files of all packages. */
+  files: 50_000,
+  /** Bytes of a wheel, and of a lock. */
+  wheelBytes: 256 * MiB,
+  lockBytes: 16 * MiB,
 } as const

@@ -25,7 +25,7 @@ export type Usage = {
   cpuMs: number
   /** Units of fuel burned. Not comparable between machines under `metering: 'fast'`. */
   fuel: number
-  metering: 'fast'
+  metering: 'fast' | 'exact'
   /** Bytes of linear memory at the end. */
   memoryBytes: number
   /** Calls that left the sandbox, refused ones too. */
@@ -39,7 +39,10 @@ export type Usage = {
 
 export type RunResult<T = unknown> = {
   status: RunStatus
-  /** By language: a script's completion value, a module's default export (its result, if a function). */
+  /**
+   * By language: a script's completion value; a JavaScript module's default export (its result, if a function); what the
+   * called export of a WebAssembly module returned, an array where it is more than one.
+   */
   value?: T
   /** The guest's own; 1 after an uncaught error. */
   exitCode: number

@@ -2,7 +2,7 @@
 import { openCache } from '#cache'
 import { readAsset } from '#source'
 import { startThread } from '#worker'
-import type { EngineIo, ExecutionEngine } from './engine.ts'
+import type { EngineIo, ExecutionEngine, GuestModule } from './engine.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
 import type { HeldToken, TokenAuthority } from './gate/authority.ts'
@@ -10,7 +10,9 @@ import { createLedger, type Ledger } from './gate/ledger.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
 import { withRoom } from './room.ts'
 import type { ArgumentSecret } from './network-options.ts'
+import { sha256, toHex } from './loader/hash.ts'
 import type { Image } from './loader/image.ts'
+import { PreparedImages } from './prepared-images.ts'
 import { canSuspend } from './loader/suspension.ts'
 import { NETWORK_SERVICE } from './network-questions.ts'
 import { networkService } from './network-service.ts'
@@ -56,13 +58,17 @@ const MOST_WORKERS = 64
 
 type Prepared = { engine: ExecutionEngine; image: Image }
 
+/** Images of modules that are kept ready: each holds its compiled code. */
+const KEPT_MODULES = 32
+
 /** Makes sandboxes. One per program is enough: images are prepared once and shared. */
 export class Toka {
   readonly #io: EngineIo
   readonly #options: Pick<TokaOptions, 'isolation' | 'workers' | 'security'>
   readonly #ledger: Ledger
   readonly #seal: SnapshotSeal
-  readonly #images = new Map<Language, Promise<Prepared>>()
+  readonly #images = new PreparedImages<Prepared>()
+  readonly #modules = new PreparedImages<Prepared>(KEPT_MODULES)
   readonly #sandboxes = new Set<Sandbox>()
   #pool: Promise<WorkerPool> | undefined
   /** Quotas on their way back to where they came from. */
@@ -138,7 +144,7 @@ export class Toka {
     const toolbox = new Toolbox(options.tools ?? [], limits, servicesOf(options), argumentsOf(options))
     const pool = await this.#poolFor(options)
     pool?.wake()
-    const { engine, image } = await this.#prepare(options.language)
+    const { engine, image } = await this.#prepare(options, limits)
     const held = await this.#hold(options, pool !== undefined)
     const users = held && new TokenUsers(held)
     const parts: Parts = {
@@ -196,17 +202,19 @@ export class Toka {
     return this.#pool
   }
 
-  /** The start image of a language; one that failed is tried anew the next time. */
-  #prepare(language: Language): Promise<Prepared> {
-    const known = this.#images.get(language)
-    if (known) return known
-    const prepared = loadEngine(language).then(async (engine) => ({
-      engine,
-      image: await withRoom(() => engine.prepare(this.#io)),
-    }))
-    this.#images.set(language, prepared)
-    prepared.catch(() => this.#images.delete(language))
-    return prepared
+  /** The start image of a language, or of a module; one that failed is tried anew the next time. */
+  async #prepare({ language, module, metering = 'fast' }: SandboxOptions, limits: Limits): Promise<Prepared> {
+    if (!(module instanceof Uint8Array)) return this.#images.take(language, () => this.#build(language))
+    // A copy: the caller's bytes may change while they are read.
+    const bytes = new Uint8Array(module)
+    const guest = { bytes, sha256: toHex(await sha256(bytes)), metering, memoryBytes: limits.memoryBytes }
+    const key = `${guest.sha256} ${metering} ${limits.memoryBytes}`
+    return this.#modules.take(key, () => this.#build(language, guest))
+  }
+
+  async #build(language: Language, guest?: GuestModule): Promise<Prepared> {
+    const engine = await loadEngine(language, guest)
+    return { engine, image: await withRoom(() => engine.prepare(this.#io, guest)) }
   }
 
   #mustBeOpen(): void {

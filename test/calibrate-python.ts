@@ -19,10 +19,14 @@ await Promise.all(
       const still = error?.code === 'TOKA_LIMIT_TIME' && usage.cpuMs > UNSTOPPED_MS * 0.9
       if (!still) failures++
       const how = still ? 'still running' : `ended: ${status} ${error?.message ?? ''}`
-      console.log(`${still ? 'ok    ' : 'FAILED'} ${next.module}: ${next.expression}: ${how} after ${Math.round(usage.cpuMs)} ms`)
+      console.log(
+        `${still ? 'ok    ' : 'FAILED'} ${next.module}: ${next.expression}: ${how} after ${Math.round(usage.cpuMs)} ms`,
+      )
     }
   }),
 )
 await toka.dispose()
-console.log(`${ENDLESS.length} expressions of ${new Set(ENDLESS.map(({ module }) => module)).size} modules, ${failures} failed`)
+console.log(
+  `${ENDLESS.length} expressions of ${new Set(ENDLESS.map(({ module }) => module)).size} modules, ${failures} failed`,
+)
 process.exitCode = failures === 0 ? 0 : 1

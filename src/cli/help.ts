@@ -3,13 +3,14 @@
 export const HELP = `toka - runs untrusted tools in WebAssembly sandboxes; whatever is not granted is denied
 
 usage:
-  toka run FILE|- [options] [-- ARGS…]    run a JavaScript or TypeScript tool
+  toka run FILE|- [options] [-- ARGS…]    run a JavaScript, TypeScript or WebAssembly tool
   toka run --help                         its options
   toka keys init|rotate|list              keys that tokens are signed with
   toka token mint|attenuate|inspect|verify|revoke
                                           tokens: what a run may do, signed, narrowed offline, revoked
   toka audit verify LOG                   whether a log of tokens' use is whole
-  toka keys|token|audit --help            their options
+  toka image build|list|verify            images of Python packages, from wheels and a lock
+  toka keys|token|audit|image --help      their options
   toka --version
 
 example:
@@ -23,10 +24,12 @@ Runs a tool in a sandbox. FILE is read here and handed to the sandbox as /tool/N
 to the guest. What it prints is printed; a tool that prints nothing has its value printed.
 
 the tool
-  --language L             javascript or typescript; otherwise the ending says it (.js .mjs .ts .mts)
+  --language L             javascript, typescript or wasm; otherwise the ending says it (.js .mjs .ts .mts .wasm)
   --input JSON             the argument of its default-exported function (in a script: the global \`input\`)
   --env NAME=VALUE         a variable of its environment, again for more
-  -- ARGS…                 its arguments: process.argv from the third on
+  -- ARGS…                 its arguments: process.argv from the third on, argv of a WASI command from the second on
+  --call EXPORT            of a .wasm reactor or component: the export to call, with ARGS as its numbers,
+                           or the list of values that --input gives
 
 what it may do (nothing of the host, unless granted)
   --mount HOST:GUEST[:ro|:rw]
@@ -44,8 +47,9 @@ what it may do (nothing of the host, unless granted)
 
 what it may use
   --timeout 2s             wall-clock time (default 30s)
-  --memory 64MiB           its heap (default 64MiB)
-  --fuel N                 loop heads of the interpreter (default: no limit)
+  --memory 64MiB           its heap (default 64MiB; a .wasm module's memory, 256MiB)
+  --fuel N                 loop heads of the interpreter, about one instruction of a .wasm module (default: no limit)
+  --exact                  of a .wasm module: measure its fuel so that it is the same on every machine
   --output 1MiB            bytes kept of each of stdout and stderr (default 1MiB)
   --isolation WHERE        inline or worker: the thread that it runs on (default: inline where it can be suspended)
 
@@ -94,4 +98,18 @@ export const AUDIT_HELP = `usage: toka audit verify LOG [--keys DIR] [--json]
 
 Verifies a log, offline: that no record was changed, removed or added, and that each head was signed by a key of DIR.
 Exit code 1 when it does not hold.
+`
+
+export const IMAGE_HELP = `usage: toka image build --python --wheels DIR --lock FILE [--images DIR]
+       toka image list [--images DIR] [--json]
+       toka image verify [NAME] [--images DIR]
+
+Images of Python packages. build takes the wheels that a lock names from a directory, refuses every one whose sha256 is
+not the lock's, every one with machine code, and every one whose archive leads out of it, and prints the image's name,
+which is the hash of what is in it. A run chooses an image by the packages that it wants: toka run --packages NAME,…
+
+  --wheels DIR             the wheels, as pip download fills it
+  --lock FILE              a pylock.toml (PEP 751), as pip lock or uv export --format pylock.toml write it
+  --images DIR             where images are (default .toka/images)
+  --json                   print the list as JSON
 `

@@ -26,6 +26,9 @@ export type RunPlan = {
   limits: Partial<Limits>
   seed?: string
   isolation?: Isolation
+  /** The export of a module to call, with `args` as its arguments. */
+  call?: string
+  metering?: 'exact'
   trace: boolean
   json: boolean
   args: string[]
@@ -49,6 +52,8 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   output: 'text',
   deterministic: 'text',
   isolation: 'text',
+  call: 'text',
+  exact: 'flag',
   trace: 'flag',
   json: 'flag',
 }
@@ -59,9 +64,10 @@ const ENDINGS: Readonly<Record<string, Language>> = {
   '.ts': 'typescript',
   '.mts': 'typescript',
   '.py': 'python',
+  '.wasm': 'wasm',
 }
-const LANGUAGES: readonly Language[] = ['javascript', 'typescript', 'python']
-const HAVE = 'javascript (.js .mjs) and typescript (.ts .mts) can be run'
+const LANGUAGES: readonly Language[] = ['javascript', 'typescript', 'python', 'wasm']
+const HAVE = 'javascript (.js .mjs), typescript (.ts .mts), python (.py) and wasm (.wasm) can be run'
 
 /**
  * @param argv what follows `toka run`
@@ -98,10 +104,22 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
     limits: limitsOf(flags),
     ...(seed === undefined ? {} : { seed }),
     ...isolationOf(flags.texts.get('isolation')),
+    ...moduleOptions(flags, languageOf(file, flags.texts.get('language'))),
     trace: flags.flags.has('trace'),
     json: flags.flags.has('json'),
     args: flags.rest,
   }
+}
+
+/** What only modules have. */
+function moduleOptions(flags: Flags, language: Language): Pick<RunPlan, 'call' | 'metering'> {
+  const call = flags.texts.get('call')
+  const isExact = flags.flags.has('exact')
+  if (language === 'wasm')
+    return { ...(call === undefined ? {} : { call }), ...(isExact ? { metering: 'exact' as const } : {}) }
+  if (call !== undefined || isExact)
+    throw new UsageError(`--${call === undefined ? 'exact' : 'call'} is for .wasm modules`)
+  return {}
 }
 
 function isolationOf(option: string | undefined): { isolation?: Isolation } {

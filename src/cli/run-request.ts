@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { GrantInput, RunRequest, Tool } from '../index.ts'
-import { readStream, readText, reasonOf } from './host-text.ts'
+import { readModule, readStream, readText, reasonOf } from './host-text.ts'
 import type { RunPlan } from './run-options.ts'
 import { readToken } from './security-files.ts'
 import { lazyInput } from './terminal.ts'
@@ -20,15 +20,16 @@ const DETERMINISTIC_START = '2026-01-01T00:00:00Z'
  */
 export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRequest> {
   const fromStdin = plan.file === '-'
-  const source = fromStdin ? await readStream('the source from stdin', stdin) : await readText('FILE', plan.file)
+  const program = await loadProgram(plan, stdin)
   const tools = (await Promise.all(plan.toolFiles.map(loadTools))).flat()
   const granted = (await Promise.all(plan.grantFiles.map(loadGrants))).flat()
   return {
     language: plan.language,
-    source,
+    ...program,
     file: `${TOOL_DIRECTORY}/${fromStdin ? 'stdin' : basename(plan.file)}`,
     ...(plan.hasInput ? { input: plan.input } : {}),
-    args: plan.args,
+    ...callOf(plan),
+    ...(plan.metering ? { metering: plan.metering } : {}),
     ...(fromStdin ? {} : { stdin: lazyInput(stdin) }),
     env: plan.env,
     mounts: plan.mounts.map((mount) => ({ ...mount, from: resolve(mount.from) })),
@@ -42,6 +43,26 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
     ...(plan.seed === undefined ? {} : { deterministic: { seed: plan.seed, start: DETERMINISTIC_START } }),
     ...(plan.isolation ? { isolation: plan.isolation } : {}),
   }
+}
+
+/** The program: a module's bytes, or a source's text. */
+async function loadProgram(plan: RunPlan, stdin: Readable): Promise<Pick<RunRequest, 'source' | 'module'>> {
+  if (plan.language === 'wasm') return { module: await readModule('FILE', plan.file, stdin) }
+  if (plan.file === '-') return { source: await readStream('the source from stdin', stdin) }
+  return { source: await readText('FILE', plan.file) }
+}
+
+/** Arguments: of the command line, or of the export that is called. A number that no double holds is one of 64 bits. */
+function callOf({ call, args, hasInput, input: given }: RunPlan): Pick<RunRequest, 'call' | 'input' | 'args'> {
+  if (call === undefined) return { args }
+  // Functions of components take more than numbers: a list of values.
+  if (hasInput) return { call, args, input: Array.isArray(given) ? given : [given] }
+  const input = args.map((text) => {
+    if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
+      throw new UsageError(`--call: ${JSON.stringify(text)} is no number, and exports take numbers`)
+    return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) ? BigInt(text) : Number(text)
+  })
+  return { call, input }
 }
 
 export async function loadGrants(path: string): Promise<GrantInput[]> {

@@ -115,13 +115,13 @@ export class DiskDriver implements FileDriver {
     })
   }
 
-  /** Links stay where the host put them (EPERM): a relative one would come to mean something else. */
+  /** Links that lead upwards stay where the host put them (EPERM): they would come to mean something else. */
   rename(from: MountPath, to: MountPath): void {
     this.#onEntry(from, (source) =>
       this.#onEntry(to, (target) => {
         const moved = kindOf(lstatSync(source))
         const replaced = lstatSync(target, { throwIfNoEntry: false })
-        if (moved === 'link') throw errno('EPERM')
+        if (moved === 'link') checkDownward(readlinkSync(source))
         if (moved === 'other' || (replaced !== undefined && kindOf(replaced) === 'other')) throw errno('EACCES')
         renameSync(source, target)
       }),
@@ -142,7 +142,8 @@ export class DiskDriver implements FileDriver {
     this.#onEntry(existing, (source) =>
       this.#onEntry(path, (target) => {
         const kind = kindOf(lstatSync(source))
-        if (kind !== 'file') throw errno(kind === 'other' ? 'EACCES' : 'EPERM')
+        if (kind === 'link') checkDownward(readlinkSync(source))
+        else if (kind !== 'file') throw errno(kind === 'other' ? 'EACCES' : 'EPERM')
         linkSync(source, target)
       }),
     )
@@ -250,6 +251,11 @@ export class DiskDriver implements FileDriver {
     if (isAbsolute(target)) throw errno('EACCES')
     return target.split(process.platform === 'win32' ? /[\\/]/ : '/').reverse()
   }
+}
+
+/** EPERM for a link's target that means something else in another place. */
+function checkDownward(target: string): void {
+  if (isAbsolute(target) || target.split(/[\\/]/).includes('..')) throw errno('EPERM')
 }
 
 function isAbsolute(target: string): boolean {

@@ -77,6 +77,16 @@ export class Clock {
     if (this.virtual) this.#elapsed = this.#atMostEnd(this.#elapsed + milliseconds)
   }
 
+  /** A virtual clock jumps, for who cannot wait: nobody else wakes. */
+  skip(milliseconds: number): void {
+    if (this.virtual) this.#elapsed = this.#atMostEnd(this.#elapsed + Math.max(milliseconds, 0))
+  }
+
+  /** Milliseconds between two readings that differ. */
+  get resolutionMs(): number {
+    return this.#precise() ? TICK_MS : COARSE_MS
+  }
+
   /**
    * Resolves when the time is over: for real, or by a jump of the virtual clock, where the earliest sleeper wakes
    * first. Rejects with ECANCELED when the signal is aborted; its timer is gone then. EINVAL for what is no time.

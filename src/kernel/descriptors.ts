@@ -60,6 +60,17 @@ export class DescriptorTable {
     this.set(copy, file)
   }
 
+  /** Gives a file the place of another one, which is closed. Its own number is free. */
+  move(from: number, to: number): MaybePromise<void> {
+    const file = this.get(from)
+    const before = this.get(to)
+    if (from === to) return
+    this.#files[to] = file
+    this.#files[from] = undefined
+    this.#open--
+    return this.#letGo(before)
+  }
+
   /** The file of a number. EBADF when there is none. */
   get(number: number): OpenFile {
     const file = this.#files[number]

@@ -1,5 +1,5 @@
 /** The system calls of an Emscripten guest, over the kernel's files, descriptors, time and randomness: pointers in, errnos out. */
-import { errnoNumber } from './emscripten-abi.ts'
+import { errnoNumber } from './errno-numbers.ts'
 import type { AnySyscall, OpenState, SyscallContext } from './emscripten-context.ts'
 import { descriptorSyscalls, wasiSyscalls } from './emscripten-descriptors.ts'
 import { pathSyscalls } from './emscripten-paths.ts'

@@ -76,7 +76,7 @@ export class GuestMemory {
     this.#view.setBigUint64(at, value, true)
   }
 
-  /** The checked start of a range. */
+  /** The checked start of a range. Views are looked at after it: it makes those of a grown memory anew. */
   #at(pointer: number, length: number): number {
     this.#refresh()
     const start = pointer >>> 0
@@ -91,5 +91,36 @@ export class GuestMemory {
     if (buffer === this.#bytes.buffer) return
     this.#bytes = new Uint8Array(buffer)
     this.#view = new DataView(buffer)
+  }
+}
+
+/** A structure that is filled field by field and written as a whole. */
+export class Structure {
+  readonly bytes: Uint8Array
+  readonly #view: DataView
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size)
+    this.#view = new DataView(this.bytes.buffer)
+  }
+
+  u8(at: number, value: number): this {
+    this.#view.setUint8(at, value)
+    return this
+  }
+
+  u16(at: number, value: number): this {
+    this.#view.setUint16(at, value, true)
+    return this
+  }
+
+  u32(at: number, value: number): this {
+    this.#view.setUint32(at, value, true)
+    return this
+  }
+
+  u64(at: number, value: bigint): this {
+    this.#view.setBigUint64(at, value, true)
+    return this
   }
 }

@@ -43,16 +43,21 @@ export class InputStream implements OpenFile {
     if (offset >= 0) throw errno('ESPIPE')
     if (length === 0) return new Uint8Array(0)
     const answer = this.#queue === undefined ? this.#pull(length) : this.#queue.then(() => this.#pull(length))
-    if (!(answer instanceof Promise)) return answer
-    const settled = answer.then(
-      () => {},
-      () => {},
-    )
-    this.#queue = settled
-    void settled.then(() => {
-      if (this.#queue === settled) this.#queue = undefined
-    })
+    if (answer instanceof Promise) this.#hold(answer)
     return answer
+  }
+
+  /**
+   * Bytes that can be read without waiting, 0 at the end: now, or once some arrive. Takes nothing; what arrives while
+   * nobody reads is kept.
+   */
+  ready(): MaybePromise<number> {
+    if (this.#queue !== undefined) return this.#queue.then(() => this.ready())
+    if (this.#rest.length > 0 || this.#port === undefined) return this.#rest.length
+    const arrival = this.#arrive()
+    if (!(arrival instanceof Promise)) return this.#rest.length
+    this.#hold(arrival)
+    return arrival.then(() => this.#rest.length)
   }
 
   write(): number {
@@ -82,6 +87,25 @@ export class InputStream implements OpenFile {
   }
 
   #pull(length: number): MaybePromise<Uint8Array> {
+    const arrival = this.#arrive()
+    if (arrival instanceof Promise) return arrival.then(() => this.#take(length))
+    return this.#take(length)
+  }
+
+  /** What comes after waits for this. */
+  #hold(work: Promise<unknown>): void {
+    const settled = work.then(
+      () => {},
+      () => {},
+    )
+    this.#queue = settled
+    void settled.then(() => {
+      if (this.#queue === settled) this.#queue = undefined
+    })
+  }
+
+  /** Resolves when there is something to read, or nothing will be. */
+  #arrive(): MaybePromise<void> {
     while (this.#rest.length === 0 && this.#port !== undefined) {
       let piece: MaybePromise<Uint8Array | string | undefined>
       try {
@@ -93,14 +117,13 @@ export class InputStream implements OpenFile {
         return piece.then(
           (arrived) => {
             this.#accept(arrived)
-            return this.#pull(length)
+            return this.#arrive()
           },
           (error: unknown) => this.#fail(error),
         )
       }
       this.#accept(piece)
     }
-    return this.#take(length)
   }
 
   #accept(piece: Uint8Array | string | undefined): void {

@@ -128,6 +128,10 @@ export function* removeFile(process: Process, path: Where): Steps<void> {
   const place = yield* resolveFor(process, path, false)
   const { files, port } = process.services
   if (process.services.mounts.pins(place.path)) throw errno('EBUSY')
+  if (place.slash && place.at === 'mount') {
+    const failure = yield* slashFailure(process, place)
+    throw errno(failure === 'EEXIST' ? 'EISDIR' : failure)
+  }
   if (place.slash) throw errno(place.at === 'private' && place.node === undefined ? 'ENOENT' : 'ENOTDIR')
   if (place.at === 'mount') return yield* wait(port.files.removeFile(place.mount, place.inner))
   if (place.name === '') throw errno('EISDIR')

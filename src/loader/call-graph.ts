@@ -2,7 +2,7 @@
 import { skipImmediates } from './instructions.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
-import { type ModuleShape, type Section, SectionId } from './sections.ts'
+import { ExternKind, type ModuleShape, type Section, SectionId } from './sections.ts'
 
 /** What a body does, as bits. */
 export const Trait = {
@@ -117,8 +117,11 @@ function orderBodies(bodies: number, calls: Calls, cyclic: Uint8Array): Uint32Ar
   return order
 }
 
-/** Reads the call graph of a module whose sections were read. */
-export function readCallGraph(bytes: Uint8Array, shape: ModuleShape): CallGraph {
+/**
+ * Reads the call graph of a module whose sections were read.
+ * @param linked other modules may put what it exports into tables, and call it from there
+ */
+export function readCallGraph(bytes: Uint8Array, shape: ModuleShape, linked: boolean): CallGraph {
   const section: Section = shape.sections.get(SectionId.code) ?? { start: 0, end: 0 }
   const imported = shape.importedFunctions
   const reader = new Reader(bytes, section.start, section.end)
@@ -128,6 +131,7 @@ export function readCallGraph(bytes: Uint8Array, shape: ModuleShape): CallGraph 
   const calls = new Calls(bodies)
   const traits = new Uint8Array(bodies)
   const taken = new Set(shape.references)
+  if (linked) for (const { kind, index } of shape.exports) if (kind === ExternKind.function) taken.add(index)
   for (let body = 0; body < bodies; body++) {
     const size = reader.u32()
     const start = reader.at

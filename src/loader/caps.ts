@@ -1,13 +1,17 @@
 /** What a module of a stranger may declare: everything that costs time before its fuel is looked at has a cap here. */
+import { MOST_MODULE_BYTES } from '../limits.ts'
 import { refuseModule } from './reader.ts'
 import { ExternKind, type ModuleShape } from './sections.ts'
 
 /** Sizes beyond which a stranger's module is refused. Real programs stay far below all of them. */
 export const STRANGER_CAPS = {
   /** Bytes of the module. Validating 1 MiB takes about 10 ms. */
-  moduleBytes: 16 * 2 ** 20,
-  /** Bytes of one function body: a function is compiled in one go when it is first called. */
-  bodyBytes: 64 * 2 ** 10,
+  moduleBytes: MOST_MODULE_BYTES,
+  /**
+   * Bytes of one function body: a function is compiled in one go when it is first called, 0.1 ms for 10 KiB and more. Ruby's
+   * largest, of its interpreter loop, has 194 KiB.
+   */
+  bodyBytes: 256 * 2 ** 10,
   /** Each takes some microseconds at its first call, however small it is. */
   functions: 20_000,
   types: 10_000,
@@ -23,19 +27,26 @@ export const STRANGER_CAPS = {
   /** Functions in all element segments together: instantiation takes 0.1 us for each. */
   elements: 200_000,
   elementSegments: 10_000,
-  dataSegments: 10_000,
+  /** Ruby has 18,090. */
+  dataSegments: 50_000,
   /** Locals and parameters of one function. */
   locals: 2_000,
   /** Slots of one frame, which is also what deep recursion overshoots by. */
   frameSlots: 4_000,
-  /** Locals and operands that are alive, summed up over all branches and blocks of a function: compilers merge them there. */
-  mergedSlots: 1_000_000,
+  /**
+   * Locals and operands that are alive, summed up over all branches and blocks of a function: compilers merge them there.
+   * Matchers of regular expressions in Rust have 2.6 million in one function (ripgrep, tac).
+   */
+  mergedSlots: 4_000_000,
 } as const
 
 export type StrangerCaps = { readonly [cap in keyof typeof STRANGER_CAPS]: number }
 
-/** Refuses by name what a stranger may not have. */
-export function checkShape(shape: ModuleShape, caps: StrangerCaps): void {
+/**
+ * Refuses by name what a stranger may not have.
+ * @param linked it may import what others of its guest define
+ */
+export function checkShape(shape: ModuleShape, caps: StrangerCaps, linked: boolean): void {
   const most = (what: string, found: number, allowed: number) => {
     if (found > allowed) throw refuseModule(`it has ${found} ${what}, allowed are ${allowed}`)
   }
@@ -54,8 +65,7 @@ export function checkShape(shape: ModuleShape, caps: StrangerCaps): void {
   }
   shape.tables.forEach(({ minimum }, index) => most(`slots in table ${index}`, minimum, caps.tableSlots))
   for (const { kind, module, name } of shape.imports) {
-    if (kind !== ExternKind.function) {
-      throw refuseModule(`it imports ${module}.${name}, and a stranger may import functions only`)
-    }
+    if (kind === ExternKind.function || (linked && kind !== ExternKind.tag)) continue
+    throw refuseModule(`it imports ${module}.${name}, and a stranger may import functions only`)
   }
 }

@@ -45,6 +45,20 @@ export function deltaOf(base: State, state: State): State {
   return { ...state, runs: runsOf(changed) }
 }
 
+/** Whether two states of one module are the same. */
+export function isSameState(base: State, state: State): boolean {
+  if (base === state) return true
+  const isSameGlobal = ({ value }: State['globals'][number], at: number): boolean =>
+    Object.is(value, state.globals[at]?.value)
+  return (
+    base.pages === state.pages &&
+    !base.savedTables &&
+    !state.savedTables &&
+    base.globals.every(isSameGlobal) &&
+    deltaOf(base, state).runs.length === 0
+  )
+}
+
 /** The state that `deltaOf` was given. Both sides' runs are whole blocks within their pages. */
 export function applyDelta(base: State, delta: State): State {
   const blocks = blocksOf(base.runs)

@@ -1,10 +1,11 @@
 /** The content of an image to bytes and back: little-endian, every count checked against the bytes that are left. */
 import { TokaError } from '../errors.ts'
 import { fromHex, HASH_BYTES, toHex } from './hash.ts'
+import type { SavedTable } from './saved-tables.ts'
 import { type GlobalValue, PAGE_BYTES, RUN_BLOCK, type Run, type State } from './state.ts'
 
 /** Version of this format. Others are refused. */
-const FORMAT = 1
+const FORMAT = 2
 /** Version of the rewriter and the snapshots: images made by another are built anew. Raised with every change of either. */
 export const LOADER_VERSION = 3
 
@@ -33,8 +34,8 @@ const GLOBAL_TYPES = ['i32', 'i64', 'f32', 'f64'] as const
 const RUN_ENTRY = 8
 const GLOBAL_ENTRY = 9
 const NUMBER_ENTRY = 4
-/** Numbers that are always there: two versions, pages, four counts, two lengths. */
-const FIXED_NUMBERS = 9
+/** Numbers that are always there: two versions, pages, five counts, two lengths. */
+const FIXED_NUMBERS = 10
 /** The length that says "no files". */
 const NO_FILES = 0xffff_ffff
 
@@ -80,6 +81,8 @@ class Output {
 
 const utf8 = new TextEncoder()
 
+const savedOf = ({ savedTables = [] }: ImageContent['state']): readonly SavedTable[] => savedTables
+
 function contentLength(content: ImageContent, texts: readonly Uint8Array[]): number {
   const { state, writtenTables, moduleBytes, files } = content
   const lengths = [
@@ -89,6 +92,7 @@ function contentLength(content: ImageContent, texts: readonly Uint8Array[]): num
     ...state.runs.map(({ bytes }) => bytes.length),
     state.globals.length * GLOBAL_ENTRY,
     (state.tableSizes.length + writtenTables.length) * NUMBER_ENTRY,
+    ...savedOf(state).map(({ slots }) => (2 + slots.length) * NUMBER_ENTRY),
     moduleBytes.length,
     files?.length ?? 0,
   ]
@@ -97,7 +101,7 @@ function contentLength(content: ImageContent, texts: readonly Uint8Array[]): num
 
 /**
  * Layout: magic, format, loader version, engine hash, three texts, pages, then the tables (count and entries) of runs,
- * globals, table sizes and written tables, then the lengths of module and files (all ones: none), then the bytes of
+ * globals, table sizes, written tables and saved tables (each its number, count and slots), then the lengths of module and files (all ones: none), then the bytes of
  * runs, module and files.
  */
 export function writeContent(content: ImageContent): Uint8Array<ArrayBuffer> {
@@ -116,6 +120,12 @@ export function writeContent(content: ImageContent): Uint8Array<ArrayBuffer> {
   for (const numbers of [state.tableSizes, writtenTables]) {
     out.u32(numbers.length)
     for (const number of numbers) out.u32(number)
+  }
+  const saved = savedOf(state)
+  out.u32(saved.length)
+  for (const { table, slots } of saved) {
+    out.u32(table).u32(slots.length)
+    for (const slot of slots) out.u32(slot)
   }
   out.u32(moduleBytes.length).u32(files ? files.length : NO_FILES)
   for (const { bytes } of state.runs) out.raw(bytes)
@@ -229,6 +239,10 @@ export function readContent(bytes: Uint8Array<ArrayBuffer>): ImageContent {
   const [engine, engineVersion, architectureClass] = [input.text(), input.text(), input.text()]
   const { ranges, ...state } = readState(input)
   const writtenTables = input.numbers()
+  const savedTables = Array.from({ length: input.count(2 * NUMBER_ENTRY) }, () => ({
+    table: input.u32(),
+    slots: input.numbers(),
+  }))
   const moduleLength = input.u32()
   const filesLength = input.u32()
   const runs: Run[] = ranges.map(({ offset, length }) => ({ offset, bytes: input.raw(length) }))
@@ -243,7 +257,7 @@ export function readContent(bytes: Uint8Array<ArrayBuffer>): ImageContent {
     architectureClass,
     moduleBytes,
     writtenTables,
-    state: { ...state, runs },
+    state: { ...state, runs, ...(savedTables.length > 0 ? { savedTables } : {}) },
     ...(files ? { files } : {}),
   }
 }

@@ -40,16 +40,12 @@ function exportedAs(shape: ModuleShape, kind: ExternKindCode, name: string): num
   return shape.exports.find((entry) => entry.kind === kind && entry.name === name)?.index
 }
 
-/** Refuses what cannot be read from outside or put back. */
-function checkSavable(shape: ModuleShape): void {
-  shape.globals.forEach(({ type, mutable }, index) => {
-    if (mutable && (isReference(type) || type === 'v128')) {
-      throw refuseModule(`global ${index} is a mutable ${type}, which cannot be saved`)
-    }
-  })
-  shape.tables.forEach(({ element }, index) => {
-    if (element === 'exnref') throw refuseModule(`table ${index} holds exceptions, which cannot be saved`)
-  })
+/** What cannot be read from outside or put back, if there is such. */
+export function unsavableReason(shape: ModuleShape): string | undefined {
+  const global = shape.globals.findIndex(({ type, mutable }) => mutable && (isReference(type) || type === 'v128'))
+  if (global >= 0) return `global ${global} is a mutable ${shape.globals[global]?.type}, which cannot be saved`
+  const table = shape.tables.findIndex(({ element }) => element === 'exnref')
+  return table >= 0 ? `table ${table} holds exceptions, which cannot be saved` : undefined
 }
 
 /**
@@ -59,7 +55,8 @@ function checkSavable(shape: ModuleShape): void {
  */
 export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): StateLayout {
   const shape = readShape(bytes)
-  checkSavable(shape)
+  const problem = unsavableReason(shape)
+  if (problem !== undefined) throw refuseModule(problem)
   const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)
   const callout = exportedAs(shape, ExternKind.table, AddedExport.callout)
   const stack = exportedAs(shape, ExternKind.global, AddedExport.stack)

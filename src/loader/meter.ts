@@ -21,6 +21,8 @@ export type MeterOptions = {
   fuel: boolean
   trust: Trust
   metering: Metering
+  /** See `RewriteOptions`. */
+  linked: boolean
   caps: StrangerCaps
 }
 
@@ -77,13 +79,13 @@ const TABLE_LIMIT = 10_000_000
  * @throws TokaError TOKA_ENGINE_LOAD when a stranger's module declares more than it may
  */
 export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterOptions): Meter {
-  const { fuel: metered, trust, metering, caps } = options
+  const { fuel: metered, trust, metering, linked, caps } = options
   const appendix = new Appendix(shape)
   if (trust === 'stranger') {
     if (!metered) throw refuseModule('a stranger runs on fuel only')
     if (bytes.length > caps.moduleBytes)
       throw refuseModule(`it is ${bytes.length} bytes long, allowed are ${caps.moduleBytes}`)
-    checkShape(shape, caps)
+    checkShape(shape, caps, linked)
   }
   if (!metered) {
     return { pass: new LoopHeadPass(undefined), appendix, fuel: undefined, stack: undefined, callout: undefined }
@@ -100,7 +102,7 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   }
   const context = makeContext(shape, appendix, fuel, options)
   return {
-    pass: new MeteredPass(context, readCallGraph(bytes, shape), metering === 'exact'),
+    pass: new MeteredPass(context, readCallGraph(bytes, shape, linked), metering === 'exact'),
     stack: context.stack,
     ...added,
   }

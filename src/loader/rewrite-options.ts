@@ -28,23 +28,32 @@ export type RewriteOptions = {
   metering?: Metering
   /** Other caps for a stranger's module than `STRANGER_CAPS` (caps.ts). */
   caps?: Partial<StrangerCaps>
-  /** Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. */
-  exportState?: boolean
+  /**
+   * A stranger's module that is linked with others of one guest: it may import memories, tables and globals, which are
+   * those of the others, and whatever it exports may be called by them, by way of a table too. Bounds of memories are
+   * those of the modules that define them.
+   */
+  linked?: boolean
+  /**
+   * Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. With `if-possible` a module whose
+   * state cannot be saved is no failure: `RewriteMeta.unsavable` says why.
+   */
+  exportState?: boolean | 'if-possible'
   /** Cap of the memory, in pages; refused when the module asks for more at once. */
   maximumPages?: number
   /** Raises the memory's first size, in pages. */
   minimumPages?: number
   /** Names of exports to keep; all others but memories and tables are dropped. Each must exist. */
   keepExports?: Iterable<string>
-  /** Drop the data segments, for instances whose memory is restored from an image. */
-  stripData?: boolean
+  /** Drop the data segments, for instances whose memory is restored from an image; `if-possible` unless code uses them. */
+  stripData?: boolean | 'if-possible'
 }
 
 /** A module while it is rewritten. */
 export type Plan = {
   bytes: Uint8Array
   shape: ModuleShape
-  options: RewriteOptions
+  options: RewriteOptions & { exportState: boolean; stripData: boolean }
   meterOptions: MeterOptions
   meter: Meter
   facts: CodeFacts

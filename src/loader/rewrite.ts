@@ -1,13 +1,17 @@
 /** A guest's wasm binary in, the same with fuel, exported state and bounded memory out: one pass that only appends, no index is remapped. */
 import { findBodies } from './code.ts'
+import type { CodeFacts } from './code-facts.ts'
+import { runsOfData } from './data-segments.ts'
 import { type ModuleDescription, describeShape } from './describe.ts'
-import { type StateLayout, readLayout } from './layout.ts'
+import { type StateLayout, readLayout, unsavableReason } from './layout.ts'
 import { STRANGER_CAPS } from './caps.ts'
 import { makeMeter } from './meter.ts'
 import { writeModule } from './module-writer.ts'
 import { refuseModule } from './reader.ts'
 import type { Plan, RewriteOptions } from './rewrite-options.ts'
-import { SectionId, readShape } from './sections.ts'
+import { type ModuleShape, SectionId, readShape } from './sections.ts'
+
+import type { Run } from './state.ts'
 
 export type { StateLayout } from './layout.ts'
 export type { RewriteOptions } from './rewrite-options.ts'
@@ -21,6 +25,10 @@ export type RewriteMeta = {
   /** Whether the start function became the export `__start`, to be called once fuel is armed. */
   start: boolean
   dataStripped: boolean
+  /** Why the state cannot be saved, where that was only asked for if possible. */
+  unsavable: string | undefined
+  /** What the data segments hold, where it can be told; a new instance of a stripped module lacks it. */
+  data: readonly Run[] | undefined
 }
 
 type Rewritten = { bytes: Uint8Array<ArrayBuffer>; meta: RewriteMeta }
@@ -64,8 +72,8 @@ export async function rewriteModuleInTurns(
 
 function* rewriteSteps(bytes: Uint8Array<ArrayBuffer>, options: RewriteOptions): Generator<void, Rewritten> {
   const shape = readShape(bytes)
-  const { fuel = false, trust = 'pinned', metering = 'fast', caps } = options
-  const meterOptions = { fuel, trust, metering, caps: { ...STRANGER_CAPS, ...caps } }
+  const { fuel = false, trust = 'pinned', metering = 'fast', linked = false, caps } = options
+  const meterOptions = { fuel, trust, metering, linked, caps: { ...STRANGER_CAPS, ...caps } }
   const meter = makeMeter(bytes, shape, meterOptions)
   const bodies = findBodies(bytes, shape.sections.get(SectionId.code))
   const changes = yield* meter.pass.run(bytes, bodies)
@@ -73,30 +81,47 @@ function* rewriteSteps(bytes: Uint8Array<ArrayBuffer>, options: RewriteOptions):
   // After our own pass, which says what it refuses; engines only say no.
   if (!WebAssembly.validate(bytes)) throw refuseModule('it is not valid WebAssembly')
   yield
-  const plan: Plan = { bytes, shape, options, meterOptions, meter, bodies, changes, facts: meter.pass.facts }
-  checkSegments(plan)
+  const { facts } = meter.pass
+  const { settled, unsavable } = settle(options, shape, facts)
+  const data = runsOfData(bytes, shape)
+  if (options.stripData === 'if-possible' && data === undefined) settled.stripData = false
+  const plan: Plan = { bytes, shape, options: settled, meterOptions, meter, bodies, changes, facts }
   const rewritten = writeModule(plan)
   yield
   if (!WebAssembly.validate(rewritten)) throw refuseModule('it is not valid any more after rewriting')
-  return { bytes: rewritten, meta: describeResult(plan, rewritten) }
+  return { bytes: rewritten, meta: { ...describeResult(plan, rewritten), unsavable, data } }
 }
 
-function describeResult({ shape, options, facts }: Plan, rewritten: Uint8Array): RewriteMeta {
+function describeResult(
+  { shape, options, facts }: Plan,
+  rewritten: Uint8Array,
+): Omit<RewriteMeta, 'unsavable' | 'data'> {
   return {
     description: describeShape(shape),
     layout: options.exportState ? readLayout(rewritten, facts.writtenTables) : undefined,
     loopHeads: facts.loopHeads,
     start: shape.start !== undefined,
-    dataStripped: options.stripData === true,
+    dataStripped: options.stripData,
   }
 }
 
-/** A stripped data segment would read as empty, so code that names one would behave differently. */
-function checkSegments({ options, facts }: Plan): void {
-  if (options.exportState && facts.dropsSegments) {
-    throw refuseModule('its code drops segments, which is state that cannot be saved')
-  }
-  if (options.stripData && facts.usesDataSegments) {
+/** What is done of what was asked for. */
+function settle(
+  { exportState = false, stripData = false, ...options }: RewriteOptions,
+  shape: ModuleShape,
+  facts: CodeFacts,
+): { settled: Plan['options']; unsavable: string | undefined } {
+  const problem = facts.dropsSegments
+    ? 'its code drops segments, which is state that cannot be saved'
+    : unsavableReason(shape)
+  if (exportState === true && problem !== undefined) throw refuseModule(problem)
+  const saved = exportState !== false && problem === undefined
+  // A stripped data segment would read as empty, so code that names one would behave differently.
+  if (stripData === true && facts.usesDataSegments)
     throw refuseModule('its code uses data segments (memory.init or data.drop), so they cannot be stripped')
+  const stripped = stripData === 'if-possible' ? saved && !facts.usesDataSegments : stripData
+  return {
+    settled: { ...options, exportState: saved, stripData: stripped },
+    unsavable: exportState === 'if-possible' ? problem : undefined,
   }
 }

@@ -3,6 +3,7 @@ import { TokaError } from '../errors.ts'
 import { type Erase, eraserOf } from './eraser.ts'
 import { AddedExport, type StateLayout } from './layout.ts'
 import type { ValueType } from './opcodes.ts'
+import { type SavedTable, TableFunctions } from './saved-tables.ts'
 
 /** Granularity of runs: a page of the host's memory, so that untouched ones stay uncommitted in forks. */
 export const RUN_BLOCK = 4_096
@@ -22,10 +23,17 @@ export type State = {
   globals: readonly GlobalValue[]
   /** Slots of every table, in the same order. */
   tableSizes: readonly number[]
+  /** Content of the tables that the guest changed, where such can be saved: of strangers. */
+  savedTables?: readonly SavedTable[]
 }
 
 /** One instance of a guest (the interpreter, a bridge beside it) with where its state lies. */
-export type StatePart = { exports: WebAssembly.Exports; layout: StateLayout }
+export type StatePart = {
+  exports: WebAssembly.Exports
+  layout: StateLayout
+  /** The functions that the instance imports, in their order: its tables may hold them. */
+  imported?: readonly unknown[]
+}
 
 /**
  * How much an instance may keep. Zeroing costs about 0.1 ms a MiB at every reset, so where a fork is cheaper than
@@ -37,7 +45,8 @@ export type ResetBudget = { memoryBytes: number }
 export interface BoundState {
   /**
    * Copies the state. Only between calls.
-   * @throws TokaError TOKA_ENGINE_LOAD when the guest changed a table: functions cannot be saved
+   * @throws TokaError TOKA_ENGINE_LOAD when a pinned guest changed a table, or a stranger put a function into one that
+   *   no new instance shows
    */
   capture(): State
   /**
@@ -92,6 +101,8 @@ class Guest implements BoundState {
   readonly #tables: TableRecord[] = []
   readonly #fuel: WebAssembly.Global[] = []
   readonly #reusable: boolean
+  /** Of a stranger whose code changes tables. */
+  readonly #functions: TableFunctions | undefined
   #bytes = new Uint8Array(0)
   #erase: Erase | undefined
   #fresh = true
@@ -117,19 +128,29 @@ class Guest implements BoundState {
     this.#memory = memory
     this.#blank = blank
     this.#reusable = parts.every(({ layout }) => !layout.stack)
+    this.#functions = this.#reusable ? undefined : functionsOf(parts, this.#tables)
   }
 
   capture(): State {
-    if (!this.#tables.every(isUnchanged)) {
-      throw new TokaError('TOKA_ENGINE_LOAD', 'the guest changed its tables while it ran: such a state cannot be saved')
-    }
+    const saved = this.#saveTables()
     const memory = this.#view()
     return {
       pages: memory.length / PAGE_BYTES,
       runs: findRuns(memory),
       globals: this.#cells.map(({ type, global }) => ({ type, value: global.value }) as GlobalValue),
-      tableSizes: this.#tables.map(({ table }) => table.length),
+      tableSizes: this.#tables.map(({ table, size, foreign }) => (foreign ? table.length : size)),
+      ...(saved.length > 0 ? { savedTables: saved } : {}),
     }
+  }
+
+  #saveTables(): SavedTable[] {
+    const changed = this.#tables.flatMap((record, at) => (isUnchanged(record) ? [] : [at]))
+    if (changed.length > 0 && this.#reusable)
+      throw new TokaError('TOKA_ENGINE_LOAD', 'the guest changed its tables while it ran: such a state cannot be saved')
+    return changed.map((at) => {
+      if (!this.#functions) throw new TokaError('TOKA_ENGINE_LOAD', 'the tables of a linked guest cannot be saved')
+      return this.#functions.save(at)
+    })
   }
 
   restore(state: State): void {
@@ -142,6 +163,10 @@ class Guest implements BoundState {
     if (this.#blank) for (const { offset, bytes } of state.runs) memory.set(bytes, offset)
     else this.#overwrite(memory, state.runs)
     this.#setGlobals(state)
+    for (const table of state.savedTables ?? []) {
+      if (!this.#functions) throw new TokaError('TOKA_IMAGE_INVALID', 'the saved state has tables that nothing changes')
+      this.#functions.restore(table)
+    }
   }
 
   reset(state: State, budget: ResetBudget): boolean {
@@ -215,6 +240,13 @@ class Guest implements BoundState {
 
 function fitsTable(size: number, foreign: boolean, saved = -1): boolean {
   return foreign ? saved >= size && saved <= MOST_FOREIGN : saved === size
+}
+
+function functionsOf(parts: readonly StatePart[], records: readonly TableRecord[]): TableFunctions | undefined {
+  const [part, ...others] = parts
+  if (!part || others.length > 0 || records.every(({ slots }) => slots === undefined)) return undefined
+  const tables = records.map(({ table }) => table)
+  return new TableFunctions({ tables, exports: part.exports, imported: part.imported ?? [] })
 }
 
 function findRuns(memory: Uint8Array): Run[] {

@@ -2,17 +2,18 @@
 import type { z } from 'zod'
 import { TokaError } from '../errors.ts'
 import { decodeValue, encodeValue, RUN_VALUE_LIMITS } from '../kernel/values.ts'
-import { checkRunOptions, type RunOptions } from '../request.ts'
+import { checkRunOptions, type Language, type RunOptions } from '../request.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
 import type { RunOrder, RunOutcome } from './order.ts'
 
 /** @throws TokaError TOKA_REQUEST_INVALID naming the field, TOKA_VALUE_UNSUPPORTED or TOKA_VALUE_SIZE for the input */
-export function orderOf(options: RunOptions): RunOrder {
-  checkRunOptions(options)
-  const { source, file, args, stdin, collect, limits } = options
+export function orderOf(options: RunOptions, language: Language): RunOrder {
+  checkRunOptions(options, language)
+  const { source, file, call, args, stdin, collect, limits } = options
   return {
     ...(source === undefined ? {} : { source }),
     ...(file === undefined ? {} : { file }),
+    ...(call === undefined ? {} : { call }),
     ...(args === undefined ? {} : { args }),
     ...(collect === undefined ? {} : { collect }),
     ...(limits === undefined ? {} : { limits: limitsOf(limits) }),

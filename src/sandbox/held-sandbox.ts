@@ -22,6 +22,10 @@ export class HeldSandbox implements Sandbox {
     return new HeldStream(this.#inner.stream(this.#watched(options)), (event) => this.#tell(event, options))
   }
 
+  call<T = unknown>(name: string, ...args: readonly unknown[]): Promise<RunResult<T>> {
+    return this.run({ call: name, input: args })
+  }
+
   #watched<T>(options: RunOptions<T>): RunOptions<T> {
     const { revoked } = this.#held
     // What is no signal is refused by the sandbox, which checks the options.

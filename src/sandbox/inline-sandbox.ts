@@ -41,12 +41,16 @@ export class InlineSandbox implements Sandbox {
   }
 
   async #execute<T>(options: RunOptions<T>, live?: StreamHooks): Promise<RunResult<T>> {
-    const order = orderOf(options)
+    const order = orderOf(options, this.#sandbox.language)
     const watched = watchedBy(options, live)
     const outcome = await this.#guard.run(watched, (hooks) =>
       this.#sandbox.execute(order, live ? { ...hooks, onEvent: live.onEvent } : hooks),
     )
     return resultOf(outcome, options)
+  }
+
+  call<T = unknown>(name: string, ...args: readonly unknown[]): Promise<RunResult<T>> {
+    return this.#execute({ call: name, input: args })
   }
 
   async fork(options?: WaitOptions): Promise<Sandbox> {

@@ -4,7 +4,7 @@ import type { MaybePromise } from '../kernel/host-port.ts'
 import { type Claim, Share, scheduler } from './scheduler.ts'
 
 /**
- * Units of fuel between two questions, at first. A unit is a loop head of the interpreter: at 4-8 ns each a slice is
+ * Units of fuel between two questions, at first, where an engine says nothing else. A unit is a loop head of the interpreter: at 4-8 ns each a slice is
  * under a quarter of a millisecond, which bounds the overshoot of a deadline.
  */
 const SLICE = 20_000
@@ -17,6 +17,7 @@ const SLICE_MS = 0.4
  * @param limits time in milliseconds, fuel in units
  * @param caller aborting its signal cancels the run; so does `isCancelled`, which is asked at each end of a slice
  * @param share of the sandbox
+ * @param slice units of a slice at first, and at most
  */
 export class RunLeash implements Leash {
   readonly #deadline: number
@@ -30,7 +31,8 @@ export class RunLeash implements Leash {
   readonly #cancel = () => this.stop('cancelled')
   #stopped: StopReason | undefined
   #used = 0
-  #slice = SLICE
+  #slice: number
+  readonly #most: number
   #turnEnds = 0
   /** When the guest got the thread, while it has it. */
   #since: number | undefined
@@ -41,7 +43,10 @@ export class RunLeash implements Leash {
     limits: { timeoutMs: number; fuel: number },
     caller: { signal?: AbortSignal | undefined; isCancelled?: (() => boolean) | undefined } = {},
     share = new Share(),
+    slice = SLICE,
   ) {
+    this.#most = slice
+    this.#slice = slice
     const outer = caller.signal
     this.#isCancelled = caller.isCancelled
     this.#deadline = performance.now() + limits.timeoutMs
@@ -148,6 +153,6 @@ export class RunLeash implements Leash {
     const took = now - this.#sliceSince
     this.#sliceSince = now
     if (took > SLICE_MS) this.#slice = Math.max(LEAST_SLICE, Math.floor((this.#slice * SLICE_MS) / (2 * took)))
-    else if (this.#slice < SLICE && took < SLICE_MS / 4) this.#slice = Math.min(SLICE, this.#slice * 2)
+    else if (this.#slice < this.#most && took < SLICE_MS / 4) this.#slice = Math.min(this.#most, this.#slice * 2)
   }
 }

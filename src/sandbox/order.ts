@@ -5,7 +5,7 @@ import type { RunResult } from '../result.ts'
 import type { LiveEvent } from '../run-events.ts'
 
 /** A checked request, without what stays with the caller: the schema of its result, its callbacks, its signal. */
-export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'args' | 'collect' | 'limits'> & {
+export type RunOrder = Pick<RunOptions, 'source' | 'file' | 'call' | 'args' | 'collect' | 'limits'> & {
   /** The encoded input. */
   input?: Uint8Array
   stdin?: InputSource

@@ -16,6 +16,7 @@ export function plainOptions({
   env,
   deterministic,
   priority,
+  metering,
 }: SandboxOptions): Opening['options'] {
   return {
     language,
@@ -26,6 +27,7 @@ export function plainOptions({
     ...(env ? { env } : {}),
     ...(deterministic ? { deterministic } : {}),
     ...(priority ? { priority } : {}),
+    ...(metering ? { metering } : {}),
   }
 }
 

@@ -66,6 +66,7 @@ export class WorkerPool {
    */
   async open(request: PoolRequest): Promise<Sandbox> {
     const { options, toolbox, limits, engine, seal, snapshot, onDispose, onFork } = request
+    const { language } = options
     const family = new Family(
       request.policy ?? openPolicy(options.grants ?? [], this.#options.ledger),
       this.#options.ledger,
@@ -73,7 +74,7 @@ export class WorkerPool {
     const guard = new CallerGuard(options.onTrace)
     try {
       return await this.#somewhere((host) => {
-        const parts = { host, toolbox, limits, engine, family, seal, guard, onDispose, onFork }
+        const parts = { host, language, toolbox, limits, engine, family, seal, guard, onDispose, onFork }
         const image = this.#provide(host, request)
         const opening = {
           image,
@@ -151,10 +152,10 @@ export class WorkerPool {
   }
 
   /** The number of an image that the worker has. */
-  #provide(host: WorkerHost, { image, options: { language } }: PoolRequest): number {
+  #provide(host: WorkerHost, { image }: PoolRequest): number {
     const number = this.#images.get(image) ?? this.#images.size + 1
     this.#images.set(image, number)
-    if (!host.hasImage(number)) host.sendImage({ image: number, language, content: shareImage(image) })
+    if (!host.hasImage(number)) host.sendImage({ image: number, content: shareImage(image) })
     return number
   }
 }

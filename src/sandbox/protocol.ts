@@ -45,7 +45,8 @@ const image = fields({
   files: optional(bytes(MUCH)),
 })
 
-const language = oneOf('javascript', 'typescript', 'python')
+const language = oneOf('javascript', 'typescript', 'python', 'wasm')
+const metering = oneOf('fast', 'exact')
 
 const options = fields({
   language,
@@ -54,6 +55,7 @@ const options = fields({
   env: optional(record(text(MUCH), MANY)),
   deterministic: optional(fields({ seed: text(MUCH), start: text(100) })),
   priority: optional(oneOf('low', 'normal', 'high')),
+  metering: optional(metering),
 })
 
 const tool = fields({
@@ -80,6 +82,7 @@ const order = fields({
   source: optional(text(MUCH)),
   file: optional(text(MUCH)),
   input: optional(bytes(MUCH)),
+  call: optional(text(MUCH)),
   args: optional(list(text(MUCH), MANY)),
   stdin: optional(content),
   collect: optional(list(text(MUCH), MANY)),
@@ -90,7 +93,7 @@ const TO_WORKER = {
   /** First: the memory of the ledger, and whether guests may be suspended. */
   init: fields({ kind: oneOf('init'), ledger: instance(WebAssembly.Memory), suspension: flag }),
   /** An image, once, before the first sandbox that starts from it. */
-  image: fields({ kind: oneOf('image'), image: count, language: language, content: image }),
+  image: fields({ kind: oneOf('image'), image: count, content: image }),
   open: fields({
     kind: oneOf('open'),
     sandbox: count,
@@ -159,7 +162,7 @@ const outcome = fields({
     wallMs: amount,
     cpuMs: amount,
     fuel: amount,
-    metering: oneOf('fast'),
+    metering,
     memoryBytes: amount,
     hostCalls: amount,
     bytesRead: amount,

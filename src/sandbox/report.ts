@@ -1,6 +1,6 @@
 /** How a run ended, made into its result: the exit, what the gate saw, and what was used. */
 import { formatRule } from '../../capabilities/format-rule.ts'
-import type { Exit, StopReason } from '../engine.ts'
+import type { Exit, Metering, StopReason } from '../engine.ts'
 import { TokaError, type TokaErrorCode } from '../errors.ts'
 import { type Denial, GUEST_IMPORT } from '../gate/denials.ts'
 import type { Gate } from '../gate/gate.ts'
@@ -29,6 +29,7 @@ export type RunFacts = {
   process: Process
   pending: PendingCall[]
   memoryBytes: number
+  metering: Metering
   engine: RunResult['engine']
 }
 
@@ -61,7 +62,7 @@ export class RunReport {
         wallMs: performance.now() - this.#started,
         cpuMs: this.#leash.cpuMs,
         fuel: this.#leash.used,
-        metering: 'fast',
+        metering: facts.metering,
         memoryBytes: facts.memoryBytes,
         hostCalls: usage.hostCalls,
         bytesRead: usage.bytesRead,

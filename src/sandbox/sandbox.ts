@@ -7,6 +7,7 @@ import { codeOfUncaught, TokaError } from '../errors.ts'
 import { Kernel, type KernelOptions } from '../kernel/kernel.ts'
 import { readFile } from '../kernel/read-file.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
+import { encodeValue } from '../kernel/values.ts'
 import { BORDER, type Limits, narrowed } from '../limits.ts'
 import type { Image } from '../loader/image.ts'
 import type { SandboxOptions } from '../request.ts'
@@ -40,7 +41,7 @@ export type SandboxParts = {
   blocking?: ProcessContext['blocking']
 }
 
-const ENDINGS = { javascript: 'js', typescript: 'ts', python: 'py' } as const
+const ENDINGS = { javascript: 'js', typescript: 'ts', python: 'py', wasm: 'wasm' } as const
 const text = new TextDecoder('utf-8', { fatal: true })
 
 export class LocalSandbox {
@@ -86,6 +87,10 @@ export class LocalSandbox {
     return new LocalSandbox(parts, kernel, instance, share)
   }
 
+  get language(): SandboxOptions['language'] {
+    return this.#parts.options.language
+  }
+
   /**
    * Runs an order in its turn.
    * @throws TokaError TOKA_REQUEST_INVALID for `collect`, TOKA_SANDBOX_CLOSED
@@ -97,7 +102,7 @@ export class LocalSandbox {
     const turn = async (): Promise<RunOutcome> => {
       this.#mustBeOpen()
       hooks.onTurn?.()
-      const leash = new RunLeash(limits, hooks, this.#share)
+      const leash = new RunLeash(limits, hooks, this.#share, this.#parts.engine.slice)
       this.#running = leash
       const report = new RunReport(this.#parts.gate, leash)
       try {
@@ -201,8 +206,9 @@ export class LocalSandbox {
   }
 
   #facts(): RunFacts {
-    const { engine, image } = this.#parts
+    const { engine, image, options } = this.#parts
     return {
+      metering: options.metering ?? 'fast',
       process: this.#kernel.process,
       pending: this.#pending,
       memoryBytes: this.#instance.memoryBytes(),
@@ -211,10 +217,11 @@ export class LocalSandbox {
   }
 
   /** The command, or the exit of a run whose file cannot be read. */
-  async #command({ source: given, file, input }: RunOrder, leash: RunLeash): Promise<Command | Exit> {
+  async #command({ source: given, file, call, input }: RunOrder, leash: RunLeash): Promise<Command | Exit> {
     const { language } = this.#parts.options
     const filename = filenameOf(file, this.#parts.options)
-    let source = given
+    // The program is the sandbox's module: a file only names it.
+    let source = given ?? (language === 'wasm' ? '' : undefined)
     try {
       if (source === undefined) {
         const reading = readFile(this.#kernel.process, filename, BORDER.sourceBytes)
@@ -227,6 +234,8 @@ export class LocalSandbox {
       const message = known?.message ?? `${filename} is not UTF-8 text`
       return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
+    if (call !== undefined)
+      return { language, source, filename, program: false, call: { name: call, args: input ?? encodeValue([]) } }
     return { language, source, filename, program: file !== undefined, ...(input ? { input } : {}) }
   }
 

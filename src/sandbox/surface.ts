@@ -20,6 +20,14 @@ export interface Sandbox {
    */
   run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>>
   /**
+   * Calls an export of the sandbox's module (`language: 'wasm'`): the same as `run({ call: name, input: args })`.
+   * @param args numbers, and bigints or whole numbers for parameters of 64 bits
+   * @returns the result, whose `value` is what the export returned: a number, a bigint, an array of several, or undefined
+   * @throws TokaError what `run` throws; TOKA_REQUEST_INVALID for an export or arguments that do not fit
+   * @example (await sandbox.call('add', 1, 2)).value // 3
+   */
+  call<T = unknown>(name: string, ...args: readonly unknown[]): Promise<RunResult<T>>
+  /**
    * Runs source as `run` does, told event by event: output, console, tool calls, denials, progress, values to display,
    * and the result as the last. The run begins when the first event is asked for. A slow taker gets fewer and larger
    * pieces; one that leaves (`break`, `return`) cancels the run.

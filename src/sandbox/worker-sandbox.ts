@@ -1,7 +1,7 @@
 /** A sandbox in a worker, as its user holds it: the same surface, each call a message. */
 import { TokaError } from '../errors.ts'
 import { BORDER, type Limits } from '../limits.ts'
-import type { RunOptions } from '../request.ts'
+import type { Language, RunOptions } from '../request.ts'
 import type { RunResult } from '../result.ts'
 import type { Toolbox } from '../tool.ts'
 import { orderOf, resultOf } from './caller.ts'
@@ -17,6 +17,7 @@ import { type WorkerHost, WorkerLost } from './worker-host.ts'
 
 export type WorkerSandboxParts = {
   host: WorkerHost
+  language: Language
   toolbox: Toolbox
   limits: Readonly<Limits>
   engine: RunResult['engine']
@@ -72,7 +73,7 @@ export class WorkerSandbox implements Sandbox {
   }
 
   async #execute<T>(options: RunOptions<T>, live?: StreamHooks): Promise<RunResult<T>> {
-    const order = orderOf(options)
+    const order = orderOf(options, this.#parts.language)
     const watched = watchedBy(options, live)
     const { host, toolbox, limits, engine, guard } = this.#parts
     this.#mustBeOpen()
@@ -92,6 +93,10 @@ export class WorkerSandbox implements Sandbox {
       }
     }
     return this.#queue.run(turn, { signal: watched.signal, answer: () => resultOf(neverBegun(engine), options) })
+  }
+
+  call<T = unknown>(name: string, ...args: readonly unknown[]): Promise<RunResult<T>> {
+    return this.#execute({ call: name, input: args })
   }
 
   async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {

@@ -2,7 +2,7 @@
 import type { Predicate } from '../../capabilities/assembler.ts'
 import { composeSandbox } from '../compose.ts'
 import type { ExecutionEngine } from '../engine.ts'
-import { loadEngine } from '../engines.ts'
+import { loadEngineOf } from '../engines.ts'
 import { TokaError } from '../errors.ts'
 import { createLedger, type Ledger } from '../gate/ledger.ts'
 import type { Policy } from '../gate/policy.ts'
@@ -97,9 +97,9 @@ export class WorkerServer {
     return true
   }
 
-  #keep({ image, language, content }: MessageOf<ToWorker, 'image'>): boolean {
+  #keep({ image, content }: MessageOf<ToWorker, 'image'>): boolean {
     if (this.#images.has(image)) return false
-    const engine = loadEngine(language)
+    const engine = loadEngineOf(content)
     // Who opens a sandbox hears of it.
     engine.catch(() => {})
     this.#images.set(image, { engine, image: content as Image })

@@ -27,7 +27,9 @@ test.each(WAYS)(
       const next = await sandbox.run({ source: '6 * 7' })
       const isStopped = error?.code === 'TOKA_LIMIT_TIME' && usage.wallMs < TIMEOUT_MS + MARGIN_MS
       if (!isStopped || next.value !== 42)
-        wrong.push(`${module}: ${expression}: ${error?.code} after ${usage.wallMs} ms, then ${next.error?.message ?? next.value}`)
+        wrong.push(
+          `${module}: ${expression}: ${error?.code} after ${usage.wallMs} ms, then ${next.error?.message ?? next.value}`,
+        )
     }
     await sandbox.dispose()
     expect(wrong).toEqual([])

@@ -29,7 +29,7 @@ beforeAll(async () => {
     { length: THREADS },
     () => new WorkerHost(startThread, { ledger: ledger.memory, suspension }, () => {}),
   )
-  for (const host of hosts) host.sendImage({ image: 1, language: 'javascript', content: shareImage(image) })
+  for (const host of hosts) host.sendImage({ image: 1, content: shareImage(image) })
 })
 afterAll(async () => {
   for (const host of hosts) host.end('the tests are over')

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   existsSync,
+  lstatSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -205,13 +206,23 @@ describe.each(WALKS)('reached by %s', (walk) => {
     devices.close()
   })
 
-  test('a guest makes no hard links and no symbolic links, and moves none', async () => {
-    symlinkSync('dir/sub', join(root, 'l'))
-    await expect(guest.link('/m/file', '/m/hard')).rejects.toMatchObject({ code: 'EPERM' })
-    await expect(guest.symlink('../outside', '/m/soft')).rejects.toMatchObject({ code: 'EPERM' })
-    await expect(guest.rename('/m/l', '/m/dir/l')).rejects.toMatchObject({ code: 'EPERM' })
+  test('a guest makes symbolic links that lead downwards alone, and moves and doubles no others', async () => {
+    symlinkSync('../outside', join(root, 'up'))
+    symlinkSync('/etc', join(root, 'absolute'))
+    for (const target of ['../outside', 'dir/../../outside', '..', '/etc/passwd', 'dir/..', '..\\outside'])
+      await expect(guest.symlink(target, '/m/soft')).rejects.toMatchObject({ code: 'EPERM' })
+    for (const link of ['/m/up', '/m/absolute']) {
+      await expect(guest.rename(link, '/m/dir/l')).rejects.toMatchObject({ code: 'EPERM' })
+      await expect(guest.link(link, '/m/dir/l')).rejects.toMatchObject({ code: 'EPERM' })
+    }
+    await expect(guest.link('/m/dir', '/m/hard')).rejects.toMatchObject({ code: 'EPERM' })
     await expect(guest.link('/m/file', '/tmp/hard')).rejects.toMatchObject({ code: 'EXDEV' })
     expect(existsSync(join(root, 'hard')) || existsSync(join(root, 'soft'))).toBe(false)
+    await guest.symlink('file', '/m/down')
+    await guest.rename('/m/down', '/m/dir/down')
+    expect(lstatSync(join(root, 'dir/down')).isSymbolicLink()).toBe(true)
+    await guest.link('/m/file', '/m/hard')
+    expect(lstatSync(join(root, 'hard')).ino).toBe(lstatSync(join(root, 'file')).ino)
   })
 
   test('/proc and the descriptors of the host are not reachable through a mount', async () => {

@@ -24,7 +24,9 @@ describe('an option that does not exist', () => {
 
   it('of a run is named: what only a sandbox has, too', () => {
     const limits = { memoryBytes: 2 ** 26 } as RunOptions['limits']
-    expect(refusal(() => checkRunOptions({ source: '1', ...(limits ? { limits } : {}) }))).toContain('memoryBytes')
+    expect(refusal(() => checkRunOptions({ source: '1', ...(limits ? { limits } : {}) }, 'javascript'))).toContain(
+      'memoryBytes',
+    )
     const whole = { language: 'javascript' as const, source: '1', limits: { memoryBytes: 2 ** 26, timeoutMs: 5 } }
     expect(splitRequest(whole).sandbox.limits).toMatchObject({ memoryBytes: 2 ** 26 })
   })

@@ -1,0 +1,64 @@
+/** How an interface that components import is written down: each function with its WIT type and what it does. */
+import type { MaybePromise } from '../../../src/kernel/host-port.ts'
+import type { Process } from '../../../src/kernel/process.ts'
+import type { ResourceType } from '../resources.ts'
+import { borrow, own, type WitType } from '../wit-types.ts'
+
+/** The world of one component: what its imports act on. */
+export type World = {
+  readonly process: Process
+  /** What the program is called, its first argument. */
+  readonly program: string
+  /** The component asks to end. It is killed by a trap. */
+  exit(code: number): void
+  /** Sleeps on this thread, where the guest cannot be suspended. */
+  readonly sleepHere: ((milliseconds: number) => void) | undefined
+}
+
+/** Arguments as lifted: the host's resources are its objects. */
+export type Act = (world: World, ...args: never[]) => MaybePromise<unknown>
+
+export type HostFunction = {
+  readonly params: readonly WitType[]
+  readonly result: WitType | undefined
+  readonly act: Act
+  /** The answer may take time: the guest is suspended in it. */
+  readonly waits: boolean
+}
+
+/** Functions by their names, such as `[method]pollable.block`. */
+export type HostInterface = Readonly<Record<string, HostFunction>>
+
+export function func(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
+  return { params, result, act, waits: false }
+}
+
+/** One whose answer may take time. */
+export function waiting(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
+  return { params, result, act, waits: true }
+}
+
+/** A resource that the host implements, by interface and name. */
+export function hostResource(from: string, name: string): { own: WitType; borrow: WitType } {
+  const resource: ResourceType = { name, by: { side: 'host', key: `${from}/${name}` } }
+  return { own: own(resource), borrow: borrow(resource) }
+}
+
+/** What has to be let go of when its handle is dropped. */
+export interface Closable {
+  close(): void
+}
+
+export function isClosable(resource: object): resource is Closable {
+  return 'close' in resource && typeof resource.close === 'function'
+}
+
+export type Result = { tag: 'ok' | 'err'; val?: unknown }
+
+export function ok(val?: unknown): Result {
+  return val === undefined ? { tag: 'ok' } : { tag: 'ok', val }
+}
+
+export function err(val?: unknown): Result {
+  return val === undefined ? { tag: 'err' } : { tag: 'err', val }
+}

@@ -1,0 +1,286 @@
+/** A request of wasi:http while it is put together, and what comes of it: made through the gate, like every guest's. */
+import { errno } from '../../../src/kernel/errno.ts'
+import type { MaybePromise } from '../../../src/kernel/host-port.ts'
+import { Operation } from '../../../src/kernel/operations.ts'
+import type { Process } from '../../../src/kernel/process.ts'
+import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
+import { err, ok, type Result } from './definitions.ts'
+import { httpErrorOf, type Named } from './http-types.ts'
+import type { Pollable } from './pollable.ts'
+import { InputStream, OutputStream } from './streams.ts'
+
+const utf8 = new TextEncoder()
+/** Header values are bytes there and Latin-1 here (RFC 9110, section 5.5). */
+const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
+
+/** Entries of one collection of headers, and their bytes. */
+const MOST_FIELDS = 1_024
+const MOST_FIELD_BYTES = 2 ** 18
+/** Set by the connection itself, whatever a program says of them. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'host',
+  'transfer-encoding',
+])
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+type Entry = readonly [name: string, value: Uint8Array]
+
+/** Headers. */
+export class Fields {
+  entries: Entry[]
+  readonly #isFixed: boolean
+
+  constructor(entries: readonly Entry[] = [], isFixed = false) {
+    this.entries = [...entries]
+    this.#isFixed = isFixed
+  }
+
+  get(name: string): Uint8Array[] {
+    const lower = name.toLowerCase()
+    return this.entries.flatMap(([one, value]) => (one.toLowerCase() === lower ? [value] : []))
+  }
+
+  /** Changes the headers. @param name whose values go, and `added` come instead */
+  change(name: string, added: readonly Uint8Array[], keeps: boolean): Result {
+    if (this.#isFixed) return err({ tag: 'immutable' })
+    const isText = added.every((value) => value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127)))
+    if (!TOKEN.test(name) || !isText) return err({ tag: 'invalid-syntax' })
+    const lower = name.toLowerCase()
+    const kept = keeps ? this.entries : this.entries.filter(([one]) => one.toLowerCase() !== lower)
+    const entries = [...kept, ...added.map((value): Entry => [name, value])]
+    const bytes = entries.reduce((sum, [one, value]) => sum + one.length + value.length, 0)
+    if (entries.length > MOST_FIELDS || bytes > MOST_FIELD_BYTES) return err({ tag: 'forbidden' })
+    this.entries = entries
+    return ok()
+  }
+}
+
+/** What is sent with a request: collected whole, since it is decided on and charged whole. */
+export class OutgoingBody {
+  readonly #chunks: Uint8Array[] = []
+  #length = 0
+  #stream: OutputStream | undefined
+  #onFinish: ((body: Uint8Array | undefined) => void) | undefined
+  #finished: Uint8Array | undefined | 'dropped'
+  readonly #most: number
+
+  /** @param most bytes */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  stream(): OutputStream | undefined {
+    if (this.#stream) return undefined
+    this.#stream = new OutputStream((bytes) => {
+      this.#length += bytes.length
+      if (this.#length > this.#most) throw errno('EFBIG')
+      this.#chunks.push(bytes)
+      return bytes.length
+    })
+    return this.#stream
+  }
+
+  finish(): void {
+    if (this.#finished !== undefined) return
+    const whole = new Uint8Array(this.#length)
+    let at = 0
+    for (const chunk of this.#chunks) {
+      whole.set(chunk, at)
+      at += chunk.length
+    }
+    this.#finished = whole
+    this.#onFinish?.(whole)
+  }
+
+  /** Dropped without an end: what was to be sent is not whole. */
+  close(): void {
+    if (this.#finished !== undefined) return
+    this.#finished = 'dropped'
+    this.#onFinish?.(undefined)
+  }
+
+  /** Tells the body once it is whole, or undefined when it never will be. */
+  whenWhole(tell: (body: Uint8Array | undefined) => void): void {
+    if (this.#finished === undefined) this.#onFinish = tell
+    else tell(this.#finished === 'dropped' ? undefined : this.#finished)
+  }
+}
+
+export class OutgoingRequest {
+  readonly headers: Fields
+  method: Named = { tag: 'get' }
+  path: string | undefined
+  scheme: Named | undefined
+  authority: string | undefined
+  body: OutgoingBody | undefined
+
+  constructor(headers: Fields) {
+    this.headers = new Fields(headers.entries, true)
+  }
+
+  /** Undefined for what is no URL: the gate decides on everything else. */
+  get url(): string | undefined {
+    const { scheme, authority, path } = this
+    if (!authority || scheme?.tag === 'other') return undefined
+    return `${scheme?.tag === 'HTTP' ? 'http' : 'https'}://${authority}${path ?? '/'}`
+  }
+
+  get verb(): string {
+    return (this.method.tag === 'other' ? (this.method.val ?? '') : this.method.tag).toUpperCase()
+  }
+}
+
+export type Answer = { status: number; headers: [string, string][]; body: number }
+
+const SERVICE = { fetch: 'toka:fetch', read: 'toka:read', cancel: 'toka:cancel' } as const
+
+function callService(process: Process, name: string, input: unknown): MaybePromise<Uint8Array> {
+  const encoded = utf8.encode(name)
+  const { flatBytes, structuredBytes } = process.services.limits
+  const most = Math.max(flatBytes, structuredBytes)
+  const value = encodeValue(input, { structuredBytes: most, flatBytes: most })
+  const argument = new Uint8Array(4 + encoded.length + value.length)
+  new DataView(argument.buffer).setUint32(0, encoded.length, true)
+  argument.set(encoded, 4)
+  argument.set(value, 4 + encoded.length)
+  return process.call(Operation.ToolCall, argument)
+}
+
+/** An answer that is under way. */
+export class FutureResponse implements Pollable {
+  #answer: Result | undefined
+  #isTaken = false
+  readonly #done = Promise.withResolvers<void>()
+
+  /** Makes the request once its body is whole. */
+  constructor(process: Process, request: OutgoingRequest, url: string) {
+    const headers = request.headers.entries
+      .filter(([name]) => !OF_CONNECTION.has(name.toLowerCase()))
+      .map(([name, value]) => [name, latin1(value)])
+    const send = (body: Uint8Array | undefined): void => {
+      const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
+      void this.#settle(async () => callService(process, SERVICE.fetch, input), process)
+    }
+    if (!request.body) send(undefined)
+    else
+      request.body.whenWhole((body) => {
+        if (body) send(body)
+        else void this.#settle(() => Promise.reject(errno('EINVAL')), process)
+      })
+  }
+
+  ready(): boolean {
+    return this.#answer !== undefined
+  }
+
+  wait(): Promise<void> {
+    return this.#done.promise
+  }
+
+  /** The answer, once: undefined while it is under way. */
+  get(): Result | undefined {
+    if (!this.#answer) return undefined
+    if (this.#isTaken) return err()
+    this.#isTaken = true
+    return ok(this.#answer)
+  }
+
+  async #settle(make: () => Promise<Uint8Array>, process: Process): Promise<void> {
+    try {
+      this.#answer = ok(new IncomingResponse(process, decodeValue(await make()) as Answer))
+    } catch (error) {
+      this.#answer = err(httpErrorOf(error))
+    }
+    this.#done.resolve()
+  }
+}
+
+export class IncomingResponse {
+  readonly status: number
+  readonly headers: Fields
+  readonly #process: Process
+  #body: number | undefined
+
+  constructor(process: Process, { status, headers, body }: Answer) {
+    this.#process = process
+    this.status = status
+    this.headers = new Fields(
+      headers.map(([name, value]): Entry => [name, Uint8Array.from(value, (unit) => unit.charCodeAt(0))]),
+      true,
+    )
+    this.#body = body
+  }
+
+  /** The body, once. */
+  consume(): IncomingBody | undefined {
+    const body = this.#body
+    this.#body = undefined
+    return body === undefined ? undefined : new IncomingBody(this.#process, body)
+  }
+
+  close(): void {
+    this.consume()?.close()
+  }
+}
+
+export class IncomingBody {
+  readonly #process: Process
+  #number: number
+  #isTaken = false
+
+  /** @param number of the gate's; 0 for a body of nothing */
+  constructor(process: Process, number: number) {
+    this.#process = process
+    this.#number = number
+  }
+
+  /** The stream, once. */
+  stream(): InputStream | undefined {
+    if (this.#isTaken) return undefined
+    this.#isTaken = true
+    return new InputStream(() => this.#read())
+  }
+
+  close(): void {
+    const number = this.#number
+    this.#number = 0
+    if (number === 0) return
+    try {
+      void callService(this.#process, SERVICE.cancel, number)
+    } catch {
+      // The run is over: the gate has closed it already.
+    }
+  }
+
+  #read(): MaybePromise<Uint8Array> {
+    if (this.#number === 0) return new Uint8Array(0)
+    const answer = callService(this.#process, SERVICE.read, this.#number)
+    const accept = (encoded: Uint8Array): Uint8Array => {
+      const bytes = decodeValue(encoded, { flatBytes: encoded.length }) as Uint8Array
+      if (bytes.length === 0) this.#number = 0
+      return bytes
+    }
+    return answer instanceof Promise ? answer.then(accept) : accept(answer)
+  }
+}
+
+/** Of a body that has none: its end is there at once. */
+export class FutureTrailers implements Pollable {
+  #isTaken = false
+
+  ready(): boolean {
+    return true
+  }
+
+  wait(): undefined {}
+
+  get(): Result {
+    if (this.#isTaken) return err()
+    this.#isTaken = true
+    return ok({ tag: 'ok', val: undefined })
+  }
+}

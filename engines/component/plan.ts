@@ -1,0 +1,71 @@
+/** What a component comes to once its definitions are resolved: core modules to instantiate in order, and functions between them. */
+import type { ResourceType } from './resources.ts'
+import type { FlatSignature, FunctionType } from './wit-types.ts'
+
+/** A core item: an export of a core instance of the plan, or a function of ours that the plan numbers. */
+export type CoreRef =
+  | { readonly from: 'instance'; readonly instance: number; readonly name: string }
+  | { readonly from: 'trampoline'; readonly trampoline: number }
+
+/** How values of a function travel. */
+export type LiftOptions = {
+  readonly encoding: 'utf8' | 'utf16' | 'latin1+utf16'
+  readonly memory: CoreRef | undefined
+  readonly realloc: CoreRef | undefined
+  readonly postReturn: CoreRef | undefined
+}
+
+/** A function with WIT types: the host's, or one of a component instance. */
+export type HostFunc = {
+  readonly by: 'host'
+  /** Such as `wasi:io/streams@0.2.3`; empty for a function that the component imports by itself. */
+  readonly from: string
+  readonly name: string
+  readonly type: FunctionType
+}
+export type GuestFunc = {
+  readonly by: 'guest'
+  readonly core: CoreRef
+  readonly options: LiftOptions
+  readonly type: FunctionType
+  /** The component instance that it belongs to. */
+  readonly instance: number
+}
+export type Func = HostFunc | GuestFunc
+
+/** A core function that we answer: a lowered function, or a builtin on handles of one component instance. */
+export type Trampoline =
+  | {
+      readonly kind: 'lower'
+      readonly callee: Func
+      readonly options: LiftOptions
+      readonly signature: FlatSignature
+      readonly instance: number
+    }
+  | {
+      readonly kind: 'resource.new' | 'resource.drop' | 'resource.rep'
+      readonly resource: ResourceType
+      readonly instance: number
+    }
+
+/** A core module to instantiate, with what it imports: by module and name. */
+export type CoreInstantiation = {
+  /** Number of the module in the plan. */
+  readonly module: number
+  readonly imports: ReadonlyMap<string, ReadonlyMap<string, CoreRef>>
+}
+
+export type Plan = {
+  /** Ranges of the core modules in the component's bytes. */
+  readonly modules: readonly { readonly start: number; readonly end: number }[]
+  readonly instantiations: readonly CoreInstantiation[]
+  /** How many component instances there are: each has its own handles. */
+  readonly instances: number
+  readonly trampolines: readonly Trampoline[]
+  /** Every resource type, in the order in which they were met. */
+  readonly resources: readonly ResourceType[]
+  /** Functions of the host that the component imports, whether or not anything calls them. */
+  readonly imports: readonly HostFunc[]
+  /** By name: `add`, or `docs:adder/add@0.1.0#add` for one of an interface. */
+  readonly exports: ReadonlyMap<string, GuestFunc>
+}

@@ -1,0 +1,84 @@
+/** Resource types and the handles that one component instance holds: unforgeable numbers in, what they stand for out. */
+import { CanonTrap } from './canon-trap.ts'
+import type { CoreRef } from './plan.ts'
+
+/** A resource type: the host's, by its name, or one that a component instance of the plan defines. */
+export type ResourceType = {
+  /** For messages and for the results of calls. */
+  name: string
+  readonly by:
+    | { readonly side: 'host'; readonly key: string }
+    | { readonly side: 'guest'; readonly instance: number; readonly destructor: CoreRef | undefined }
+}
+
+/** What a resource is where it is implemented: a number of the guest's, or an object of the host's. */
+export type Representation = number | object
+
+/** A call under way, whose borrowed handles must be gone when it returns. */
+export type CallScope = { borrows: number }
+
+/** Handles lent to a callee; they are given back when it returns. */
+export type Lender = { lends: number }
+
+export type Handle = {
+  readonly resource: ResourceType
+  readonly rep: Representation
+  /** Of a borrowed handle: the call that it belongs to. */
+  readonly scope: CallScope | undefined
+  lends: number
+}
+
+/** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
+const MOST_HANDLES = 65_536
+
+export class HandleTable {
+  /** The place 0 is never given (CanonicalABI.md, "Table State"). */
+  #handles: (Handle | undefined)[] = [undefined]
+  #free: number[] = []
+
+  add(resource: ResourceType, rep: Representation, scope?: CallScope): number {
+    const handle: Handle = { resource, rep, scope, lends: 0 }
+    const free = this.#free.pop()
+    if (free !== undefined) {
+      this.#handles[free] = handle
+      return free
+    }
+    if (this.#handles.length > MOST_HANDLES) throw new CanonTrap(`it holds more than ${MOST_HANDLES} handles`)
+    return this.#handles.push(handle) - 1
+  }
+
+  /** @throws CanonTrap for a number that stands for no handle of this type */
+  get(number: number, resource: ResourceType): Handle {
+    const handle = this.#handles[number]
+    if (!handle) throw new CanonTrap(`${number} is no handle that it holds`)
+    if (handle.resource !== resource)
+      throw new CanonTrap(`the handle ${number} is a ${handle.resource.name}, not a ${resource.name}`)
+    return handle
+  }
+
+  /** Takes a handle out that is lent to nobody. */
+  remove(number: number, resource: ResourceType): Handle {
+    const handle = this.get(number, resource)
+    if (handle.lends > 0) throw new CanonTrap(`the handle ${number} is lent to a call`)
+    this.#handles[number] = undefined
+    this.#free.push(number)
+    return handle
+  }
+
+  /** Every handle with its number, in order. */
+  *entries(): Generator<[number, Handle]> {
+    for (const [number, handle] of this.#handles.entries()) if (handle) yield [number, handle]
+  }
+
+  /** The free numbers, in the order in which they will be given again last to first, and how many numbers there are. */
+  get shape(): { length: number; free: readonly number[] } {
+    return { length: this.#handles.length, free: this.#free }
+  }
+
+  /** Puts a whole table back. */
+  load(shape: { length: number; free: readonly number[] }, handles: Iterable<[number, Handle]>): void {
+    this.#handles = Array.from({ length: shape.length }, () => undefined)
+    for (const [number, handle] of handles) this.#handles[number] = handle
+    this.#free = [...shape.free]
+  }
+}

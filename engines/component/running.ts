@@ -1,0 +1,186 @@
+/** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
+import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
+import type { MaybePromise } from '../../src/kernel/host-port.ts'
+import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
+import type { BoundState, State } from '../../src/loader/state.ts'
+import type { Suspension } from '../../src/loader/suspension.ts'
+import { CanonTrap } from './canon-trap.ts'
+import { ComponentGuest, type GuestHost } from './component-guest.ts'
+import { bindGuest, captureGuest, restoreGuest } from './guest-state.ts'
+import { HandedOut } from './handed-out.ts'
+import type { World } from './host/definitions.ts'
+import { ComponentHost } from './host/host.ts'
+import { Outcome } from './outcome.ts'
+import type { HostFunc } from './plan.ts'
+import type { Program } from './program.ts'
+import { type Holdings, loadHandles, saveHandles } from './saved-handles.ts'
+
+export class RunningComponent {
+  readonly guest: ComponentGuest
+  readonly handedOut = new HandedOut()
+  outcome = new Outcome()
+  readonly #program: Program
+  readonly #context: ProcessContext
+  readonly #suspension: Suspension | undefined
+  readonly #host: ComponentHost
+  #leash: Leash | undefined
+  #wake: (() => void) | undefined
+
+  constructor(program: Program, name: string, context: ProcessContext, suspension: Suspension | undefined) {
+    this.#program = program
+    this.#context = context
+    this.#suspension = suspension
+    this.world = {
+      process: context.process,
+      program: name,
+      exit: (code) => this.#exit(code),
+      sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
+    }
+    this.#host = new ComponentHost(this.world)
+    this.guest = new ComponentGuest(program, suspension, this.#guestHost())
+    this.guest.countWith(context.count)
+  }
+
+  readonly world: World
+  /** Its parts, to be saved and put back. */
+  #parts: BoundState[] = []
+
+  /** Makes the component live: its core modules are instantiated, their start functions run. */
+  begin(leash: Leash): Promise<void> {
+    return this.under(leash, async () => {
+      await this.guest.cores.instantiate(true)
+      this.#parts = bindGuest(this.#program, this.guest)
+    })
+  }
+
+  /** Makes it live as it was when it was saved. */
+  async resume(state: State): Promise<void> {
+    await this.guest.cores.instantiate(false)
+    this.#parts = bindGuest(this.#program, this.guest)
+    loadHandles(restoreGuest(this.#program, this.#parts, state), this.#holdings)
+  }
+
+  /** @throws TokaError TOKA_ENGINE_LOAD naming what cannot be saved */
+  capture(): State {
+    return captureGuest(this.#program, this.#parts, saveHandles(this.#holdings))
+  }
+
+  get #holdings(): Holdings {
+    const { tables } = this.guest
+    return { tables, handedOut: this.handedOut, resources: this.#program.plan.resources, world: this.world }
+  }
+
+  /**
+   * Does something with the guest under a leash: it is entered with the thread, and left without it.
+   * @throws what the guest trapped with
+   */
+  async under<T>(leash: Leash, act: () => MaybePromise<T>): Promise<T> {
+    this.outcome = new Outcome()
+    this.#leash = leash
+    this.guest.cores.arm(leash.slice)
+    try {
+      await leash.enter()
+      if (leash.stopped) throw new CanonTrap('it was ended before it began')
+      return await act()
+    } finally {
+      leash.leave()
+      leash.spent(this.guest.cores.burned())
+      this.#leash = undefined
+    }
+  }
+
+  /** Lets go of everything that the component holds of the host's. */
+  close(): void {
+    this.guest.kill()
+    for (const table of this.guest.tables)
+      for (const [, { rep, scope }] of table.entries()) if (typeof rep === 'object' && !scope) this.#host.drop(rep)
+  }
+
+  #guestHost(): GuestHost {
+    return {
+      call: (func, args) => this.#call(func, args),
+      mayWait: (func) => this.#host.mayWait(func),
+      wait: (answer) => this.#wait(answer),
+      drop: (resource) => this.#host.drop(resource),
+      callout: () => this.#callout(),
+      pause: () => this.#pause(),
+      fault: (error) => this.outcome.fault(error),
+    }
+  }
+
+  #exit(code: number): void {
+    this.outcome.exitCode ??= code
+    this.guest.kill()
+  }
+
+  /** What the host does for a guest burns no fuel: the deadline is looked at after each call. */
+  #call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown> {
+    try {
+      const act = () => this.#host.call(func, args)
+      const { blocking } = this.#context
+      const answer = blocking && !this.#suspension ? blocking(act, this.#onWait) : act()
+      return answer instanceof Promise && !this.#suspension ? this.#cannotWait(answer) : answer
+    } finally {
+      if (this.#leash?.spent(0) === Verdict.kill) this.guest.kill()
+    }
+  }
+
+  #cannotWait(answer: Promise<unknown>): never {
+    answer.catch(() => {})
+    this.outcome.blocked = true
+    throw new CanonTrap('it waits where nothing can')
+  }
+
+  readonly #onWait = (waiting: boolean): void => {
+    this.#leash?.onThread(!waiting)
+    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.guest.kill()
+  }
+
+  /** The thread sleeps for the guest. */
+  #sleep(milliseconds: number): void {
+    this.#leash?.onThread(false)
+    sleepOnThread(milliseconds, () => this.#leash?.spent(0) === Verdict.kill)
+    this.#leash?.onThread(true)
+    if (this.#leash?.stopped) this.#die()
+  }
+
+  #die(): never {
+    this.guest.kill()
+    throw new CanonTrap('it was ended')
+  }
+
+  async #wait<T>(answer: Promise<T>): Promise<T> {
+    const leash = this.#leash
+    if (!leash) this.#die()
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#wake = () => resolve(undefined)
+    })
+    leash.leave()
+    leash.watch(() => this.#wake?.())
+    try {
+      const settled = await Promise.race([answer.then((value) => ({ value })), stopped])
+      await leash.enter()
+      if (!settled || leash.stopped) this.#die()
+      return settled.value
+    } finally {
+      this.#wake = undefined
+    }
+  }
+
+  #callout(): number {
+    const leash = this.#leash
+    if (!leash) return Verdict.kill
+    const verdict = leash.spent(this.guest.cores.burned())
+    if (verdict === Verdict.kill) {
+      this.guest.kill()
+      return Verdict.kill
+    }
+    this.guest.cores.arm(leash.slice)
+    return verdict
+  }
+
+  async #pause(): Promise<void> {
+    await this.#leash?.pause()
+    if (this.#leash?.stopped) this.guest.kill()
+  }
+}

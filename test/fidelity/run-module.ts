@@ -29,6 +29,7 @@ function open({ toka, tests }: FidelityWorld): Promise<Sandbox> {
     language: 'python',
     mounts: [{ at: '/cpython/test', from: tests, mode: 'ro' }],
     grants: [{ resource: 'fs', actions: ['read'], paths: ['/cpython/**'] }],
+    env: { HOME: '/tmp' },
     limits: LIMITS,
   })
 }

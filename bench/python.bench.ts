@@ -25,12 +25,22 @@ const CPU: Readonly<Record<string, string>> = {
 
 const NODE_FLAGS = ['--conditions=toka-source', '--disable-warning=ExperimentalWarning']
 
-type Figures = { fresh: number; again: number; run: number; sync: number; awaited?: number; cpu: Record<string, number> }
+type Figures = {
+  fresh: number
+  again: number
+  run: number
+  sync: number
+  awaited?: number
+  cpu: Record<string, number>
+}
 
 function inProcess(program: string, args: readonly string[]): string {
   const file = fileURLToPath(new URL(program, import.meta.url))
   const env = { ...process.env, TOKA_BENCH_SOURCES: JSON.stringify(CPU) }
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...NODE_FLAGS, file, ...args], { encoding: 'utf8', env })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...NODE_FLAGS, file, ...args], {
+    encoding: 'utf8',
+    env,
+  })
   if (status !== 0) throw new Error(stderr.slice(0, 2_000))
   return stdout
 }
@@ -72,13 +82,19 @@ async function* ownRows(toka: Toka): AsyncGenerator<Measure> {
   const calls = (call: string) => runs(`from toka import tools\nfor _ in range(${CALLS}): ${call}`)
   yield await measure('blocking call of a tool', 'us', 7, calls("tools.host(x='a')"), CALLS)
   yield await measure('blocking call of an asynchronous tool', 'us', 7, calls("tools.later(x='a')"), CALLS)
-  yield await measure('clock read by way of the border, no gate', 'us', 7, runs(`import time\nfor _ in range(${CALLS}): time.time()`), CALLS)
+  yield await measure(
+    'clock read by way of the border, no gate',
+    'us',
+    7,
+    runs(`import time\nfor _ in range(${CALLS}): time.time()`),
+    CALLS,
+  )
   for (const [name, source] of Object.entries(CPU)) yield await measure(`CPU, ${name}`, 'ms', 5, runs(source))
 }
 
 async function* peerRows(name: string, argument: string): AsyncGenerator<Measure> {
   const rounds: Figures[] = []
-  for (let round = 0; round < ROUNDS; round++) rounds.push(JSON.parse(inProcess('python-peers.mjs', [name, argument])))
+  for (let round = 0; round < ROUNDS; round++) rounds.push(JSON.parse(inProcess('python-peers.ts', [name, argument])))
   const row = (what: string, unit: 'ms' | 'us', of: (figures: Figures) => number | undefined) => {
     const taken = rounds.flatMap((figures) => of(figures) ?? [])
     return summary(`${name}: ${what}`, unit, unit === 'us' ? taken.map((ms) => ms * 1_000) : taken)
@@ -102,7 +118,7 @@ export async function* measures(): AsyncGenerator<Measure> {
     yield* freshRows(join(folder, 'cache'))
     yield* ownRows(toka)
     const snapshot = join(folder, 'snapshot')
-    inProcess('python-peers.mjs', ['snapshot', snapshot])
+    inProcess('python-peers.ts', ['snapshot', snapshot])
     yield* peerRows('pyodide', '')
     yield* peerRows('pyodide-snapshot', snapshot)
     yield* peerRows('monty', '')

@@ -1,6 +1,6 @@
 /** Modules of the user's, valid and damaged, through the whole engine: refused by name, or run to an end within their limits. */
 import { TokaError } from '../../src/errors.ts'
-import { createToka } from '../../src/index.ts'
+import { createToka, type Toka } from '../../src/index.ts'
 import { catModule, helloModule, reactorModule } from '../wasm-guests.ts'
 import { mutateBytes } from './mutate.ts'
 import { numbers, pick } from './numbers.ts'
@@ -27,18 +27,22 @@ async function open(): Promise<Session> {
 
     async execute(input) {
       const started = performance.now()
-      try {
-        const result = await toka.run({ language: 'wasm', module: input, stdin: 'abc', files: { '/x': 'y' }, limits: LIMITS })
-        if (!ENDINGS.has(result.status)) throw new Error(`it ended as ${result.status}`)
-        if (result.error?.code === 'TOKA_INTERNAL') throw new Error('a fault of ours')
-        return result.status === 'failed' ? `failed: ${result.error?.code}` : result.status
-      } catch (error) {
-        if (error instanceof TokaError && REFUSALS.has(error.code)) return `refused: ${error.code}`
-        throw error
-      } finally {
-        if (performance.now() - started > LIMITS.timeoutMs + SLACK_MS) throw new Error('it was not stopped in time')
-      }
+      const outcome = await outcomeOf(toka, input)
+      if (performance.now() - started > LIMITS.timeoutMs + SLACK_MS) throw new Error('it was not stopped in time')
+      return outcome
     },
+  }
+}
+
+async function outcomeOf(toka: Toka, module: Uint8Array): Promise<string> {
+  try {
+    const result = await toka.run({ language: 'wasm', module, stdin: 'abc', files: { '/x': 'y' }, limits: LIMITS })
+    if (!ENDINGS.has(result.status)) throw new Error(`it ended as ${result.status}`)
+    if (result.error?.code === 'TOKA_INTERNAL') throw new Error('a fault of ours')
+    return result.status === 'failed' ? `failed: ${result.error?.code}` : result.status
+  } catch (error) {
+    if (error instanceof TokaError && REFUSALS.has(error.code)) return `refused: ${error.code}`
+    throw error
   }
 }
 

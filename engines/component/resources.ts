@@ -17,9 +17,6 @@ export type Representation = number | object
 /** A call under way, whose borrowed handles must be gone when it returns. */
 export type CallScope = { borrows: number }
 
-/** Handles lent to a callee; they are given back when it returns. */
-export type Lender = { lends: number }
-
 export type Handle = {
   readonly resource: ResourceType
   readonly rep: Representation

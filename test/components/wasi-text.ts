@@ -1,7 +1,7 @@
 /** The text of a component that exports every function of WASI that we have: each goes through the component to our host. */
 import { INTERFACES } from '../../engines/component/host/interfaces.ts'
 import type { HostFunction } from '../../engines/component/host/definitions.ts'
-import type { ResourceType } from '../../engines/component/resources.ts'
+import type { ResourceType } from '../../engines/component/resource-types.ts'
 import { flatSignature, type FunctionType, type WitType } from '../../engines/component/wit-types.ts'
 
 const VERSION = '0.2.0'

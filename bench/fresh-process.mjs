@@ -1,8 +1,8 @@
-/** A program of its own: milliseconds from its first import to its first result, printed. The argument is the cache's directory. */
+/** A program of its own: milliseconds from its first import to its first result, printed. The arguments are the cache's directory and the language. */
 const started = performance.now()
-const { createToka } = await import('../dist/src/index.js')
+const { createToka } = await import('toka')
 const toka = await createToka({ cache: process.argv[2] ?? false })
-const { value } = await toka.run({ language: 'javascript', source: '1 + 1' })
+const { value } = await toka.run({ language: process.argv[3] ?? 'javascript', source: '1 + 1' })
 const took = performance.now() - started
 await toka.dispose()
 if (value !== 2) throw new Error(`1 + 1 is ${value}`)

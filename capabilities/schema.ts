@@ -1,108 +1,112 @@
 /** What a grant is: plain data from a person, a file or a token in, a checked grant out; whatever is not known is refused. */
 import * as z from 'zod'
-import { CONSTRAINT_KINDS, constraintsSchema } from './constraint-schema.ts'
+import { constraints } from './constraint-schema.ts'
 import { explain, show } from './explain.ts'
 import { GrantError } from './grant-error.ts'
+import { once } from './once.ts'
 import { METHODS, SCHEMES } from './methods.ts'
-import {
-  actionsOf,
-  approval,
-  callQuota,
-  conditions,
-  hostPattern,
-  ITEMS,
-  name,
-  network,
-  pathPattern,
-  port,
-  quota,
-  rate,
-  urlPattern,
-  variable,
-} from './schema-fields.ts'
+import { actionsOf, fields, ITEMS } from './schema-fields.ts'
 
 /** Grants of a sandbox. */
 const GRANTS = 256
 
-const kinds = {
-  fs: z.strictObject({
-    resource: z.literal('fs'),
-    /** `read` also lists directories and tells sizes and times; `write` also creates, deletes, renames and truncates. */
-    actions: actionsOf('read', 'write'),
-    /** Patterns of absolute guest paths. */
-    paths: z.array(pathPattern).min(1).max(ITEMS),
-    /** `calls` counts opens and the like; `bytes` what open files read and write. */
-    quota: quota.optional(),
-    ...conditions,
-  }),
-  net: z.strictObject({
-    resource: z.literal('net'),
-    actions: actionsOf('fetch'),
-    /** Default: `https` alone. */
-    schemes: z.array(z.enum(SCHEMES)).min(1).max(2).optional(),
-    /** Patterns of canonical host names. */
-    hosts: z.array(hostPattern).min(1).max(ITEMS),
-    /** Default: the port of each scheme. */
-    ports: z.array(port).min(1).max(ITEMS).optional(),
-    /** Patterns of the canonical path; default: every path. */
-    paths: z.array(urlPattern).min(1).max(ITEMS).optional(),
-    /** Default: GET and HEAD. */
-    methods: z.array(z.enum(METHODS)).min(1).max(METHODS.length).optional(),
-    /** Networks that the host's address must be in; default: the public internet alone. */
-    cidrs: z.array(network).min(1).max(ITEMS).optional(),
-    /** `bytes` counts bodies, sent and received. */
-    quota: quota.optional(),
+/** The schemas of each resource's grants, and of any grant. */
+const schemas = once(() => {
+  const {
     approval,
-    ...conditions,
-  }),
-  env: z.strictObject({
-    resource: z.literal('env'),
-    actions: actionsOf('read'),
-    names: z.array(variable).min(1).max(ITEMS),
-    quota: callQuota.optional(),
-    ...conditions,
-  }),
-  clock: z.strictObject({
-    resource: z.literal('clock'),
-    /** The clock at full resolution. A coarse one needs no grant. */
-    actions: actionsOf('precise'),
-    quota: callQuota.optional(),
-    ...conditions,
-  }),
-  tool: z.strictObject({
-    resource: z.literal('tool'),
-    actions: actionsOf('call'),
-    names: z.array(name).min(1).max(ITEMS),
-    /** What each argument must be; one that is not named here is refused. */
-    args: constraintsSchema.optional(),
-    /** `bytes` counts arguments and results, encoded. */
-    quota: quota.optional(),
-    approval,
-    ...conditions,
-  }),
-} as const
+    callQuota,
+    conditions,
+    hostPattern,
+    name,
+    network,
+    pathPattern,
+    port,
+    quota,
+    urlPattern,
+    variable,
+  } = fields()
+  const kinds = {
+    fs: z.strictObject({
+      resource: z.literal('fs'),
+      /** `read` also lists directories and tells sizes and times; `write` also creates, deletes, renames and truncates. */
+      actions: actionsOf('read', 'write'),
+      /** Patterns of absolute guest paths. */
+      paths: z.array(pathPattern).min(1).max(ITEMS),
+      /** `calls` counts opens and the like; `bytes` what open files read and write. */
+      quota: quota.optional(),
+      ...conditions,
+    }),
+    net: z.strictObject({
+      resource: z.literal('net'),
+      actions: actionsOf('fetch'),
+      /** Default: `https` alone. */
+      schemes: z.array(z.enum(SCHEMES)).min(1).max(2).optional(),
+      /** Patterns of canonical host names. */
+      hosts: z.array(hostPattern).min(1).max(ITEMS),
+      /** Default: the port of each scheme. */
+      ports: z.array(port).min(1).max(ITEMS).optional(),
+      /** Patterns of the canonical path; default: every path. */
+      paths: z.array(urlPattern).min(1).max(ITEMS).optional(),
+      /** Default: GET and HEAD. */
+      methods: z.array(z.enum(METHODS)).min(1).max(METHODS.length).optional(),
+      /** Networks that the host's address must be in; default: the public internet alone. */
+      cidrs: z.array(network).min(1).max(ITEMS).optional(),
+      /** `bytes` counts bodies, sent and received. */
+      quota: quota.optional(),
+      approval,
+      ...conditions,
+    }),
+    env: z.strictObject({
+      resource: z.literal('env'),
+      actions: actionsOf('read'),
+      names: z.array(variable).min(1).max(ITEMS),
+      quota: callQuota.optional(),
+      ...conditions,
+    }),
+    clock: z.strictObject({
+      resource: z.literal('clock'),
+      /** The clock at full resolution. A coarse one needs no grant. */
+      actions: actionsOf('precise'),
+      quota: callQuota.optional(),
+      ...conditions,
+    }),
+    tool: z.strictObject({
+      resource: z.literal('tool'),
+      actions: actionsOf('call'),
+      names: z.array(name).min(1).max(ITEMS),
+      /** What each argument must be; one that is not named here is refused. */
+      args: constraints().schema.optional(),
+      /** `bytes` counts arguments and results, encoded. */
+      quota: quota.optional(),
+      approval,
+      ...conditions,
+    }),
+  } as const
+  const grant = z.discriminatedUnion('resource', [kinds.fs, kinds.net, kinds.env, kinds.clock, kinds.tool])
+  return { kinds, grant }
+})
 
-type Resource = keyof typeof kinds
-
-/** One permission. */
-export const grantSchema = z.discriminatedUnion('resource', [kinds.fs, kinds.net, kinds.env, kinds.clock, kinds.tool])
+type Schemas = ReturnType<typeof schemas>
+type Resource = keyof Schemas['kinds']
+const RESOURCES = ['fs', 'net', 'env', 'clock', 'tool'] as const satisfies readonly Resource[]
 
 /** A grant as people write it. */
-export type GrantInput = z.input<typeof grantSchema>
+export type GrantInput = z.input<Schemas['grant']>
 /** A checked grant: times in milliseconds. */
-export type Grant = z.output<typeof grantSchema>
+export type Grant = z.output<Schemas['grant']>
 
 /** Resources that are planned and not there: named apart, so that nobody looks for a typing mistake. */
 const LATER_RESOURCES: ReadonlySet<string> = new Set(['random', 'llm', 'kv', 'process'])
 export { durationMs } from './schema-fields.ts'
 
 function fieldNames(resource: Resource, inside: readonly PropertyKey[]): string[] {
-  const shape = kinds[resource].shape
+  const { rate, quota, callQuota, conditions } = fields()
+  const { shape } = schemas().kinds[resource]
   if (inside[0] === 'rate') return Object.keys(rate.shape)
   if (inside[0] === 'quota')
     return Object.keys(('bytes' in Object(shape.quota.unwrap().shape) ? quota : callQuota).shape)
   if (inside[0] === 'flow') return Object.keys(conditions.flow.unwrap().shape)
-  if (inside[0] === 'args' && inside.length > 1) return CONSTRAINT_KINDS
+  if (inside[0] === 'args' && inside.length > 1) return constraints().kinds
   return Object.keys(shape)
 }
 
@@ -132,17 +136,15 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
   }
   const resource: unknown = (value as { resource?: unknown }).resource
   if (typeof resource === 'string' && LATER_RESOURCES.has(resource)) {
-    throw new GrantError(
-      `${where}.resource ${show(resource)} is not supported yet; there are: ${Object.keys(kinds).join(', ')}`,
-    )
+    throw new GrantError(`${where}.resource ${show(resource)} is not supported yet; there are: ${RESOURCES.join(', ')}`)
   }
-  if (typeof resource !== 'string' || !Object.hasOwn(kinds, resource)) {
-    throw new GrantError(`${where}.resource must be one of ${Object.keys(kinds).join(', ')} (it is ${show(resource)})`)
+  if (typeof resource !== 'string' || !RESOURCES.includes(resource as Resource)) {
+    throw new GrantError(`${where}.resource must be one of ${RESOURCES.join(', ')} (it is ${show(resource)})`)
   }
   if (Object.hasOwn(value, '__proto__')) {
     throw new GrantError(`${where}.__proto__ is not a field of a grant of resource "${resource}"`)
   }
-  const parsed = grantSchema.safeParse(value, { error: explain })
+  const parsed = schemas().grant.safeParse(value, { error: explain })
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues
     .slice(0, 3)

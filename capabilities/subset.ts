@@ -29,21 +29,20 @@ type Of<R extends Grant['resource']> = Extract<Grant, { resource: R }>
 
 const text = new TextDecoder()
 
-function ofResource<R extends Grant['resource']>(grants: readonly Grant[], resource: R): Of<R>[] {
-  return grants.filter((grant): grant is Of<R> => grant.resource === resource)
+function isAbove(mine: number | undefined, theirs: number | undefined): mine is number {
+  return (mine ?? 0) > (theirs ?? Number.POSITIVE_INFINITY)
 }
 
 /** What a child states of quotas, rates and times that its parent states smaller. */
 function widerConditions(child: Grant, parent: Grant): Found | undefined {
   for (const key of ['calls', 'bytes'] as const) {
     const [mine, theirs] = [quotaOf(child, key), quotaOf(parent, key)]
-    if (mine !== undefined && theirs !== undefined && mine > theirs)
-      return { field: `quota.${key}`, witness: `${mine} of ${theirs}` }
+    if (isAbove(mine, theirs)) return { field: `quota.${key}`, witness: `${mine} of ${theirs}` }
   }
-  if (child.expires !== undefined && parent.expires !== undefined && child.expires > parent.expires)
-    return { field: 'expires', witness: new Date(child.expires - 1).toISOString() }
-  if (child.notBefore !== undefined && parent.notBefore !== undefined && child.notBefore < parent.notBefore)
-    return { field: 'notBefore', witness: new Date(child.notBefore).toISOString() }
+  if (isAbove(child.expires, parent.expires))
+    return { field: 'expires', witness: new Date(child.expires! - 1).toISOString() }
+  if (isAbove(parent.notBefore, child.notBefore))
+    return { field: 'notBefore', witness: new Date(child.notBefore!).toISOString() }
   if (child.rate && parent.rate && isFaster(child.rate, parent.rate))
     return { field: 'rate', witness: `${child.rate.burst} in ${child.rate.per}` }
   return undefined
@@ -88,18 +87,18 @@ function widerTool(child: Of<'tool'>, parents: readonly Of<'tool'>[]): Found | u
   return undefined
 }
 
-/** How a child's grant asks for more than all of these together, whatever their conditions. */
+/** How a child's grant asks for more than all of these of its resource together, whatever their conditions. */
 function widerScope(child: Grant, parents: readonly Grant[]): Found | undefined {
   switch (child.resource) {
     case 'fs':
-      return widerPaths(child, ofResource(parents, 'fs'))
+      return widerPaths(child, parents as Of<'fs'>[])
     case 'net':
-      return widerNet(child, ofResource(parents, 'net') as NetGrant[])
+      return widerNet(child, parents as NetGrant[])
     case 'env':
-      return widerNames(child, ofResource(parents, 'env'))
+      return widerNames(child, parents as Of<'env'>[])
     case 'tool':
-      return widerTool(child, ofResource(parents, 'tool'))
-    case 'clock':
+      return widerTool(child, parents as Of<'tool'>[])
+    default:
       return undefined
   }
 }
@@ -114,8 +113,8 @@ function widerGrant(child: Grant, action: string, parents: readonly Grant[]): Fo
   if (scope) return scope
   const whole = same.length === 1 ? same : same.filter((parent) => widerScope(child, [parent]) === undefined)
   const stated = (whole.length > 0 ? whole : same).map((parent) => widerConditions(child, parent))
-  const agreed = whole.length > 0 ? stated.some((one) => !one) : stated.every((one) => !one)
-  return agreed ? undefined : stated.find((one) => one !== undefined)
+  if (whole.length > 0 && stated.some((one) => !one)) return undefined
+  return stated.find((one) => one !== undefined)
 }
 
 /**

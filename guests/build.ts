@@ -1,7 +1,7 @@
 /** Builds the programs that run inside sandboxes: each guest's own `build.ts`, whose output is a generated module beside it. */
 import { existsSync } from 'node:fs'
 
-const guests = ['eraser', 'cvm', 'ledger', 'bridge', 'javascript', 'python', 'shell']
+const guests = ['eraser', 'cvm', 'ledger', 'bridge', 'javascript', 'python-bridge', 'python', 'shell']
 
 /**
  * Runs the `build()` of every guest that has one, one after the other.

@@ -14,6 +14,8 @@ export type Command = {
   source: string
   /** Where the source is said to lie in the sandbox: the name in stacks, the base of relative imports. */
   filename: string
+  /** Whether the request named a file: a program, not a cell of a notebook. */
+  program: boolean
   /** The encoded input value (values.ts), when there is one. */
   input?: Uint8Array
   /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */
@@ -112,7 +114,10 @@ export type EngineIo = {
   /** The bytes of a named wasm asset, verified against its pinned hash. */
   asset(name: string): Promise<Uint8Array>
   /** Images and rewritten modules by hash: a disk cache in Node, the Cache API in browsers. */
-  cache: { get(key: string): Promise<Uint8Array | undefined>; put(key: string, bytes: Uint8Array): Promise<void> }
+  cache: {
+    get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>
+    put(key: string, bytes: Uint8Array): Promise<void>
+  }
   signal?: AbortSignal
   progress?: (done: number, total: number, what: string) => void
 }

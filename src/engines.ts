@@ -5,6 +5,7 @@ import type { Language } from './request.ts'
 
 const ENGINES = {
   quickjs: async (): Promise<ExecutionEngine> => (await import('../engines/quickjs/engine.ts')).quickjs,
+  pyodide: async (): Promise<ExecutionEngine> => (await import('../engines/pyodide/engine.ts')).pyodide,
   component: async (): Promise<ExecutionEngine> => (await import('../engines/component/engine.ts')).component,
   wasi: async (): Promise<ExecutionEngine> => (await import('../engines/wasi/engine.ts')).wasi,
 } as const
@@ -14,6 +15,7 @@ type EngineName = keyof typeof ENGINES
 const BY_LANGUAGE: Readonly<Record<Language, EngineName>> = {
   javascript: 'quickjs',
   typescript: 'quickjs',
+  python: 'pyodide',
   wasm: 'wasi',
 }
 

@@ -78,7 +78,11 @@ export function narrowed(
 }
 
 /** The smallest memory that a language's image leaves room in. */
-export const MINIMUM_MEMORY: Readonly<Record<string, number>> = { javascript: 8 * MiB, typescript: 8 * MiB }
+export const MINIMUM_MEMORY: Readonly<Record<string, number>> = {
+  javascript: 8 * MiB,
+  typescript: 8 * MiB,
+  python: 64 * MiB,
+}
 
 /** Bytes of a source text, the largest. */
 export const MOST_SOURCE_BYTES = 8 * MiB

@@ -1,6 +1,7 @@
 /** What goes in: the options of a sandbox and the request of a run, checked at the border by one schema each. */
 import * as z from 'zod'
 import { explain } from '../capabilities/explain.ts'
+import { once } from '../capabilities/once.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { Metering } from './engine.ts'
@@ -15,7 +16,7 @@ import type { Tool } from './tool.ts'
 export type { ApprovalAnswer, ApprovalRequest, GrantInput, Isolation, MountSource, NetworkOptions, Priority, Secret }
 
 /** Languages that have an engine today; `wasm` is a module of the user's. */
-export type Language = 'javascript' | 'typescript' | 'wasm'
+export type Language = 'javascript' | 'typescript' | 'python' | 'wasm'
 
 /** A directory that exists at a guest path. It still needs an `fs` grant to be read or written. */
 export type MountOptions = {
@@ -128,13 +129,15 @@ export type RunOptions<T = unknown> = {
 export type RunRequest<T = unknown> = Omit<SandboxOptions, 'limits'> &
   Omit<RunOptions<T>, 'limits'> & { limits?: Partial<Limits> }
 
-const guestPath = z
-  .string()
-  .startsWith('/', 'must be an absolute guest path')
-  .refine((path) => path.isWellFormed(), 'must be well-formed Unicode')
-  .refine((path) => path.length <= BORDER.pathBytes, `must be a path of at most ${BORDER.pathBytes} bytes`)
-const content = z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array')
-const amount = z.number().positive()
+const guestPath = once(() =>
+  z
+    .string()
+    .startsWith('/', 'must be an absolute guest path')
+    .refine((path) => path.isWellFormed(), 'must be well-formed Unicode')
+    .refine((path) => path.length <= BORDER.pathBytes, `must be a path of at most ${BORDER.pathBytes} bytes`),
+)
+const content = once(() => z.union([z.string(), z.instanceof(Uint8Array)], 'must be a string or a Uint8Array'))
+const amount = once(() => z.number().positive())
 
 /** Strings of all arguments, or of the environment, in bytes with what holds them; and how many there may be. */
 const STRING_BYTES = 2 ** 20
@@ -165,102 +168,143 @@ const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRI
 /** What 64 bits of nanoseconds hold: a guest's clock ends there. */
 const isClockTime = (date: string): boolean => Date.parse(date) >= 0 && Date.parse(date) < 2 ** 63 / 1e6
 
-const limits = z
-  .strictObject(
-    Object.fromEntries(
-      Object.keys(DEFAULT_LIMITS).map((key) => [key, key === 'fuel' ? amount.or(z.literal(Infinity)) : amount.int()]),
-    ),
-  )
-  .partial()
+const limits = once(() =>
+  z
+    .strictObject(
+      Object.fromEntries(
+        Object.keys(DEFAULT_LIMITS).map((key) => [
+          key,
+          key === 'fuel' ? amount().or(z.literal(Infinity)) : amount().int(),
+        ]),
+      ),
+    )
+    .partial(),
+)
 
 /** What a run may narrow. */
-const runLimits = limits.pick({ timeoutMs: true, fuel: true, outputBytes: true })
+const runLimits = once(() => limits().pick({ timeoutMs: true, fuel: true, outputBytes: true }))
 
-const networkSchema = z.strictObject({
-  lookup: z.function().optional(),
-  timeoutMs: amount.optional(),
-  idleTimeoutMs: amount.optional(),
-  responseBytes: amount.int().optional(),
-  concurrent: amount.int().optional(),
-  ca: z.string().optional(),
-})
+const networkSchema = once(() =>
+  z.strictObject({
+    lookup: z.function().optional(),
+    timeoutMs: amount().optional(),
+    idleTimeoutMs: amount().optional(),
+    responseBytes: amount().int().optional(),
+    concurrent: amount().int().optional(),
+    ca: z.string().optional(),
+  }),
+)
 
 const isOrigin = (text: string): boolean => /^https?:/.test(text) && URL.parse(text)?.origin === text
-const secretSchema = z.union(
-  [
-    z.strictObject({
-      origin: z.string().refine(isOrigin, 'must be an origin such as "https://api.example.com"'),
-      header: z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/),
-      value: z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]+$/),
-    }),
-    z.strictObject({ tool: z.string(), argument: z.string(), value: z.unknown() }),
-  ],
-  'must be { origin, header, value } or { tool, argument, value }',
+const secretSchema = once(() =>
+  z.union(
+    [
+      z.strictObject({
+        origin: z.string().refine(isOrigin, 'must be an origin such as "https://api.example.com"'),
+        header: z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/),
+        value: z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]+$/),
+      }),
+      z.strictObject({ tool: z.string(), argument: z.string(), value: z.unknown() }),
+    ],
+    'must be { origin, header, value } or { tool, argument, value }',
+  ),
 )
 
 const sandboxShape = {
-  language: z.string(),
-  module: z
-    .union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module')
-    .optional(),
-  metering: z.enum(['fast', 'exact']).optional(),
-  files: z.record(guestPath, content).optional(),
-  mounts: z
-    .array(z.strictObject({ at: guestPath, from: z.custom((from) => from !== undefined), mode: z.enum(['ro', 'rw']) }))
-    .optional(),
-  tools: z
-    .array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool'))
-    .optional(),
-  grants: z.array(z.unknown()).optional(),
-  env: z
-    .record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string())
-    .refine((env) => fitsGuest(Object.entries(env).flat()), FITS)
-    .optional(),
-  limits: limits.optional(),
-  deterministic: z
-    .strictObject({
-      seed: z.string(),
-      start: z.iso.datetime({ offset: true }).refine(isClockTime, 'must be a date from 1970 to 2262'),
-    })
-    .optional(),
-  isolation: z.enum(['inline', 'worker']).optional(),
-  priority: z.enum(['low', 'normal', 'high']).optional(),
-  token: z.string().optional(),
-  onApproval: z.function().optional(),
-  approvalTimeoutMs: amount.optional(),
-  network: networkSchema.optional(),
-  secrets: z.array(secretSchema).optional(),
-  onTrace: z.function().optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  language: once(() => z.string()),
+  module: once(() =>
+    z.union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module').optional(),
+  ),
+  metering: once(() => z.enum(['fast', 'exact']).optional()),
+  files: once(() => z.record(guestPath(), content()).optional()),
+  mounts: once(() =>
+    z
+      .array(
+        z.strictObject({ at: guestPath(), from: z.custom((from) => from !== undefined), mode: z.enum(['ro', 'rw']) }),
+      )
+      .optional(),
+  ),
+  tools: once(() =>
+    z
+      .array(z.custom<Tool>((tool) => typeof tool === 'object' && tool !== null, 'must be a tool made with defineTool'))
+      .optional(),
+  ),
+  grants: once(() => z.array(z.unknown()).optional()),
+  env: once(() =>
+    z
+      .record(z.string().regex(/^[^=\0]+$/, 'must be a name without "="'), z.string())
+      .refine((env) => fitsGuest(Object.entries(env).flat()), FITS)
+      .optional(),
+  ),
+  limits: once(() => limits().optional()),
+  deterministic: once(() =>
+    z
+      .strictObject({
+        seed: z.string(),
+        start: z.iso.datetime({ offset: true }).refine(isClockTime, 'must be a date from 1970 to 2262'),
+      })
+      .optional(),
+  ),
+  isolation: once(() => z.enum(['inline', 'worker']).optional()),
+  priority: once(() => z.enum(['low', 'normal', 'high']).optional()),
+  token: once(() => z.string().optional()),
+  onApproval: once(() => z.function().optional()),
+  approvalTimeoutMs: once(() => amount().optional()),
+  network: once(() => networkSchema().optional()),
+  secrets: once(() => z.array(secretSchema()).optional()),
+  onTrace: once(() => z.function().optional()),
+  signal: once(() => z.instanceof(AbortSignal).optional()),
 }
 
 const runShape = {
-  source: z
-    .string()
-    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
-    .superRefine(checkSize)
-    .optional(),
-  file: guestPath.optional(),
-  call: z.string().optional(),
-  input: z.unknown().optional(),
-  args: z.array(z.string()).refine(fitsGuest, FITS).optional(),
-  stdin: z
-    .union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream).refine((stream) => !stream.locked)], {
-      message: 'must be a string, a Uint8Array or a ReadableStream that nobody else reads',
-    })
-    .optional(),
-  output: z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional(),
-  collect: z.array(z.string()).optional(),
-  limits: runLimits.optional(),
-  onOutput: z.function().optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  source: once(() =>
+    z
+      .string()
+      .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+      .superRefine(checkSize)
+      .optional(),
+  ),
+  file: once(() => guestPath().optional()),
+  call: once(() => z.string().optional()),
+  input: once(() => z.unknown().optional()),
+  args: once(() => z.array(z.string()).refine(fitsGuest, FITS).optional()),
+  stdin: once(() =>
+    z
+      .union([z.string(), z.instanceof(Uint8Array), z.instanceof(ReadableStream).refine((stream) => !stream.locked)], {
+        message: 'must be a string, a Uint8Array or a ReadableStream that nobody else reads',
+      })
+      .optional(),
+  ),
+  output: once(() => z.instanceof(z.ZodType, { message: 'must be a zod schema' }).optional()),
+  collect: once(() => z.array(z.string()).optional()),
+  limits: once(() => runLimits().optional()),
+  onOutput: once(() => z.function().optional()),
+  signal: once(() => z.instanceof(AbortSignal).optional()),
 }
 
-const sandboxSchema = z.strictObject(sandboxShape)
-const runSchema = z.strictObject(runShape)
-const requestSchema = z.strictObject({ ...runShape, ...sandboxShape })
+type Shape = Readonly<Record<string, () => z.ZodType>>
 
-const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'wasm'])
+const requestShape: Shape = { ...runShape, ...sandboxShape }
+
+/** Schemas by the fields that they have: programs make few kinds of requests. */
+const made = new Map<string, z.ZodType>()
+const MOST_MADE = 64
+
+/** A schema with the fields of a shape that the value has, and those it must have: the others' schemas need not be made. */
+function schemaFor(shape: Shape, value: unknown): z.ZodType {
+  const given = (key: string): boolean => typeof value === 'object' && value !== null && key in value
+  const keys = Object.keys(shape).filter((key) => key === 'language' || given(key))
+  const name = `${shape === runShape ? 'run ' : ''}${keys.join()}`
+  let schema = made.get(name)
+  if (!schema) {
+    schema = z.strictObject(Object.fromEntries(keys.map((key) => [key, shape[key]!()])))
+    if (made.size >= MOST_MADE) made.clear()
+    made.set(name, schema)
+  }
+  return schema
+}
+
+const LANGUAGES: ReadonlySet<string> = new Set<Language>(['javascript', 'typescript', 'python', 'wasm'])
 
 /** As one would write it: `mounts[0].mode`. */
 function fieldOf(path: readonly PropertyKey[]): string {
@@ -273,8 +317,8 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return path.reduce(write, '')
 }
 
-function check(schema: z.ZodType, value: unknown, what: string): void {
-  const parsed = schema.safeParse(value, { error: explain })
+function check(shape: Shape, value: unknown, what: string): void {
+  const parsed = schemaFor(shape, value).safeParse(value, { error: explain })
   if (parsed.success) return
   const text = parsed.error.issues
     .slice(0, 3)
@@ -314,20 +358,20 @@ function checkModule({ language, module, metering }: SandboxOptions): void {
 
 /** @throws TokaError TOKA_REQUEST_INVALID naming the field, or TOKA_REQUEST_LANGUAGE */
 export function checkSandboxOptions(options: SandboxOptions): void {
-  check(sandboxSchema, options, 'sandbox options')
+  check(sandboxShape, options, 'sandbox options')
   checkLanguage(options.language)
   checkModule(options)
 }
 
 /** @throws TokaError TOKA_REQUEST_INVALID naming the field */
 export function checkRunOptions(options: RunOptions, language: Language): void {
-  check(runSchema, options, 'run request')
+  check(runShape, options, 'run request')
   checkSource(options, language)
 }
 
 /** Checks a one-shot request and splits it into the sandbox and the run. */
 export function splitRequest<T>(request: RunRequest<T>): { sandbox: SandboxOptions; run: RunOptions<T> } {
-  check(requestSchema, request, 'run request')
+  check(requestShape, request, 'run request')
   checkLanguage(request.language)
   checkModule(request)
   checkSource(request, request.language)

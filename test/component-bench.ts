@@ -87,7 +87,7 @@ export class ComponentBench {
     const begun = performance.now()
     try {
       const { value, ...exit } = await this.#instance.run(
-        { language: 'wasm', source: '', filename: '/tool/main.wasm', ...command },
+        { language: 'wasm', source: '', filename: '/tool/main.wasm', program: true, ...command },
         leash,
       )
       const elapsedMs = performance.now() - begun

@@ -37,7 +37,7 @@ export async function runOn(instance: Instance, bench: Bench, source: string, fi
   bench.kernel.process.begin()
   const leash = new RunLeash({ timeoutMs, fuel: Infinity })
   try {
-    return await instance.run({ language: 'javascript', source, filename }, leash)
+    return await instance.run({ language: 'javascript', source, filename, program: false }, leash)
   } finally {
     leash.done()
     bench.kernel.process.end()

@@ -12,6 +12,7 @@ import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
 import { Operation } from '../../src/kernel/operations.ts'
+import { chain } from '../../src/kernel/steps.ts'
 import type { Image } from '../../src/loader/image.ts'
 import type { Guest } from './guest.ts'
 import type { Wiring, WiringHost } from './wiring.ts'
@@ -83,14 +84,17 @@ export class QuickJsInstance implements Instance {
     this.#mustBeMine()
     const outcome = new Outcome()
     this.#outcome = outcome
+    // Held from here on: who is disposed meanwhile is not given back.
+    this.#leash = leash
     try {
-      this.#command = prepareCommand(command, () => isOver(leash))
+      const prepared = prepareCommand(command, () => isOver(leash))
+      this.#command = prepared instanceof Promise ? await prepared : prepared
     } catch (error) {
+      this.#leash = undefined
       return leash.stopped
         ? { exitCode: 1, stopped: leash.stopped, lost: false }
         : refusedSource(error, command.filename)
     }
-    this.#leash = leash
     this.#snapshot = undefined
     this.#wiring.arm(leash.slice)
     let trap: unknown
@@ -283,9 +287,13 @@ function isOver(leash: Leash | undefined): boolean {
   return leash?.spent(0) === Verdict.kill
 }
 
-function prepareCommand(command: Command, mustEnd: () => boolean): Uint8Array {
+function prepareCommand(command: Command, mustEnd: () => boolean): MaybePromise<Uint8Array> {
   const typescript = command.language === 'typescript' || /\.m?ts$/.test(command.filename)
   const source = typescript ? toJavaScript(command.source, command.filename, mustEnd) : command.source
+  return chain(source, (code) => encodeCommand(command, code))
+}
+
+function encodeCommand(command: Command, source: string): Uint8Array {
   return encodeValue(
     {
       source,

@@ -94,7 +94,7 @@ export function loadModule(process: Process, path: string, isOver: () => boolean
   return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path, isOver))
 }
 
-function translate(bytes: Uint8Array, path: string, isOver: () => boolean): Uint8Array {
+function translate(bytes: Uint8Array, path: string, isOver: () => boolean): MaybePromise<Uint8Array> {
   let source: string
   try {
     source = text.decode(bytes)
@@ -103,6 +103,7 @@ function translate(bytes: Uint8Array, path: string, isOver: () => boolean): Uint
   }
   const ending = endingOf(path)
   if (ending === '.json') return utf8.encode(`export default JSON.parse(${JSON.stringify(source)})`)
-  if (ending === '.ts' || ending === '.mts') return utf8.encode(toJavaScript(source, path, isOver))
+  if (ending === '.ts' || ending === '.mts')
+    return chain(toJavaScript(source, path, isOver), (code) => utf8.encode(code))
   return bytes
 }

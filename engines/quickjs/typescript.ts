@@ -1,6 +1,5 @@
 /** TypeScript text in, JavaScript text out, line for line: the one transformer of every runtime. */
-import { transform } from 'sucrase'
-import { GuestFacingError } from '../../src/kernel/host-port.ts'
+import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 
 /** Largest TypeScript source, in UTF-16 units: the transformer runs on the host's thread, where no fuel stops it. */
 export const TYPESCRIPT_LIMIT = 2 ** 20
@@ -60,12 +59,27 @@ function refuseNamespaces(source: string, code: string): void {
   })
 }
 
+type Transform = typeof import('sucrase')['transform']
+
+let loaded: Transform | undefined
+
+/** Makes the transformer ready: a process that meets no TypeScript starts in half the time without it. */
+export async function loadTransformer(): Promise<void> {
+  loaded ??= (await import('sucrase')).transform
+}
+
 /**
- * Strips types and keeps line numbers (sucrase leaves each statement on its line).
+ * Strips types and keeps line numbers (sucrase leaves each statement on its line). At once, but for the first source.
  * @param isOver whether the run must end: asked while it takes long
  * @throws GuestFacingError with code `SyntaxError` when the source does not parse, or takes too long; when it is too large
  */
-export function toJavaScript(source: string, filename: string, isOver: () => boolean): string {
+export function toJavaScript(source: string, filename: string, isOver: () => boolean): MaybePromise<string> {
+  return loaded
+    ? transformed(loaded, source, filename, isOver)
+    : loadTransformer().then(() => toJavaScript(source, filename, isOver))
+}
+
+function transformed(transform: Transform, source: string, filename: string, isOver: () => boolean): string {
   if (source.length > TYPESCRIPT_LIMIT) {
     throw new GuestFacingError('TOKA_VALUE_SIZE', `${filename}: TypeScript sources are limited to 1 MiB`)
   }

@@ -87,7 +87,7 @@ export type BridgeExports = {
   turn(): number
 } & Record<(typeof TABLE_FUNCTIONS)[number], WebAssembly.ExportValue>
 
-/** The bridge's functions in the order of their table slots: twelve natives, then the interpreter's three callbacks. */
+/** The bridge's functions in the order of their table slots: sixteen natives, then the interpreter's three callbacks. */
 const TABLE_FUNCTIONS = [
   'call',
   'callText',
@@ -101,6 +101,10 @@ const TABLE_FUNCTIONS = [
   'random',
   'install',
   'loadPart',
+  'encodePlain',
+  'decodePlain',
+  'callPlain',
+  'beginPlain',
   'normalizeModule',
   'loadModule',
   'trackRejection',

@@ -3,92 +3,26 @@
 // No static data and no allocator of its own: it lives in the guest's memory, in one block named `base`.
 
 import {
-  JS_Eval, JS_EvalFunction, JS_Call, JS_Throw, JS_GetException, JS_DupValue, JS_FreeValue, JS_NewArray,
-  JS_SetPropertyUint32, JS_GetPropertyUint32, JS_NewCFunction2, JS_NewNumber, JS_NewStringLen,
-  JS_NewUint8ArrayCopy, JS_GetUint8Array, JS_ToCStringLen2, JS_FreeCString, JS_ToInt32, JS_ExecutePendingJob,
-  JS_GetImportMeta, JS_GetModuleNamespace, JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker,
-  JS_SetContextOpaque, JS_GetContextOpaque, js_malloc, js_free, js_strndup, JS_WriteObject, JS_ReadObject,
-  malloc, contextPointer, runtimePointer,
+  JS_Eval, JS_EvalFunction, JS_Call, JS_GetException, JS_DupValue, JS_FreeValue, JS_NewArray, JS_SetPropertyUint32,
+  JS_DefinePropertyValueUint32, JS_GetPropertyUint32, JS_NewCFunction2, JS_NewNumber, JS_NewStringLen, JS_NewUint8ArrayCopy, JS_GetUint8Array,
+  JS_ToCStringLen2, JS_FreeCString, JS_ExecutePendingJob, JS_GetImportMeta, JS_GetModuleNamespace,
+  JS_SetModuleLoaderFunc, JS_SetHostPromiseRejectionTracker, JS_SetContextOpaque, JS_GetContextOpaque, js_malloc,
+  js_free, js_strndup, JS_WriteObject, JS_ReadObject, malloc, contextPointer, runtimePointer,
 } from "./quickjs"
 import { tagOf, isException, boolean, argument } from "./values"
+import { base, callHook, hook, setBase } from "./block"
+import { receive } from "./calls"
+import { hostCall, hostTake, hostNext, hostNow } from "./host"
 import {
-  hostCall, hostBegin, hostWait, hostTake, hostNext, hostNow,
-} from "./host"
-import {
-  FAILED, LARGE, PENDING, NONE, UNDEFINED, EXCEPTION, TAG_UNDEFINED, TAG_INT,
-  TAG_STRING, TAG_ROPE, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE, WRITE_STRIP,
-  READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE, TURN, CTX, RUNTIME,
-  RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING, HOOK_RESOLVE,
-  HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
+  FAILED, NONE, UNDEFINED, EXCEPTION, TAG_INT, EVAL_MODULE, EVAL_COMPILE_ONLY, EVAL_ASYNC, WRITE_BYTECODE,
+  WRITE_STRIP, READ_BYTECODE, OPERATION_BOOT, OPERATION_FAULT, OPERATION_COMPILED, OPERATION_PART, DONE, IDLE, MORE,
+  TURN, CTX, RUNTIME, RANDOM, HOOKS, SCRATCH, EMPTY, IO, IO_CAPACITY, BLOCK, HOOK_RUN, HOOK_SETTLE, HOOK_PENDING,
+  PROPERTY_OPEN, HOOK_RESOLVE, HOOK_LOAD, HOOK_META, HOOK_REJECTED, HOOK_COUNT, NATIVES,
 } from "./layout"
 
-let base: usize = 0
-
-// @ts-ignore: decorator
-@inline function hook(index: usize): i64 {
-  return load<i64>(base + HOOKS + (index << 3))
-}
-
-/** Makes a value of a reply: waits for it if it is pending, fetches it if it is large, throws it if it failed. */
-function receive(ctx: u32, first: i64, text: bool): i64 {
-  let reply = first
-  if (<u32>(reply >>> 32) & PENDING) reply = hostWait(<u32>(reply >>> 40), <u32>(base + IO), IO_CAPACITY)
-  const status = <u32>(reply >>> 32)
-  const length = <u32>reply
-  let data = <u32>(base + IO)
-  let owned: u32 = 0
-  if (status & LARGE) {
-    owned = js_malloc(ctx, length | 1)
-    if (!owned) return EXCEPTION
-    hostTake(status >>> 8, owned, length)
-    data = owned
-  }
-  const failed = (status & FAILED) != 0
-  const value = text && !failed ? JS_NewStringLen(ctx, data, length) : JS_NewUint8ArrayCopy(ctx, data, length)
-  if (owned) js_free(ctx, owned)
-  return failed && !isException(value) ? JS_Throw(ctx, value) : value
-}
-
-/** Calls the host with a string (as UTF-8), bytes or nothing. `start` begins an asynchronous call and answers its id. */
-function send(ctx: u32, argc: i32, argv: u32, text: bool, start: bool): i64 {
-  const operation = <i32>argument(argc, argv, 0)
-  const value = argument(argc, argv, 1)
-  const tag = tagOf(value)
-  let pointer: u32 = 0
-  let length: u32 = 0
-  let string: u32 = 0
-  if (tag == TAG_STRING || tag == TAG_ROPE) {
-    string = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), value, 0)
-    if (!string) return EXCEPTION
-    pointer = string
-    length = load<u32>(base + SCRATCH)
-  } else if (tag != TAG_UNDEFINED) {
-    pointer = JS_GetUint8Array(ctx, <u32>(base + SCRATCH), value)
-    if (!pointer) return EXCEPTION
-    length = load<u32>(base + SCRATCH)
-  }
-  const io = <u32>(base + IO)
-  const reply = start
-    ? hostBegin(operation, pointer, length, io, IO_CAPACITY)
-    : hostCall(operation, pointer, length, io, IO_CAPACITY)
-  if (string) JS_FreeCString(ctx, string)
-  if (start && !(<u32>(reply >>> 32) & FAILED)) return <i64>(<u32>reply)
-  return receive(ctx, reply, text)
-}
+export { begin, beginPlain, call, callPlain, callText, decodePlain, encodePlain } from "./calls"
 
 // ---- native functions: (ctx, this, argc, argv) -> JSValue ----
-
-export function call(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, false, false)
-}
-
-export function callText(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, true, false)
-}
-
-export function begin(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
-  return send(ctx, argc, argv, false, true)
-}
 
 export function encodeUtf8(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const text = JS_ToCStringLen2(ctx, <u32>(base + SCRATCH), argument(argc, argv, 0), 0)
@@ -134,8 +68,9 @@ export function evaluateModule(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const promise = JS_EvalFunction(ctx, compiled)
   if (isException(promise)) return promise
   const pair = JS_NewArray(ctx)
-  JS_SetPropertyUint32(ctx, pair, 0, promise)
-  JS_SetPropertyUint32(ctx, pair, 1, JS_GetModuleNamespace(ctx, module))
+  // Defined, not set: the module may have left setters on Array.prototype.
+  JS_DefinePropertyValueUint32(ctx, pair, 0, promise, PROPERTY_OPEN)
+  JS_DefinePropertyValueUint32(ctx, pair, 1, JS_GetModuleNamespace(ctx, module), PROPERTY_OPEN)
   return pair
 }
 
@@ -163,7 +98,7 @@ export function random(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   return JS_NewNumber(ctx, <f64>((a + b) >> 11) * 1.1102230246251565e-16)
 }
 
-/** (hooks) keeps the prelude's functions: [run, settle, pending, resolve, load, meta, rejected]. */
+/** (hooks) keeps the prelude's functions: [run, settle, pending, resolve, load, meta, rejected, decode]. */
 export function install(ctx: u32, self: i64, argc: i32, argv: u32): i64 {
   const hooks = argument(argc, argv, 0)
   for (let i: u32 = 0; i < HOOK_COUNT; i++) {
@@ -207,20 +142,6 @@ function cLength(text: u32): u32 {
   let end = <usize>text
   while (load<u8>(end)) end++
   return <u32>(end - <usize>text)
-}
-
-/** Calls a hook with up to three values, which are freed. */
-function callHook(ctx: u32, index: usize, argc: i32, first: i64, second: i64, third: i64): i64 {
-  const argv = base + SCRATCH + 16
-  store<i64>(argv, first)
-  store<i64>(argv, second, 8)
-  store<i64>(argv, third, 16)
-  // The callee may call back into the bridge, which reuses SCRATCH: JS_Call copies its arguments first (JS_CALL_FLAG_COPY_ARGV).
-  const result = JS_Call(ctx, hook(index), UNDEFINED, argc, <u32>argv)
-  JS_FreeValue(ctx, first)
-  JS_FreeValue(ctx, second)
-  JS_FreeValue(ctx, third)
-  return result
 }
 
 /** Lets the prelude fill `import.meta`. */
@@ -280,7 +201,7 @@ export function trackRejection(ctx: u32, promise: i64, reason: i64, handled: i32
 /** Makes the block. */
 function makeBlock(): u32 {
   const ctx = contextPointer()
-  base = malloc(BLOCK)
+  setBase(malloc(BLOCK))
   memory.fill(base, 0, IO)
   JS_SetContextOpaque(ctx, <u32>base)
   store<u32>(base + CTX, ctx)
@@ -332,7 +253,7 @@ export function boot(table: u32): i32 {
 
 /** After every fork: finds the block again in the memory that was put back. */
 export function attach(): void {
-  base = JS_GetContextOpaque(contextPointer())
+  setBase(JS_GetContextOpaque(contextPointer()))
 }
 
 /** After every fork and reset: forks share nothing random. A state of zero would stay zero. */

@@ -7,12 +7,26 @@ export const NONE: u32 = 8
 
 export const UNDEFINED: i64 = 0x300000000
 export const EXCEPTION: i64 = 0x600000000
+export const NULL: i64 = 0x200000000
 export const TAG_EXCEPTION: i64 = 6
 export const TAG_UNDEFINED: i64 = 3
 export const TAG_INT: i64 = 0
 export const TAG_BOOLEAN: i64 = 1
 export const TAG_STRING: i64 = -7
 export const TAG_ROPE: i64 = -6
+export const TAG_SYMBOL: i64 = -8
+export const TAG_OBJECT: i64 = -1
+export const TAG_NULL: i64 = 2
+export const TAG_FIRST: i64 = -9
+export const TAG_FLOAT: i64 = 8
+
+// JS_CLASS_OBJECT, JS_CLASS_ARRAY, JS_TYPED_ARRAY_UINT8; flags of properties.
+export const CLASS_OBJECT: u32 = 1
+export const CLASS_ARRAY: u32 = 2
+export const CLASS_UINT8_ARRAY: i32 = 2
+export const NAMES_ALL: i32 = 35 // strings, symbols, and whether each is enumerable
+export const OWN_GETTER: i32 = 16
+export const PROPERTY_OPEN: i32 = 7 // configurable, writable, enumerable
 
 export const EVAL_MODULE: i32 = 1
 export const EVAL_COMPILE_ONLY: i32 = 32
@@ -53,6 +67,16 @@ export const HOOK_RESOLVE: usize = 3
 export const HOOK_LOAD: usize = 4
 export const HOOK_META: usize = 5
 export const HOOK_REJECTED: usize = 6
-export const HOOK_COUNT: u32 = 7
+export const HOOK_DECODE: usize = 7
+export const HOOK_COUNT: u32 = 8
 
-export const NATIVES: u32 = 12
+export const NATIVES: u32 = 16
+
+// How a plain value's encoding ends: it is one, it is something else, or an exception is pending.
+export const PLAIN: i32 = 0
+export const OTHER: i32 = 1
+export const THROWN: i32 = 2
+// Values in one encoding, keys not counted: some tens of microseconds.
+export const MOST_VALUES: i32 = 512
+// Containers within each other: each stands on the native stack.
+export const MOST_DEPTH: i32 = 8

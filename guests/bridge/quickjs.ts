@@ -17,7 +17,6 @@
 @external("q", "JS_GetUint8Array") export declare function JS_GetUint8Array(ctx: u32, length: u32, value: i64): u32
 @external("q", "JS_ToCStringLen2") export declare function JS_ToCStringLen2(ctx: u32, length: u32, value: i64, cesu8: i32): u32
 @external("q", "JS_FreeCString") export declare function JS_FreeCString(ctx: u32, text: u32): void
-@external("q", "JS_ToInt32") export declare function JS_ToInt32(ctx: u32, result: u32, value: i64): i32
 @external("q", "JS_ExecutePendingJob") export declare function JS_ExecutePendingJob(runtime: u32, ctx: u32): i32
 @external("q", "JS_GetImportMeta") export declare function JS_GetImportMeta(ctx: u32, module: u32): i64
 @external("q", "JS_GetModuleNamespace") export declare function JS_GetModuleNamespace(ctx: u32, module: u32): i64
@@ -28,6 +27,23 @@
 @external("q", "js_malloc") export declare function js_malloc(ctx: u32, size: u32): u32
 @external("q", "js_free") export declare function js_free(ctx: u32, pointer: u32): void
 @external("q", "js_strndup") export declare function js_strndup(ctx: u32, text: u32, length: u32): u32
+@external("q", "JS_GetClassProto") export declare function JS_GetClassProto(ctx: u32, kind: u32): i64
+@external("q", "JS_GetClassID") export declare function JS_GetClassID(value: i64): u32
+@external("q", "JS_GetPrototype") export declare function JS_GetPrototype(ctx: u32, value: i64): i64
+@external("q", "JS_GetLength") export declare function JS_GetLength(ctx: u32, value: i64, length: u32): i32
+@external("q", "JS_GetTypedArrayType") export declare function JS_GetTypedArrayType(value: i64): i32
+@external("q", "JS_GetOwnProperty") export declare function JS_GetOwnProperty(ctx: u32, descriptor: u32, object: i64, atom: u32): i32
+@external("q", "JS_GetOwnPropertyNames") export declare function JS_GetOwnPropertyNames(ctx: u32, names: u32, count: u32, object: i64, flags: i32): i32
+@external("q", "JS_FreePropertyEnum") export declare function JS_FreePropertyEnum(ctx: u32, names: u32, count: u32): void
+@external("q", "JS_AtomToValue") export declare function JS_AtomToValue(ctx: u32, atom: u32): i64
+@external("q", "JS_AtomToCStringLen") export declare function JS_AtomToCStringLen(ctx: u32, length: u32, atom: u32): u32
+@external("q", "JS_NewAtomLen") export declare function JS_NewAtomLen(ctx: u32, text: u32, length: u32): u32
+@external("q", "JS_NewAtomUInt32") export declare function JS_NewAtomUInt32(ctx: u32, index: u32): u32
+@external("q", "JS_FreeAtom") export declare function JS_FreeAtom(ctx: u32, atom: u32): void
+@external("q", "JS_NewObject") export declare function JS_NewObject(ctx: u32): i64
+@external("q", "JS_DefinePropertyValue") export declare function JS_DefinePropertyValue(ctx: u32, object: i64, atom: u32, value: i64, flags: i32): i32
+@external("q", "JS_DefinePropertyValueUint32") export declare function JS_DefinePropertyValueUint32(ctx: u32, object: i64, index: u32, value: i64, flags: i32): i32
+@external("q", "JS_ToFloat64") export declare function JS_ToFloat64(ctx: u32, result: u32, value: i64): i32
 @external("q", "JS_WriteObject") export declare function JS_WriteObject(ctx: u32, size: u32, value: i64, flags: i32): u32
 @external("q", "JS_ReadObject") export declare function JS_ReadObject(ctx: u32, bytes: u32, length: u32, flags: i32): i64
 @external("q", "malloc") export declare function malloc(size: u32): u32

@@ -1,4 +1,5 @@
 /** Embeds the bundled prelude's text, and the numbers that it needs. */
+import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { EngineOperation } from '../../engines/quickjs/operations.ts'
@@ -24,7 +25,7 @@ function constants(): string {
 }
 
 /**
- * Writes `prelude.generated.ts` (`preludeCore`, `preludeParts`), `shared.generated.ts` and `operations.generated.ts`. The core's value is the
+ * Writes `prelude.generated.ts` (`preludeCore`, `preludeParts`), `prelude-facts.generated.ts` (what is known of it without its text), `shared.generated.ts` and `operations.generated.ts`. The core's value is the
  * function that boots a realm: it takes the bridge's natives as an array and keeps them in closures alone. A part's is
  * a function that takes what the core shares and answers the part's exports.
  */
@@ -39,6 +40,15 @@ export async function build(): Promise<void> {
 export const preludeCore: string = ${JSON.stringify(core)}
 export const preludeParts: readonly string[] = [
 ${list}]
+`,
+  )
+  const hash = createHash('sha256')
+  for (const source of [core, ...parts]) hash.update(`${source.length}\n${source}`)
+  await writeFile(
+    here('prelude-facts.generated.ts'),
+    `/** Of the prelude, without its text: the SHA-256 of its core and parts, and how many parts there are. */
+export const preludeHash = '${hash.digest('hex')}'
+export const preludePartCount = ${parts.length}
 `,
   )
 }

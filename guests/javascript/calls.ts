@@ -32,9 +32,19 @@ export function beginCall(
   keepAlive = true,
 ): number {
   const id = begin(operation, argument)
+  awaitCall(id, done, failed, keepAlive)
+  return id
+}
+
+/** Has the end of a call that was begun told to its one waiter. */
+export function awaitCall(
+  id: number,
+  done: (payload: Uint8Array) => void,
+  failed: (payload: Uint8Array) => void,
+  keepAlive = true,
+): void {
   waiters[id] = { done, failed, counted: keepAlive }
   if (keepAlive) counted++
-  return id
 }
 
 /** A host call as a promise of its payload. A failure rejects with the error that `toError` makes of it. */

@@ -11,6 +11,7 @@ import { fixErrors } from './realm/errors.ts'
 import { run } from './run.ts'
 import { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from './timers.ts'
 import { tools } from './tools.ts'
+import { decode } from './values/decode.ts'
 import { performance } from './web/performance.ts'
 
 const LATE: Record<string, PartName> = {
@@ -54,4 +55,4 @@ for (const [name, from] of Object.entries(LATE)) {
 }
 defineHidden(Math, 'random', random)
 
-install([run, settle, turn, resolveModule, loadModule, describeModule, trackRejection])
+install([run, settle, turn, resolveModule, loadModule, describeModule, trackRejection, decode])

@@ -1,5 +1,5 @@
 /** What the bridge gives the prelude: host calls, text conversion, evaluation and the clock, as native functions. */
-import { SafeUint8Array, setBytes, bytesLength } from './primordials.ts'
+import { SafeUint8Array, setBytes, bytesLength, create, freeze } from './primordials.ts'
 
 /** Parameter of the function that the bundle is wrapped in (see build.ts); gone once the prelude has booted. */
 declare const natives: readonly unknown[]
@@ -33,6 +33,17 @@ export const random = natives[9] as () => number
 export const loadPart = natives[11] as (index: number, shared: readonly unknown[]) => unknown
 /** Keeps the hooks, in the order of main.ts. */
 export const install = natives[10] as (hooks: readonly unknown[]) => void
+
+/** What stands for "not plain" in the natives below. */
+export const NONE: object = freeze(create(null))
+/** The encoded value after the bytes of `prefix`, where it is plain: numbers, texts, bytes, arrays and records, not many. */
+export const encodePlain = natives[12] as (value: unknown, prefix: Bytes | undefined) => Bytes | undefined
+/** The value of such bytes, or `none`. */
+export const decodePlain = natives[13] as (bytes: Bytes, none: object) => unknown
+/** A blocking call with a value, to the decoded answer; `none`, without a call, when the value is not plain. Throws as `call`. */
+export const callPlain = natives[14] as (operation: number, prefix: Bytes, value: unknown, none: object) => unknown
+/** Begins such a call: its id, or `none`. Throws as `call`. */
+export const beginPlain = natives[15] as (operation: number, prefix: Bytes, value: unknown, none: object) => unknown
 
 const words = new Uint32Array(1)
 const wordBytes = new SafeUint8Array(words.buffer)

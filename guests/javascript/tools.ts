@@ -1,7 +1,7 @@
 /** `tools`: the host's tools as functions, listed anew in every run. */
-import { beginCall } from './calls.ts'
+import { awaitCall } from './calls.ts'
 import { callHost, codedError, errorOf } from './failures.ts'
-import { encodeUtf8, withWord } from './natives.ts'
+import { begin, beginPlain, callPlain, encodeUtf8, NONE, withWord } from './natives.ts'
 import { ToolCall, ToolList } from './operations.generated.ts'
 import {
   bytesLength,
@@ -43,15 +43,32 @@ export function makeTool(name: string): Tool {
   const tool = (input?: unknown): Promise<unknown> =>
     new SafePromise((resolve, reject) => {
       callWithin(reject, () => {
-        const done = (payload: Uint8Array) => resolve(decode(payload))
-        beginCall(ToolCall, encodeView(input, prefix), done, (payload) => reject(errorOf(payload)))
+        const begun = beginPlain(ToolCall, prefix, input, NONE)
+        const id = begun === NONE ? begin(ToolCall, encodeView(input, prefix)) : (begun as number)
+        awaitCall(
+          id,
+          (payload) => resolve(decode(payload)),
+          (payload) => reject(errorOf(payload)),
+        )
       })
     })
-  const sync = (input?: unknown): unknown => decode(callHost(ToolCall, encodeView(input, prefix)))
+  const sync = (input?: unknown): unknown => {
+    const answer = callPlainly(prefix, input)
+    return answer === NONE ? decode(callHost(ToolCall, encodeView(input, prefix))) : answer
+  }
   defineHidden(tool, 'name', name)
   defineHidden(sync, 'name', concat(name, '.sync'))
   defineOpen(tool, 'sync', freeze(sync))
   return freeze(tool) as Tool
+}
+
+/** @returns NONE, without a call, for what is not plain */
+function callPlainly(prefix: Uint8Array, input: unknown): unknown {
+  try {
+    return callPlain(ToolCall, prefix, input, NONE)
+  } catch (thrown) {
+    throw bytesTag(thrown) === 'Uint8Array' ? errorOf(thrown) : thrown
+  }
 }
 
 /** Begins a call; what it throws at once rejects. */

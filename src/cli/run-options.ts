@@ -63,10 +63,11 @@ const ENDINGS: Readonly<Record<string, Language>> = {
   '.mjs': 'javascript',
   '.ts': 'typescript',
   '.mts': 'typescript',
+  '.py': 'python',
   '.wasm': 'wasm',
 }
-const LANGUAGES: readonly Language[] = ['javascript', 'typescript', 'wasm']
-const HAVE = 'javascript (.js .mjs), typescript (.ts .mts) and wasm (.wasm) can be run'
+const LANGUAGES: readonly Language[] = ['javascript', 'typescript', 'python', 'wasm']
+const HAVE = 'javascript (.js .mjs), typescript (.ts .mts), python (.py) and wasm (.wasm) can be run'
 
 /**
  * @param argv what follows `toka run`
@@ -116,7 +117,8 @@ function moduleOptions(flags: Flags, language: Language): Pick<RunPlan, 'call' |
   const isExact = flags.flags.has('exact')
   if (language === 'wasm')
     return { ...(call === undefined ? {} : { call }), ...(isExact ? { metering: 'exact' as const } : {}) }
-  if (call !== undefined || isExact) throw new UsageError(`--${call === undefined ? 'exact' : 'call'} is for .wasm modules`)
+  if (call !== undefined || isExact)
+    throw new UsageError(`--${call === undefined ? 'exact' : 'call'} is for .wasm modules`)
   return {}
 }
 

@@ -5,7 +5,7 @@ import { ExitCode } from './exit-codes.ts'
 import { type FlagKind, type Flags, parseFlags } from './flags.ts'
 import { AUDIT_HELP, KEYS_HELP, TOKEN_HELP } from './help.ts'
 import { reasonOf } from './host-text.ts'
-import { parseCount, parseDuration, parseSize } from './quantities.ts'
+import { parseCount, parseSize } from './quantities.ts'
 import { parseAllow } from './run-options.ts'
 import { loadGrants } from './run-request.ts'
 import { hasKeys, KEYS_DIRECTORY, openManager, readToken } from './security-files.ts'
@@ -111,7 +111,7 @@ function narrowing(flags: Flags): Omit<AttenuateOptions, 'grants'> {
   }
   const subject = flags.texts.get('subject')
   return {
-    ...(ttl === undefined ? {} : { ttl: parseDuration('--ttl', ttl) }),
+    ...(ttl === undefined ? {} : { ttl }),
     ...(Object.keys(quota).length > 0 ? { quota } : {}),
     ...(depth === undefined ? {} : { maxDepth: depthOf(depth) }),
     ...(subject === undefined ? {} : { subject }),

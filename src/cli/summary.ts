@@ -38,7 +38,9 @@ function endingLines(name: string, result: RunResult, paint: Paint): string[] {
           ),
         ]
       : []
-  return [say(paint, first), ...stackLines(error), ...after]
+  // Python prints its traceback itself.
+  const isPrinted = error.guestStack !== undefined && result.stderr.includes(error.guestStack)
+  return [say(paint, first), ...(isPrinted ? [] : stackLines(error)), ...after]
 }
 
 /** The frames. QuickJS repeats the message above them: once is enough. */
@@ -68,12 +70,13 @@ export function denialLines(denials: readonly Denial[], paint: Paint): string[] 
   return [...counts].map(([line, count]) => say(paint, count === 1 ? line : `${line} (${count} times)`))
 }
 
-/** `fs.read /data/x denied: add --allow 'fs.read=/data/**'`; a reason other than a missing grant is named. */
-function denialText({ operation, resource, reason, allow }: Denial, paint: Paint): string {
+/** `fs.read /data/x denied: add --allow 'fs.read=/data/**'`; a reason other than a missing grant is named, and what a token allows. */
+function denialText({ operation, resource, reason, allow, token }: Denial, paint: Paint): string {
   const why = reason === 'no-grant' ? '' : ` (${reason})`
   const what = `${operation} ${visible(resource)} ${paint('yellow', 'denied')}${why}`
-  if (allow === '') return what
-  return `${what}: ${allow.startsWith('--allow') ? 'add' : 'needs'} ${paint('cyan', visible(allow))}`
+  const had = token ? `; it allows ${visible(token.allows.join(', ') || 'nothing of the kind', true)}` : ''
+  if (allow === '') return `${what}${had}`
+  return `${what}: ${allow.startsWith('--allow') ? 'add' : 'needs'} ${paint('cyan', visible(allow))}${had}`
 }
 
 /** One line of `--trace`. */

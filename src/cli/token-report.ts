@@ -42,10 +42,10 @@ function linkLines(link: LinkReport, index: number, now: number, paint: Paint): 
 }
 
 export function reportLines(report: TokenReport, now: number, paint: Paint): string[] {
-  const verdict = report.verified ? paint('green', 'holds') : paint('red', 'is refused')
+  const verdict = report.verified ? paint('green', 'the token holds') : paint('red', safe(report.problem ?? ''))
   const more = report.mayNarrow === 0 ? 'it cannot be narrowed further' : `${report.mayNarrow} more links may follow`
   return [
-    `the token ${verdict}${report.problem === undefined ? '' : `: ${safe(report.problem)}`}`,
+    verdict,
     `for ${safe(JSON.stringify(report.audience))}; ${more}`,
     ...report.links.flatMap((link, index) => ['', ...linkLines(link, index, now, paint)]),
   ]

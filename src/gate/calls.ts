@@ -4,7 +4,7 @@ import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import type { Limits } from '../limits.ts'
 import { Audit } from './audit.ts'
 import type { Cvm, Slots } from './cvm.ts'
-import { type Denial, DenialList, describeDenial, reasonName } from './denials.ts'
+import { absentImport, type Denial, DenialList, describeDenial, reasonName } from './denials.ts'
 import type { Ledger } from './ledger.ts'
 import { isLate } from './maybe.ts'
 import type { Policy } from './policy.ts'
@@ -71,6 +71,8 @@ export type Act<T> = {
   signal?: AbortSignal
 }
 
+/** The operation of an audit record about an import: above all actions. */
+const AUDIT_IMPORT = 255
 /** UTF-16 units kept of a name that has no canonical form. */
 const RAW_NAME = 256
 
@@ -100,6 +102,8 @@ export class Calls {
   #tainted = false
   readonly #now: () => number
   readonly #observers: Observers
+  /** Names of imports that were refused in this run: as many as the interpreter has, at most. */
+  readonly #absent = new Set<string>()
   readonly #flights = new Set<Flight>()
   /** The calls under way by the signal that aborts them. */
   readonly #bound = new Map<AbortSignal, { flights: Set<Flight>; abort: () => void }>()
@@ -186,6 +190,30 @@ export class Calls {
     const answer = this.cvm.exports.refuse()
     const refused = answer === -Reason.PATH ? -reason : answer
     this.#conclude(operation, raw.slice(0, RAW_NAME).toWellFormed(), refused, this.#now(), 0)
+  }
+
+  /**
+   * Records that the guest called an import which is there for no guest. The first call of each name in a run: a guest
+   * could make millions.
+   */
+  refuseImport(name: string): void {
+    if (this.#absent.has(name)) return
+    this.#absent.add(name)
+    const record = { operation: AUDIT_IMPORT, reason: Reason.NO_GRANT, link: 0, amount: 0, resource: name }
+    this.audit.add({ time: this.#now(), ...record })
+    const denial = absentImport(name)
+    this.denials.add(denial)
+    try {
+      this.#observers.onEvent?.({ type: 'denied', denial })
+    } catch {
+      // An observer's fault must not decide a call.
+    }
+  }
+
+  /** A run begins: its denials count from nothing. @param onDenial is told each one that is kept */
+  begin(onDenial?: (denial: Denial) => void): void {
+    this.denials.clear(onDenial)
+    this.#absent.clear()
   }
 
   #conclude(operation: ActionName, name: string, answer: number, now: number, begun: number): Permit | undefined {

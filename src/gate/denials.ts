@@ -6,7 +6,8 @@ import { BORDER } from '../limits.ts'
 /**
  * Why a call was refused: no grant covers it, its grant begins later, has expired, was revoked, is closed by the flow of
  * secrets, has no call left for now (rate) or at all (quota); the mount is read-only; a limit of the run is reached; the
- * path has no canonical form; the file is not open for it; the sandbox is closed; it was not approved; a fault of ours.
+ * path has no canonical form; the file is not open for it; the sandbox is closed; it was not approved; a fault of ours; it
+ * is there for no guest.
  */
 export type DenialReason =
   | 'no-grant'
@@ -23,10 +24,14 @@ export type DenialReason =
   | 'closed'
   | 'approval'
   | 'fault'
+  | 'absent'
+
+/** The operation of a denial that no grant is about: the guest's interpreter called an import that is there for none. */
+export const GUEST_IMPORT = 'guest.import'
 
 export type Denial = {
-  /** `fs.read`, `fs.write`, `net.fetch`, `env.read`, `clock.precise` or `tool.call`. */
-  operation: ActionName
+  /** `fs.read`, `fs.write`, `net.fetch`, `env.read`, `clock.precise` or `tool.call`; `guest.import` with reason `absent`. */
+  operation: ActionName | typeof GUEST_IMPORT
   /** The canonical path or the name asked for; the raw text, cut, when it has no canonical form. */
   resource: string
   reason: DenialReason
@@ -91,6 +96,11 @@ function remedy(operation: ActionName, resource: string, reason: DenialReason): 
 /** A denial with its remedy. */
 export function describeDenial(operation: ActionName, resource: string, reason: DenialReason, link: number): Denial {
   return { operation, resource, reason, link, allow: remedy(operation, resource, reason) }
+}
+
+/** A call of an import that is there for no guest: nothing would allow it. */
+export function absentImport(name: string): Denial {
+  return { operation: GUEST_IMPORT, resource: name, reason: 'absent', link: 0, allow: '' }
 }
 
 /** The denials of a run: the first hundred, and how many there were. */

@@ -87,6 +87,7 @@ class SandboxGate implements Gate {
       files: this.#mounts,
       environment: (name) => this.#environment(drivers, name),
       preciseClock: () => this.#preciseClock(),
+      refused: (name) => this.#calls.refuseImport(name),
       callTool: (name, input, signal): MaybePromise<Uint8Array> =>
         isGuestService(name)
           ? this.#services.call(name, input, signal)
@@ -124,7 +125,7 @@ class SandboxGate implements Gate {
     this.#cvm.exports.leave()
     this.#limits = { ...this.#policy.limits, ...limits }
     this.#cvm.exports.begin(wholeNumber(this.#limits.hostCalls), wholeNumber(this.#limits.concurrentCalls))
-    this.#calls.denials.clear(onDenial)
+    this.#calls.begin(onDenial)
     this.#traffic.bytesRead = 0
     this.#traffic.bytesWritten = 0
   }

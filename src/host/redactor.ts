@@ -1,6 +1,27 @@
 /** A secret that an answer repeats is blotted out: bytes in, the same number of bytes out, however they are cut. */
 
 const BLOT = 0x2a
+/** Letters of a part of a secret that is one by itself: fewer would blot out words. */
+const PART = 8
+
+/**
+ * What of a header's value a server may repeat: the whole, what follows its scheme (RFC 9110, section 11.4), and of `Basic`
+ * what it stands for, and the password in that (RFC 7617).
+ */
+function formsOf(value: string): string[] {
+  const [scheme = '', ...rest] = value.trim().split(/\s+/)
+  const plain = scheme.toLowerCase() === 'basic' ? decodedBase64(rest[0] ?? '') : ''
+  const parts = [...rest, rest.join(' '), plain, plain.slice(plain.indexOf(':') + 1)]
+  return [value, ...parts.filter((part) => part.length >= PART)].filter((form) => form !== '')
+}
+
+function decodedBase64(text: string): string {
+  try {
+    return atob(text)
+  } catch {
+    return ''
+  }
+}
 
 function startsAt(bytes: Uint8Array, at: number, secret: Uint8Array): boolean {
   return secret.every((byte, index) => bytes[at + index] === byte)
@@ -14,7 +35,9 @@ export class Redactor {
   #held: Uint8Array = new Uint8Array(0)
 
   constructor(values: readonly string[]) {
-    this.#secrets = values.filter((value) => value !== '').map((value) => new TextEncoder().encode(value))
+    // The longest first: what is blotted out is found in no other.
+    const forms = [...new Set(values.flatMap(formsOf))].sort((left, right) => right.length - left.length)
+    this.#secrets = forms.map((form) => new TextEncoder().encode(form))
     this.#longest = Math.max(0, ...this.#secrets.map((secret) => secret.length))
   }
 

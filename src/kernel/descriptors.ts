@@ -5,9 +5,9 @@ import type { OpenFile } from './open-file.ts'
 
 export class DescriptorTable {
   readonly #files: (OpenFile | undefined)[] = []
+  /** Numbers of files that have several. */
+  readonly #shared = new Map<OpenFile, number>()
   readonly #limit: number
-  /** Files that have had several numbers. */
-  readonly #shared = new WeakSet<OpenFile>()
   #open = 0
 
   /** @param limit descriptors open at once (`limits.descriptors`) */
@@ -25,10 +25,10 @@ export class DescriptorTable {
     if (this.#open >= this.#limit) throw errno('EMFILE')
   }
 
-  /** Takes the lowest free number. */
-  add(file: OpenFile): number {
+  /** Takes the lowest free number, from `least` on. */
+  add(file: OpenFile, least = 0): number {
     this.reserve()
-    let number = 0
+    let number = least
     while (this.#files[number] !== undefined) number++
     this.#files[number] = file
     this.#open++
@@ -40,24 +40,35 @@ export class DescriptorTable {
     const before = this.#files[number]
     if (before === undefined) this.#open++
     this.#files[number] = file
-    if (before !== undefined && !this.#isHeld(before)) quietly(() => before.close())
+    if (before !== undefined) quietly(() => this.#letGo(before))
   }
 
-  /** A second number for a file, which is closed when the last of its numbers is. */
-  duplicate(number: number): number {
-    const copy = this.add(this.get(number))
-    this.#shared.add(this.get(number))
+  /** Gives a file one more number, the lowest that is free from `least` on: it is closed with its last one. */
+  duplicate(number: number, least = 0): number {
+    const file = this.get(number)
+    const copy = this.add(file, least)
+    this.#share(file)
     return copy
   }
 
-  /** Gives a file the place of another one, which the caller closes. Its own number is free. */
-  move(from: number, to: number): void {
+  /** The same at a number of the caller's; what was there is closed. EBADF beyond the numbers that there can be. */
+  duplicateTo(number: number, copy: number): void {
+    const file = this.get(number)
+    if (copy >= this.#limit) throw errno('EBADF')
+    if (this.#files[copy] === undefined) this.reserve()
+    this.#share(file)
+    this.set(copy, file)
+  }
+
+  /** Gives a file the place of another one, which is closed. Its own number is free. */
+  move(from: number, to: number): MaybePromise<void> {
     const file = this.get(from)
-    this.get(to)
+    const before = this.get(to)
     if (from === to) return
     this.#files[to] = file
     this.#files[from] = undefined
     this.#open--
+    return this.#letGo(before)
   }
 
   /** The file of a number. EBADF when there is none. */
@@ -72,12 +83,18 @@ export class DescriptorTable {
     const file = this.get(number)
     this.#files[number] = undefined
     this.#open--
-    if (this.#isHeld(file)) return
-    return file.close()
+    return this.#letGo(file)
   }
 
-  #isHeld(file: OpenFile): boolean {
-    return this.#shared.has(file) && this.#files.includes(file)
+  #share(file: OpenFile): void {
+    this.#shared.set(file, (this.#shared.get(file) ?? 1) + 1)
+  }
+
+  #letGo(file: OpenFile): MaybePromise<void> {
+    const numbers = this.#shared.get(file) ?? 1
+    if (numbers <= 1) return file.close()
+    if (numbers === 2) this.#shared.delete(file)
+    else this.#shared.set(file, numbers - 1)
   }
 
   /** Closes everything from a number on. A file that fails to close is let go. */

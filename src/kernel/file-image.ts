@@ -2,7 +2,7 @@
 import { TokaError } from '../errors.ts'
 import { BORDER, type Limits } from '../limits.ts'
 import type { DirectoryNode, FileNode, LinkNode, TreeNode } from './file-nodes.ts'
-import { linkSize } from './file-nodes.ts'
+import { isSealed, linkSize } from './file-nodes.ts'
 import { isName } from './paths.ts'
 import { decodeValue, encodeValue } from './values.ts'
 
@@ -27,8 +27,10 @@ export function writeFileImage(root: DirectoryNode, nextInode: number): Uint8Arr
     seen.set(node, index)
     const row: Row = [Kind[node.kind], node.inode, node.accessedMs, node.modifiedMs, node.changedMs, undefined]
     rows.push(row)
-    if (node.kind === 'directory') row[5] = [...node.entries].map(([name, entry]) => [name, add(entry.node)])
-    else row[5] = node.kind === 'link' ? node.target : node.data.subarray(0, node.size)
+    if (node.kind === 'directory') {
+      const own = [...node.entries].filter(([, entry]) => !isSealed(entry.node))
+      row[5] = own.map(([name, entry]) => [name, add(entry.node)])
+    } else row[5] = node.kind === 'link' ? node.target : node.data.subarray(0, node.size)
     return index
   }
   add(root)

@@ -5,36 +5,48 @@ const encoder = new TextEncoder()
 
 type Times = { accessedMs: number; modifiedMs: number; changedMs: number }
 
-export type FileNode = Times & {
-  readonly kind: 'file'
-  readonly inode: number
-  /** At least `size` bytes; what lies beyond is zero when `owned`. */
-  data: Uint8Array
-  size: number
-  /** False while another tree may hold the same array: it is copied before the first write. */
-  owned: boolean
-  links: number
-  /** Descriptors that hold it open: an unlinked file lives until the last is closed. */
-  opens: number
-  /** Revision of the tree at the last change of the content. */
-  revision: number
-}
+/** Of what an image brings: shared by all sandboxes, changed by none, counted for none, never part of a snapshot. */
+type Sealed = { readonly sealed?: true }
+
+export type FileNode = Times &
+  Sealed & {
+    readonly kind: 'file'
+    readonly inode: number
+    /** At least `size` bytes; what lies beyond is zero when `owned`. */
+    data: Uint8Array
+    size: number
+    /** False while another tree may hold the same array: it is copied before the first write. */
+    owned: boolean
+    links: number
+    /** Descriptors that hold it open: an unlinked file lives until the last is closed. */
+    opens: number
+    /** Revision of the tree at the last change of the content. */
+    revision: number
+  }
 
 export type LinkNode = Times & { readonly kind: 'link'; readonly inode: number; readonly target: string; links: number }
 
 /** A name in a directory. `since` is the revision at which the name came to mean this node. */
 export type Entry = { node: TreeNode; since: number }
 
-export type DirectoryNode = Times & {
-  readonly kind: 'directory'
-  readonly inode: number
-  readonly entries: Map<string, Entry>
-  /** Undefined for the root, and for a directory that has been removed. */
-  parent: DirectoryNode | undefined
-  removed: boolean
-}
+export type DirectoryNode = Times &
+  Sealed & {
+    readonly kind: 'directory'
+    readonly inode: number
+    readonly entries: Map<string, Entry>
+    /** Sealed files lie in it: it stays where it is. */
+    grafted?: true
+    /** Undefined for the root, and for a directory that has been removed. */
+    parent: DirectoryNode | undefined
+    removed: boolean
+  }
 
 export type TreeNode = FileNode | LinkNode | DirectoryNode
+
+/** Whether a node belongs to an image. */
+export function isSealed(node: TreeNode): boolean {
+  return node.kind !== 'link' && node.sealed === true
+}
 
 /** Bytes of a link's target: it is as long as a path. */
 export function linkSize(node: LinkNode): number {

@@ -1,6 +1,6 @@
 /** Walks over the private tree: a copy for a fork, the list of what changed, entries in order. */
 import type { DirectoryNode, Entry, TreeNode } from './file-nodes.ts'
-import { linkSize } from './file-nodes.ts'
+import { isSealed, linkSize } from './file-nodes.ts'
 import { compareNames } from './paths.ts'
 
 /** A file that was created or changed: its canonical path and its size in bytes. */
@@ -16,6 +16,7 @@ export function listChanged(root: DirectoryNode, mark: number): ChangedFile[] {
   const changed: ChangedFile[] = []
   const walk = (directory: DirectoryNode, prefix: string, moved: boolean): void => {
     for (const [name, { node, since }] of sortedEntries(directory)) {
+      if (isSealed(node)) continue
       const path = `${prefix}/${name}`
       const renamed = moved || since > mark
       if (node.kind === 'directory') walk(node, path, renamed)
@@ -33,6 +34,10 @@ export function copyTree(root: DirectoryNode, to: DirectoryNode): number {
   const copy = (from: DirectoryNode, target: DirectoryNode): void => {
     Object.assign(target, { accessedMs: from.accessedMs, modifiedMs: from.modifiedMs, changedMs: from.changedMs })
     for (const [name, { node, since }] of from.entries) {
+      if (isSealed(node)) {
+        target.entries.set(name, { node, since })
+        continue
+      }
       let made = seen.get(node)
       if (made === undefined) {
         made = copyNode(node, target)

@@ -3,7 +3,7 @@ import { TokaError } from '../errors.ts'
 import { BORDER, type Limits } from '../limits.ts'
 import { errno } from './errno.ts'
 import { readFileImage, writeFileImage } from './file-image.ts'
-import { depthOf, heightOf, linkSize } from './file-nodes.ts'
+import { depthOf, heightOf, isSealed, linkSize } from './file-nodes.ts'
 import type { DirectoryNode, FileNode, LinkNode, TreeNode } from './file-nodes.ts'
 import type { DirectoryEntry } from './host-port.ts'
 import { type ChangedFile, copyTree, listChanged, sortedEntries } from './file-walk.ts'
@@ -115,7 +115,7 @@ export class FileTree {
 
   /** Gives a file or link another name. */
   link(node: TreeNode, directory: DirectoryNode, name: string): void {
-    if (node.kind === 'directory') throw errno('EPERM')
+    if (node.kind === 'directory' || isSealed(node)) throw errno('EPERM')
     if (node.links === 0) throw errno('ENOENT')
     this.#vacant(directory, name)
     this.#add(directory, name, node)
@@ -179,6 +179,7 @@ export class FileTree {
   }
 
   truncate(file: FileNode, size: number): void {
+    if (file.sealed) throw errno('EROFS')
     if (size < file.size) {
       file.data = file.data.slice(0, size)
       file.owned = true
@@ -191,6 +192,7 @@ export class FileTree {
   }
 
   setTimes(node: TreeNode, accessedMs: number, modifiedMs: number): void {
+    if (isSealed(node)) throw errno('EROFS')
     node.accessedMs = accessedMs
     node.modifiedMs = modifiedMs
     node.changedMs = this.now()
@@ -235,6 +237,16 @@ export class FileTree {
     } catch (error) {
       throw hostFailure(error, path)
     }
+  }
+
+  /**
+   * Puts what an image brings into a directory, which is made; what has the name already stays.
+   * @param nodes of `sealFiles`, shared by all trees
+   */
+  graft(path: string, nodes: ReadonlyMap<string, TreeNode>): void {
+    const directory = this.putDirectory(path)
+    directory.grafted = true
+    for (const [name, node] of nodes) if (!directory.entries.has(name)) directory.entries.set(name, { node, since: 0 })
   }
 
   /** A copy of a file's bytes by its canonical path, or undefined. Follows no links. */
@@ -305,6 +317,7 @@ export class FileTree {
 
   #vacant(directory: DirectoryNode, name: string): void {
     if (directory.removed) throw errno('ENOENT')
+    if (directory.sealed) throw errno('EROFS')
     if (directory.entries.has(name)) throw errno('EEXIST')
     if (this.#nodes >= this.limits.fileNodes) throw errno('ENOSPC')
   }
@@ -312,6 +325,8 @@ export class FileTree {
   #present(directory: DirectoryNode, name: string): TreeNode {
     const node = this.lookup(directory, name)
     if (node === undefined) throw errno('ENOENT')
+    if (isSealed(node) || directory.sealed) throw errno('EROFS')
+    if (node.kind === 'directory' && node.grafted) throw errno('EBUSY')
     return node
   }
 
@@ -355,6 +370,7 @@ export class FileTree {
 
   /** Makes `file.data` ours and the file `size` bytes large, which is never less than it is. */
   #grow(file: FileNode, size: number): void {
+    if (file.sealed) throw errno('EROFS')
     this.#room(size - file.size)
     if (!file.owned || size > file.data.length) {
       const doubled = Math.min(file.size * 2, file.size + GROWTH_BYTES, this.limits.fileBytes)

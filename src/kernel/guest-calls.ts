@@ -23,6 +23,8 @@ function failure(error: unknown): Outcome {
   return { failed: true, payload: encodeValue({ code: error.code, message: error.message }) }
 }
 
+type CallOptions = { blocking: <T>(act: () => T) => T; mostHeld: () => number; beginsBlocking?: boolean }
+
 /**
  * The calls of one instance. A result larger than the guest's buffer waits under a ticket; a call that is answered
  * later waits as pending (blocking form) or is queued as finished (awaited form). Everything belongs to an epoch:
@@ -34,6 +36,7 @@ export class GuestCalls {
   /** Whether a blocking call may suspend the guest's stack. */
   readonly maySuspend: boolean
   readonly #blocking: <T>(act: () => T) => T
+  readonly #beginsBlocking: boolean
   #dispatch: Dispatch
   #bytes = EMPTY
   #view = new DataView(EMPTY.buffer)
@@ -54,14 +57,16 @@ export class GuestCalls {
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
    * @param options `blocking` makes a call whose answer the guest waits for, where it cannot be suspended; `mostHeld`:
-   *   bytes of answers that may wait for a guest which begins calls and takes none
+   *   bytes of answers that may wait for a guest which begins calls and takes none; `beginsBlocking`: a begun call is
+   *   finished when `begin` returns, for a guest that never gives its thread back
    */
   constructor(
     dispatch: Dispatch,
     fault: (error: unknown) => void,
     maySuspend: boolean,
-    { blocking, mostHeld }: { blocking: <T>(act: () => T) => T; mostHeld: () => number },
+    { blocking, mostHeld, beginsBlocking = false }: CallOptions,
   ) {
+    this.#beginsBlocking = beginsBlocking
     this.maySuspend = maySuspend
     this.#blocking = blocking
     this.#mostHeld = mostHeld
@@ -95,6 +100,11 @@ export class GuestCalls {
   wake(): void {
     this.#arrived?.()
     this.#interrupt?.()
+  }
+
+  /** Whether a finished call waits to be delivered. */
+  get arrived(): boolean {
+    return this.#finished.length > 0
   }
 
   /** Resolves once a finished call is there to deliver, or by `wake`. */
@@ -161,7 +171,13 @@ export class GuestCalls {
     let outcome: MaybePromise<Outcome>
     try {
       if (this.#held >= this.#mostHeld()) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
-      outcome = this.#answer(operation, this.#read(argument, length))
+      const copy = this.#read(argument, length)
+      const act = (): MaybePromise<Outcome> => this.#answer(operation, copy)
+      outcome = this.#beginsBlocking ? this.#blocking(act) : act()
+      if (this.#beginsBlocking && outcome instanceof Promise) {
+        outcome.catch(() => {})
+        throw new GuestFacingError('TOKA_CALL_BLOCKING', BLOCKING)
+      }
     } catch (error) {
       return this.#reply(failure(error), out, capacity)
     }

@@ -31,6 +31,12 @@ export class GuestMemory {
     return this.#bytes.subarray(start, start + (length >>> 0))
   }
 
+  /** A view of at most so many bytes: fewer where the memory ends. */
+  bytesFrom(pointer: number, most: number): Uint8Array {
+    const start = this.#at(pointer, 0)
+    return this.#bytes.subarray(start, start + most)
+  }
+
   /** A copy of a range. */
   copy(pointer: number, length: number): Uint8Array {
     return this.range(pointer, length).slice()

@@ -79,6 +79,8 @@ export interface HostPort {
   environment(name: string): string | undefined
   /** Whether the guest may read the clock at full resolution. Decided and logged at each change of use, not at each read. */
   preciseClock(): boolean
+  /** Records that a guest called an import which is there for no guest. The first call of each name in a run counts. */
+  refused?(name: string): void
   /** Calls a host tool. Argument and result are encoded values (values.ts). Rejects with a `GuestFacingError`. */
   callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
 }

@@ -80,6 +80,7 @@ function openPrivate(process: Process, place: PrivatePlace, intent: OpenIntent):
     if (intent.write || intent.create) throw errno('EISDIR')
     return new PrivateDirectory(files, node)
   }
+  if (node.sealed && intent.write) throw errno('EROFS')
   if (intent.truncate) files.truncate(node, 0)
   return new PrivateFile(files, node, intent)
 }

@@ -1,5 +1,6 @@
 /** What preview 1 knows of a descriptor beside its file: rights, flags, position, and where a directory leads. */
 import { errno } from './errno.ts'
+import type { MaybePromise } from './host-port.ts'
 import { InputStream } from './input.ts'
 import { type OpenFile, PrivateDirectory } from './open-file.ts'
 import { OutputStream } from './output.ts'
@@ -100,16 +101,16 @@ export class Preview1Descriptors {
     return copy
   }
 
-  /** Puts one descriptor in another's place, which must be open. Answers the file that had it. */
-  renumber(from: number, to: number): OpenFile | undefined {
+  /** Puts one descriptor in another's place, which must be open, and is closed. */
+  renumber(from: number, to: number): MaybePromise<void> {
     const fd = this.get(from)
     const before = this.get(to)
-    if (from >>> 0 === to >>> 0) return undefined
-    this.#process.descriptors.move(from >>> 0, to >>> 0)
+    if (from >>> 0 === to >>> 0) return
+    const closed = this.#process.descriptors.move(from >>> 0, to >>> 0)
     this.#listed.delete(before)
     this.#known.delete(from >>> 0)
     this.#known.set(to >>> 0, fd)
-    return before.file
+    return closed
   }
 
   /** Keeps a listing, and lets go of the oldest where all are too many. */

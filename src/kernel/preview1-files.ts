@@ -322,7 +322,6 @@ export const fileCalls = {
   },
 
   *fd_renumber(context, from: number, to: number) {
-    const replaced = context.fds.renumber(from, to)
-    if (replaced !== undefined) yield* wait(replaced.close())
+    yield* wait(context.fds.renumber(from, to))
   },
 } satisfies Calls

@@ -3,7 +3,8 @@ import { errno } from './errno.ts'
 import { Structure } from './guest-memory.ts'
 import { InputStream } from './input.ts'
 import { OutputStream } from './output.ts'
-import { errnoNumber, EventType, FileType, Right, SUCCESS } from './preview1-abi.ts'
+import { errnoNumber } from './errno-numbers.ts'
+import { EventType, FileType, Right, SUCCESS } from './preview1-abi.ts'
 import type { Calls, Preview1Context } from './preview1-context.ts'
 import type { Fd } from './preview1-descriptors.ts'
 import { clockNow } from './preview1-system.ts'
@@ -26,7 +27,8 @@ function readClock(context: Preview1Context, at: number, userdata: bigint): Time
   const flags = memory.u16(at + 40)
   if (flags & ~ABSOLUTE) throw errno('EINVAL')
   const timeout = memory.u64(at + 24)
-  const nanoseconds = flags & ABSOLUTE ? timeout - clockNow(context, id) : timeout
+  const now = clockNow(context, id)
+  const nanoseconds = flags & ABSOLUTE ? timeout - now : timeout
   return { userdata, milliseconds: Math.max(Number(nanoseconds) / 1e6, 0) }
 }
 

@@ -114,9 +114,17 @@ export class Process {
    * @throws GuestFacingError (or rejects with it): what the guest may see. Any other error is a fault of ours.
    */
   call(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
+    return this.perform(() => this.#dispatch(this, operation, argument))
+  }
+
+  /**
+   * Does work of a call that is no operation, such as a system call of a libc. What waits fails with ECANCELED when the
+   * run ends.
+   */
+  perform<T>(act: () => MaybePromise<T>): MaybePromise<T> {
     if (this.#over) throw errno('ECANCELED')
     if (this.#waiting.size >= MOST_WAITING) throw errno('EAGAIN')
-    const answer = this.#dispatch(this, operation, argument)
+    const answer = act()
     return answer instanceof Promise ? this.#await(answer) : answer
   }
 
@@ -144,7 +152,7 @@ export class Process {
     }
   }
 
-  #await(answer: Promise<Uint8Array>): Promise<Uint8Array> {
+  #await<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.add(cancel)
       const waiting = this.#waiting

@@ -1,5 +1,4 @@
 /** Keys and bytes in, files of a cache directory out, and back. */
-import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +15,7 @@ function defaultDirectory(): string {
 
 /** Readers see the whole file or none: it is written beside and renamed. */
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`
+  const draft = `${path}.${process.pid}.${crypto.randomUUID()}.tmp`
   try {
     await writeFile(draft, bytes, { flag: 'wx', mode: 0o600 })
     await rename(draft, path)
@@ -35,7 +34,8 @@ export function openCache(location?: string): LoaderCache {
   return {
     async get(key) {
       try {
-        return await openEntry(key, new Uint8Array(await readFile(join(directory, await entryName(key)))))
+        const { buffer, byteOffset, length } = await readFile(join(directory, await entryName(key)))
+        return await openEntry(key, new Uint8Array(buffer, byteOffset, length))
       } catch {
         // Missing or unreadable: the caller makes it again.
         return undefined

@@ -18,8 +18,11 @@ export type StateLayout = {
   memory: string | undefined
   /** Mutable globals, exported as `__g<index>`. */
   globals: readonly { index: number; type: ValueType }[]
-  /** Tables, exported as `__t<index>`; `written` when the module's own code can change one. */
-  tables: readonly { index: number; written: boolean }[]
+  /**
+   * Tables, exported as `__t<index>`; `written` when the module's own code can change one, `foreign` when it holds
+   * references of the host's: such a table is part of a state as long as all of it is null.
+   */
+  tables: readonly { index: number; written: boolean; foreign: boolean }[]
   /** Whether there is an export `__fuel`. */
   fuel: boolean
   /** Whether there is an export `__stack`: a stranger's module, whose instances are never used again. */
@@ -60,7 +63,9 @@ export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): Sta
   // Behind the fuel lie the rewriter's own globals: what they count begins anew in each instance.
   const own = fuel ?? shape.globals.length
   const globals = shape.globals.flatMap(({ type, mutable }, index) => (mutable && index < own ? [{ index, type }] : []))
-  const tables = shape.tables.flatMap((_, index) => (index === callout ? [] : [{ index, written: written.has(index) }]))
+  const tables = shape.tables.flatMap(({ element }, index) =>
+    index === callout ? [] : [{ index, written: written.has(index), foreign: element === 'externref' }],
+  )
   const memory = shape.exports.find(({ kind }) => kind === ExternKind.memory)?.name
   const exportedGlobals = exportedIndices(shape, ExternKind.global, '__g')
   const exportedTables = exportedIndices(shape, ExternKind.table, '__t')

@@ -5,6 +5,8 @@ import type { AssetName } from './pins.ts'
 /** Written out one by one: bundlers (Vite, webpack, Rollup, Parcel) find an asset only in exactly this form. */
 const LOCATIONS: Record<AssetName, () => URL> = {
   quickjs: () => new URL('quickjs-wasi/quickjs.wasm', import.meta.url),
+  pyodide: () => new URL('pyodide/pyodide.asm.wasm', import.meta.url),
+  'python-stdlib': () => new URL('pyodide/python_stdlib.zip', import.meta.url),
 }
 
 /**

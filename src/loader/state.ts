@@ -63,7 +63,10 @@ export interface BoundState {
 }
 
 type Cell = { type: ValueType; global: WebAssembly.Global }
-type TableRecord = { table: WebAssembly.Table; size: number; slots: unknown[] | undefined }
+type TableRecord = { table: WebAssembly.Table; size: number; slots: unknown[] | undefined; foreign: boolean }
+
+/** Slots of a table of the host's references that a state may have: nobody needs more, and each is looked at. */
+const MOST_FOREIGN = 4_096
 
 function member<Kind>(exports: WebAssembly.Exports, name: string, kind: new (...args: never[]) => Kind): Kind {
   const found = exports[name]
@@ -72,12 +75,21 @@ function member<Kind>(exports: WebAssembly.Exports, name: string, kind: new (...
 }
 
 /** Slots are recorded only where the guest's own code can write them: reading one takes 50 ns, and a table has hundreds. */
-function recordTable(table: WebAssembly.Table, written: boolean): TableRecord {
+function recordTable(table: WebAssembly.Table, { written, foreign }: StateLayout['tables'][number]): TableRecord {
   const size = table.length
-  return { table, size, slots: written ? Array.from({ length: size }, (_, slot) => table.get(slot)) : undefined }
+  const slots = written && !foreign ? Array.from({ length: size }, (_, slot) => table.get(slot)) : undefined
+  return { table, size, slots, foreign }
 }
 
-function isUnchanged({ table, size, slots }: TableRecord): boolean {
+/** A table of the host's references that holds none of them: its size is all of its state. */
+function isEmpty(table: WebAssembly.Table): boolean {
+  if (table.length > MOST_FOREIGN) return false
+  for (let slot = 0; slot < table.length; slot++) if (table.get(slot) !== null) return false
+  return true
+}
+
+function isUnchanged({ table, size, slots, foreign }: TableRecord): boolean {
+  if (foreign) return isEmpty(table)
   if (table.length !== size) return false
   return slots === undefined || slots.every((value, slot) => table.get(slot) === value)
 }
@@ -108,8 +120,8 @@ class Guest implements BoundState {
       for (const { index, type } of layout.globals) {
         this.#cells.push({ type, global: member(exports, `__g${index}`, WebAssembly.Global) })
       }
-      for (const { index, written } of layout.tables) {
-        this.#tables.push(recordTable(member(exports, `__t${index}`, WebAssembly.Table), written))
+      for (const table of layout.tables) {
+        this.#tables.push(recordTable(member(exports, `__t${table.index}`, WebAssembly.Table), table))
       }
       if (layout.fuel) this.#fuel.push(member(exports, AddedExport.fuel, WebAssembly.Global))
     }
@@ -126,7 +138,7 @@ class Guest implements BoundState {
       pages: memory.length / PAGE_BYTES,
       runs: findRuns(memory),
       globals: this.#cells.map(({ type, global }) => ({ type, value: global.value }) as GlobalValue),
-      tableSizes: this.#tables.map(({ size }) => size),
+      tableSizes: this.#tables.map(({ table, size, foreign }) => (foreign ? table.length : size)),
       ...(saved.length > 0 ? { savedTables: saved } : {}),
     }
   }
@@ -146,6 +158,7 @@ class Guest implements BoundState {
     this.#fresh = false
     this.#checkFit(state)
     this.#growTo(state.pages)
+    this.#growTables(state)
     const memory = this.#view()
     if (this.#blank) for (const { offset, bytes } of state.runs) memory.set(bytes, offset)
     else this.#overwrite(memory, state.runs)
@@ -162,6 +175,8 @@ class Guest implements BoundState {
     const memory = this.#view()
     if (memory.length > budget.memoryBytes || memory.length < state.pages * PAGE_BYTES) return false
     if (!this.#tables.every(isUnchanged)) return false
+    // A table never shrinks again: a larger one would tell of the tenant before.
+    if (this.#tables.some(({ table }, at) => table.length !== state.tableSizes[at])) return false
     this.#overwrite(memory, state.runs)
     this.#setGlobals(state)
     return true
@@ -185,10 +200,18 @@ class Guest implements BoundState {
       globals.length === this.#cells.length &&
       this.#cells.every(({ type }, at) => globals[at]?.type === type) &&
       tableSizes.length === this.#tables.length &&
-      this.#tables.every(({ size }, at) => tableSizes[at] === size) &&
+      this.#tables.every(({ size, foreign }, at) => fitsTable(size, foreign, tableSizes[at])) &&
       runs.every(({ offset, bytes }) => offset + bytes.length <= pages * PAGE_BYTES)
     if (!fits)
       throw new TokaError('TOKA_IMAGE_INVALID', 'the saved state does not fit the guest: other globals or tables')
+  }
+
+  /** Tables of the host's references, which a new instance has at their first size. */
+  #growTables({ tableSizes }: State): void {
+    this.#tables.forEach(({ table }, at) => {
+      const missing = (tableSizes[at] ?? 0) - table.length
+      if (missing > 0) table.grow(missing, null)
+    })
   }
 
   #growTo(pages: number): void {
@@ -213,6 +236,10 @@ class Guest implements BoundState {
     if (buffer && this.#bytes.buffer !== buffer) this.#bytes = new Uint8Array(buffer)
     return this.#bytes
   }
+}
+
+function fitsTable(size: number, foreign: boolean, saved = -1): boolean {
+  return foreign ? saved >= size && saved <= MOST_FOREIGN : saved === size
 }
 
 function functionsOf(parts: readonly StatePart[], records: readonly TableRecord[]): TableFunctions | undefined {

@@ -17,14 +17,27 @@ export type ApprovalOptions = {
 export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Service {
   const given: NarrowedApproval[] = []
 
-  const ask = async (request: ApprovalRequest, signal: AbortSignal): Promise<boolean> => {
-    if (!onApproval) return false
-    const answer = await onApproval(request, signal)
-    if (typeof answer !== 'object' || answer === null) return answer === true
+  /** The callback's answer, or a no when it throws or comes too late. */
+  const ask = async (request: ApprovalRequest, outer: AbortSignal): Promise<ApprovalAnswer> => {
+    const stop = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs)
+    })
+    try {
+      const answer = (async () => onApproval?.(request, AbortSignal.any([outer, stop.signal])) ?? false)()
+      return await Promise.race([answer.catch(() => false), late])
+    } finally {
+      clearTimeout(timer)
+      stop.abort()
+    }
+  }
+
+  /** A yes that narrows counts for later calls too, unless the run is over meanwhile. */
+  const narrow = async (grants: unknown, request: ApprovalRequest, outer: AbortSignal): Promise<boolean> => {
     const { NarrowedApproval: Narrowed } = await import('./narrowed-approval.ts')
-    const narrowed = new Narrowed(answer.grants)
-    // Who answers too late has not said yes, for later calls neither.
-    if (signal.aborted) return false
+    const narrowed = new Narrowed(grants)
+    if (outer.aborted) return false
     given.push(narrowed)
     return narrowed.allows(request, Date.now())
   }
@@ -33,19 +46,10 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
     const { input, ...rest } = decodeValue(question) as ApprovalQuestion
     const request = { ...rest, ...(input ? { input: decodeValue(input) } : {}) } as ApprovalRequest
     if (given.some((narrowed) => narrowed.allows(request, Date.now()))) return encodeValue(true)
-    const stop = new AbortController()
-    const signal = AbortSignal.any([outer, stop.signal])
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs)
-    })
-    try {
-      // A callback that throws has not said yes.
-      return encodeValue(await Promise.race([ask(request, signal).catch(() => false), late]))
-    } finally {
-      clearTimeout(timer)
-      stop.abort()
-    }
+    const answer = await ask(request, outer)
+    if (typeof answer !== 'object' || answer === null) return encodeValue(answer === true)
+    // Grants that are none are no yes.
+    return encodeValue(await narrow(answer.grants, request, outer).catch(() => false))
   }
   return { call }
 }

@@ -45,7 +45,7 @@ const image = fields({
   files: optional(bytes(MUCH)),
 })
 
-const language = oneOf('javascript', 'typescript', 'wasm')
+const language = oneOf('javascript', 'typescript', 'python', 'wasm')
 const metering = oneOf('fast', 'exact')
 
 const options = fields({

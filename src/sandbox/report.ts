@@ -2,7 +2,7 @@
 import { formatRule } from '../../capabilities/format-rule.ts'
 import type { Exit, Metering, StopReason } from '../engine.ts'
 import { TokaError, type TokaErrorCode } from '../errors.ts'
-import type { Denial } from '../gate/denials.ts'
+import { type Denial, GUEST_IMPORT } from '../gate/denials.ts'
 import type { Gate } from '../gate/gate.ts'
 import type { Process } from '../kernel/process.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
@@ -96,7 +96,7 @@ function borneOut(exit: Exit, denials: readonly Denial[]): Exit & { error?: RunE
   const denial =
     denials.findLast(({ resource }) => resource !== '' && error.message.includes(resource)) ?? denials.at(-1)
   if (!denial) return { ...exit, error: { ...error, code: 'TOKA_GUEST_ERROR' } }
-  if (denial.reason !== 'no-grant') return exit
+  if (denial.reason !== 'no-grant' || denial.operation === GUEST_IMPORT) return exit
   return { ...exit, error: { ...error, grant: formatRule(denial.operation, denial.resource) } }
 }
 

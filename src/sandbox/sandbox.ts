@@ -41,7 +41,7 @@ export type SandboxParts = {
   blocking?: ProcessContext['blocking']
 }
 
-const ENDINGS = { javascript: 'js', typescript: 'ts', wasm: 'wasm' } as const
+const ENDINGS = { javascript: 'js', typescript: 'ts', python: 'py', wasm: 'wasm' } as const
 const text = new TextDecoder('utf-8', { fatal: true })
 
 export class LocalSandbox {
@@ -234,8 +234,9 @@ export class LocalSandbox {
       const message = known?.message ?? `${filename} is not UTF-8 text`
       return { exitCode: 1, error: { code: codeOfUncaught(known?.code), message }, lost: false }
     }
-    if (call !== undefined) return { language, source, filename, call: { name: call, args: input ?? encodeValue([]) } }
-    return { language, source, filename, ...(input ? { input } : {}) }
+    if (call !== undefined)
+      return { language, source, filename, program: false, call: { name: call, args: input ?? encodeValue([]) } }
+    return { language, source, filename, program: file !== undefined, ...(input ? { input } : {}) }
   }
 
   /** After a kill: the guest is wiped, or replaced where it cannot be. */

@@ -10,6 +10,7 @@ export { type AuditEvent, type AuditSink, type AuditState, type VerifiedLog, ver
 export type { Caller, CallerOptions, KeySet } from './callers.ts'
 export type { AuthorizeRequest } from './decide.ts'
 export { type KeyRecord, type KeyState, type KeyStore, memoryKeys } from './key-ring.ts'
+export type { CallerRate } from './limit.ts'
 export { memoryStore } from './memory-store.ts'
 export type { LinkReport, TokenReport } from './report.ts'
 export { attenuate } from './attenuate.ts'

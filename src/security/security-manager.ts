@@ -16,6 +16,7 @@ import { type Caller, Callers } from './callers.ts'
 import type { AuthorizeRequest } from './decide.ts'
 import { Deciders } from './deciders.ts'
 import { Holdings } from './holdings.ts'
+import { type CallerRate, Forgetting, takeCallerRate } from './limit.ts'
 import { KeyRing, type KeyRecord } from './key-ring.ts'
 import type { AttenuateOptions, MintOptions, SecurityOptions } from './options.ts'
 import { parseTtl } from './ttl.ts'
@@ -43,6 +44,7 @@ export class SecurityManager implements TokenAuthority {
   readonly #holdings: Holdings
   readonly #deciders: Deciders
   readonly #callers: Callers | undefined
+  readonly #forgetting: Forgetting
   readonly #log: AuditLog | undefined
   readonly #maxTtlMs: number
   readonly #skewMs: number
@@ -78,6 +80,7 @@ export class SecurityManager implements TokenAuthority {
       keepMs: MOST_TTL_MS + skewMs,
     })
     this.#cells = new SharedCells(this.ledger, store)
+    this.#forgetting = new Forgetting(store, skewMs)
     this.#holdings = new Holdings(() => this.#poll(), pollMs)
     this.#deciders = new Deciders((token) => this.#hold(token, { whole: false }), this.ledger, this.#now)
     this.#callers = options.callers && new Callers(options.callers, this.#now, skewMs)
@@ -302,17 +305,12 @@ export class SecurityManager implements TokenAuthority {
    * @param rate `{ per: '1s', burst: 10 }`: ten a second, evenly refilled
    * @throws TokaError TOKA_REQUEST_INVALID for a rate that is none
    */
-  async limit(
-    caller: string,
-    rate: { per: number | string; burst: number },
-  ): Promise<{ allowed: boolean; retryAfterMs: number }> {
-    if (!(Number.isInteger(rate.burst) && rate.burst >= 1 && rate.burst <= 1_000_000))
-      throw new TokaError('TOKA_REQUEST_INVALID', 'rate.burst: must be a whole number from 1 to 1,000,000')
-    const interval = Math.ceil((parseTtl(rate.per) * 1_000) / rate.burst)
-    const now = Math.floor(this.#now() * 1_000)
-    const wait = await this.#options.store.takeRate(`caller/${caller}`, now, interval, interval * (rate.burst - 1))
-    if (wait > 0) this.#record({ event: 'limit', outcome: 'denied', detail: caller })
-    return { allowed: wait === 0, retryAfterMs: Math.ceil(wait / 1_000) }
+  async limit(caller: string, rate: CallerRate): Promise<{ allowed: boolean; retryAfterMs: number }> {
+    const now = this.#now()
+    await this.#forgetting.pass(now)
+    const answer = await takeCallerRate(this.#options.store, caller, rate, now)
+    if (!answer.allowed) this.#record({ event: 'limit', outcome: 'denied', detail: caller })
+    return answer
   }
 
   /**
@@ -337,6 +335,7 @@ export class SecurityManager implements TokenAuthority {
 
   async #hold(token: string, { grants, whole }: { grants?: unknown; whole: boolean }): Promise<HeldToken> {
     const { links } = await this.#verify(token)
+    await this.#forgetting.pass(this.#now())
     const own: ChainLink[] = grants === undefined ? [] : [{ grants: checkGrants(grants) }]
     const program = compileLinks(links, own)
     const placement = { links, first: own.length }

@@ -16,7 +16,7 @@ export default defineConfig({
     include: [
       'test/unit/{capabilities,cvm,token}-*.test.ts',
       'test/unit/net-request.test.ts',
-      'test/unit/security-{callers,manager}.test.ts',
+      'test/unit/security-callers.test.ts',
       'test/property/capabilities-*.test.ts',
       'test/differential/cvm-model.test.ts',
       'test/redteam/tokens.redteam.test.ts',

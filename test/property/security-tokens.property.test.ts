@@ -1,7 +1,7 @@
 /** Trees of tokens: narrowing never widens, revoking stops all beneath and nobody else, quotas never exceed the tightest ancestor. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { attenuate } from '../../src/security/index.ts'
+import { attenuate, createSecurityManager } from '../../src/security/index.ts'
 import { allows, type Asked, asked, grant } from '../random-grants.ts'
 import { openSecurity, refusal, rules, START } from '../security-world.ts'
 
@@ -115,4 +115,45 @@ test('no quota is exceeded, whoever of a tree spends at once', async () => {
     ),
     { numRuns: 40 },
   )
+}, 60_000)
+
+test('rotation refuses no token that is alive, and accepts none whose time is over or whose keys were stolen', async () => {
+  const step = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({ do: fc.constant('mint' as const), by: fc.nat(1), ttl: fc.integer({ min: 1, max: 60 }) }),
+    },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 45 }) }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('rotate' as const), by: fc.nat(1) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('stolen' as const), by: fc.nat(1) }) },
+  )
+  const tally = { alive: 0, ended: 0, stolen: 0 }
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 20 }), async (steps) => {
+      const { security, clock, options } = await openSecurity({ maxTtl: '1h' })
+      const managers = [security, createSecurityManager(options)]
+      const made: { token: string; expires: number; stolen: boolean }[] = []
+      for (const one of steps) {
+        if (one.do === 'wait') clock.ms += one.minutes * 60_000
+        else if (one.do === 'mint')
+          made.push({
+            ...(await managers[one.by]!.mint({ grants: rules('clock'), ttl: `${one.ttl}m` })),
+            stolen: false,
+          })
+        else {
+          await managers[one.by]!.rotate({ compromised: one.do === 'stolen' })
+          if (one.do === 'stolen') for (const token of made) token.stolen = true
+          // What another process read of the keys counts for a second (`FRESH_MS`): it is opened anew here.
+          managers[1 - one.by] = createSecurityManager(options)
+        }
+        for (const { token, expires, stolen } of made) {
+          const alive = !stolen && clock.ms < expires
+          for (const manager of managers) expect((await refusal(manager.verify(token))) === 'accepted').toBe(alive)
+          tally[alive ? 'alive' : stolen ? 'stolen' : 'ended']++
+        }
+      }
+    }),
+    { numRuns: 25 },
+  )
+  expect(Math.min(tally.alive, tally.ended, tally.stolen)).toBeGreaterThan(30)
 }, 60_000)

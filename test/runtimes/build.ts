@@ -1,9 +1,10 @@
-/** The sources go in, dist/ comes out: guest programs first, then JavaScript and declarations of everything that ships. */
+/** The sources go in, dist/ comes out: guest programs first, then JavaScript and declarations of everything that ships, then the bundle that Node loads. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildGuests } from '../../guests/build.ts'
+import { bundleForNode } from './bundle.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'dist')
@@ -14,6 +15,7 @@ await buildGuests()
 try {
   compile(process.argv.includes('--unchecked'))
   rewriteWorkerUrls()
+  await bundleForNode(root, fresh)
   rmSync(dist, { recursive: true, force: true })
   renameSync(fresh, dist)
 } finally {

@@ -26,6 +26,7 @@ const buildInputs = [
   'tsconfig.json',
   'tsconfig.build.json',
   'test/runtimes/build.ts',
+  'test/runtimes/bundle.ts',
 ]
 
 /** Everything a person waits for is told on stderr: stdout belongs to the command that follows. */

@@ -66,6 +66,9 @@ describe('conditions', () => {
     const child = fs({ quota: { calls: 4 } })
     expect(answer([child], [few, many])).toBe('narrower')
     expect(answer([child], [few, few])).toBe('quota.calls: 4 of 2')
+    // One that says nothing of quotas counts only where it covers the child.
+    expect(answer([child], [few, fs({ paths: ['/z/**'] })])).toBe('quota.calls: 4 of 2')
+    expect(answer([fs({ expires: 9 })], [fs({ expires: 5 }), fs({ paths: ['/z/**'] })])).toMatch(/^expires/)
     const halves = (first: number, second: number) => [
       fs({ paths: ['/a/[a-m]*', '/a/[a-m]*/**'], quota: { calls: first } }),
       fs({ paths: ['/a/[n-z]*', '/a/[n-z]*/**'], quota: { calls: second } }),

@@ -69,7 +69,8 @@ test('there are blocks of both kinds, and each kind is known', () => {
 describe('each block of README.md prints what stands below it', () => {
   test.for(blocks.map((block, index) => [index, block.code.split('\n')[0], block] as const))(
     'block %i: %s',
-    { timeout: 30_000 },
+    // Python's image is made at its first use.
+    { timeout: 180_000 },
     async ([index, , block], { skip }) => {
       skip(block.code.includes('await using') && !hasAwaitUsing, skipReasons.noPlatformFeature)
       const output = await printed(block, index)

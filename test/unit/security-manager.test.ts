@@ -19,12 +19,40 @@ describe('a token', () => {
         resource: '/data/2024/x',
         reason: 'no-grant',
         link: 1,
-        allow: "--allow 'fs.read=/data/2024/**'",
+        allow: "a token whose link 1 allows 'fs.read=/data/2024/**'",
         token: { jti: child.jti, constraint: 'grants.paths', allows: ['fs.read /data/2025/**'] },
       },
     })
     const other = await security.authorize({ token: child.token, operation: 'tool.call', resource: 'lookup' })
     expect(other).toMatchObject({ allowed: false, denial: { link: 1, token: { constraint: 'grants', allows: [] } } })
+  })
+
+  test('says which field of its grants a request does not fit', async () => {
+    const { security } = await openSecurity()
+    const { token } = await security.mint({
+      grants: [
+        { resource: 'net', actions: ['fetch'], hosts: ['a.test'], paths: ['/v1/**'] },
+        { resource: 'net', actions: ['fetch'], hosts: ['b.test'], schemes: ['http'], ports: ['8000-8009'] },
+        { resource: 'tool', actions: ['call'], names: ['t'], args: { id: { equals: 1 } } },
+      ],
+    })
+    const constraint = async (operation: 'net.fetch' | 'tool.call', resource: string, more: object = {}) => {
+      const decision = await security.authorize({ token, operation, resource, ...more })
+      return decision.allowed ? 'allowed' : decision.denial.token?.constraint
+    }
+    expect(await constraint('net.fetch', 'https://a.test/v1/x')).toBe('allowed')
+    expect(await constraint('net.fetch', 'https://c.test/v1/x')).toBe('grants.hosts')
+    expect(await constraint('net.fetch', 'http://a.test/v1/x')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://b.test:8000/')).toBe('grants.schemes')
+    expect(await constraint('net.fetch', 'https://a.test:444/v1/x')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'http://b.test:8010/')).toBe('grants.ports')
+    expect(await constraint('net.fetch', 'https://a.test/v2')).toBe('grants.paths')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { method: 'POST' })).toBe('grants.methods or cidrs')
+    expect(await constraint('net.fetch', 'https://a.test/v1/x', { address: '10.0.0.1' })).toBe(
+      'grants.methods or cidrs',
+    )
+    expect(await constraint('tool.call', 'u', { input: { id: 1 } })).toBe('grants.names')
+    expect(await constraint('tool.call', 't', { input: { id: 2 } })).toBe('grants.args')
   })
 
   test('ends to the millisecond, and begins with an allowance for clocks', async () => {
@@ -123,6 +151,24 @@ describe('quotas', () => {
     while ((await last.authorize({ token, operation: 'tool.call', resource: 't' })).allowed) allowed++
     while ((await other.authorize({ token, operation: 'tool.call', resource: 't' })).allowed) allowed++
     expect(allowed).toBe(25)
+  })
+
+  test('what is over is forgotten, and nothing that lives', async () => {
+    const { security, clock, options } = await openSecurity()
+    const spend = async (ttl: string) => {
+      const made = await security.mint({ grants: rules('clock'), ttl, quota: { calls: 4 } })
+      const held = await security.hold(made.token, { whole: true })
+      return { ...made, held }
+    }
+    const [short, long] = [await spend('10m'), await spend('3h')]
+    const left = ({ jti, expires }: { jti: string; expires: number }) =>
+      options.store.left({ key: `${jti}/1`, initial: 4, until: expires })
+    expect([await left(short), await left(long)]).toEqual([0, 0])
+    clock.ms += HOUR
+    await security.limit('alice', { per: '1s', burst: 1 })
+    expect([await left(short), await left(long)]).toEqual([4, 0])
+    expect(await refusal(security.limit('alice', { per: '1s', burst: 0 }))).toContain('rate.burst')
+    expect(await refusal(security.limit('a'.repeat(513), { per: '1s', burst: 1 }))).toContain('caller')
   })
 
   test('a rate refills evenly', async () => {

@@ -51,7 +51,7 @@ describe.each(WAYS)('%s', (way) => {
         operation: 'tool.call',
         resource: 'never',
         link: 1,
-        token: { jti: child.jti, constraint: 'grants.names or args', allows: ['tool.call echo'] },
+        token: { jti: child.jti, constraint: 'grants.names', allows: ['tool.call echo'] },
       },
     ])
   })

@@ -296,6 +296,22 @@ describe('making', () => {
     })
   })
 
+  test('keys of a chain are of the kind that its issuer has: ES256 where that is what there is', async () => {
+    const es256 = await generateJwk('ES256')
+    const key = await importSigningKey(es256.jwk, 'ES256')
+    const { token } = await mintRoot(base, { ...key, kid: 'k' })
+    const child = await attenuateToken(token, { now })
+    const sealed = await attenuateToken(child.token, { now, seal: true })
+    const public256 = await importVerifyingKey(publicJwk(es256.jwk), 'ES256')
+    expect((await open(sealed.token, public256)).links.map(({ key: { crv } }) => crv)).toEqual([
+      'P-256',
+      'P-256',
+      'P-256',
+    ])
+    const other = await attenuateToken((await mintRoot(base, signer)).token, { now })
+    expect((await open(other.token)).links.map(({ key: { crv } }) => crv)).toEqual(['Ed25519', 'Ed25519'])
+  })
+
   test('what would be no token is not made', async () => {
     const mint = (change: object) => mintRoot({ ...base, ...change }, signer)
     await expect(mint({ expires: now + 999 })).rejects.toThrow(

@@ -1,5 +1,5 @@
 /** Deterministic CBOR of the host in, values of the guest's realm out. The host's encoder is trusted to follow docs/values.md. */
-import { decodeUtf8 } from '../natives.ts'
+import { decodePlain, decodeUtf8, NONE } from '../natives.ts'
 import {
   ArrayPrototype,
   bytesBuffer,
@@ -68,6 +68,8 @@ let depth = 0
  * @throws TypeError when the bytes are none of the format
  */
 export function decode(encoded: Uint8Array): unknown {
+  const plain = decodePlain(encoded, NONE)
+  if (plain !== NONE) return plain
   bytes = encoded
   backing = bytesBuffer(encoded)
   offset = bytesOffset(encoded)

@@ -46,6 +46,7 @@ import {
   writeText,
   written,
 } from './buffer.ts'
+import { encodePlain } from '../natives.ts'
 import { ValueError } from './error.ts'
 import * as format from './format.ts'
 
@@ -97,13 +98,15 @@ let { containers, sources, keys, counts, isMap, indexes, names } = makeOpen()
  * @throws ValueError with the path of what cannot cross; whatever a getter or a proxy of the value throws
  */
 export function encode(value: unknown): Uint8Array {
+  const plain = encodePlain(value, undefined)
+  if (plain !== undefined) return plain
   const view = encodeView(value, undefined)
   return new SafeUint8Array(view)
 }
 
 /**
- * As `encode`, after the bytes of `prefix`, without a copy: the answer is good until the next value is encoded. For the
- * argument of a host call, which the host takes at once.
+ * As `encode` does what is not plain, after the bytes of `prefix`, without a copy: the answer is good until the next
+ * value is encoded. For the argument of a host call, which the host takes at once.
  */
 export function encodeView(value: unknown, prefix: Uint8Array | undefined): Uint8Array {
   if (busy) return encodeAside(value, prefix)

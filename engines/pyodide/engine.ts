@@ -1,0 +1,233 @@
+/** The Python engine: CPython's wasm in, an image with the library and our prelude booted, forks of it out. */
+import { bridgeWasm } from '../../guests/python-bridge/bridge.generated.ts'
+import { moduleOf } from '../../src/embedded-wasm.ts'
+import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
+import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
+import { describeModule } from '../../src/loader/describe.ts'
+import { sha256, toHex } from '../../src/loader/hash.ts'
+import {
+  createImage,
+  decodeImage,
+  encodeImage,
+  type Image,
+  type ImageExpectation,
+  LOADER_VERSION,
+} from '../../src/loader/image.ts'
+import { PINS } from '../../src/loader/pins.ts'
+import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
+import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
+import { Spares } from '../../src/room.ts'
+import { Guest } from './guest.ts'
+import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, STACK_BYTES } from './image-build.ts'
+import { checkImports } from './imports.ts'
+import { PythonInstance } from './instance.ts'
+import { encodeTrampoline } from './trampoline.ts'
+import type { GuestModules } from './wiring.ts'
+
+const NAME = 'pyodide'
+const VERSION = PINS.pyodide.version
+
+/** Raised when the boot of an image changes in another way than by its inputs below. */
+const BUILD_VERSION = 1
+
+/** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower, and asked for at each growth. */
+const MAXIMUM_PAGES = 2 ** 15
+
+/** What the bridge, the image build and the wiring call; everything else is stripped. */
+const EXPORTS = [
+  'memory',
+  '__indirect_function_table',
+  '__stack_pointer',
+  '_PyRuntime',
+  '_PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET',
+  '__wasm_call_ctors',
+  '__main_argc_argv',
+  'emscripten_stack_init',
+  'emscripten_stack_get_base',
+  'PyThreadState_Get',
+  'PyUnstable_ThreadState_SetStackProtection',
+  'malloc',
+  'Py_IncRef',
+  'Py_DecRef',
+  'Py_GetConstantBorrowed',
+  'PyBytes_FromStringAndSize',
+  'PyBytes_AsString',
+  'PyBytes_Size',
+  'PyLong_FromLong',
+  'PyLong_AsLong',
+  'PyFloat_FromDouble',
+  'PyFloat_AsDouble',
+  'PyBool_FromLong',
+  'PyTuple_New',
+  'PyTuple_SetItem',
+  'PyErr_Occurred',
+  'PyErr_SetObject',
+  'PyErr_BadArgument',
+  'PyErr_Clear',
+  'PyErr_GetRaisedException',
+  'PyObject_CallNoArgs',
+  'PyObject_CallOneArg',
+  'PyObject_Repr',
+  'PyUnicode_AsUTF8AndSize',
+  'PyCFunction_NewEx',
+  'PyImport_AddModule',
+  'PyModule_AddObject',
+  'PyRun_SimpleString',
+]
+
+const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
+
+/** What an image keeps beside the interpreter's state. */
+type Extras = { block: number; files: Record<string, Uint8Array> }
+
+const EXTRAS_LIMITS = { structuredBytes: 2 ** 28, flatBytes: 2 ** 28, nodes: 2 ** 16, depth: 4 }
+
+async function compileModules({ bytes, meta }: ReturnType<typeof rewriteModule>): Promise<GuestModules> {
+  if (!meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
+  return {
+    interpreter: await WebAssembly.compile(bytes),
+    bridge: moduleOf(bridgeWasm),
+    trampoline: trampolineModule(),
+    imports: meta.description,
+    layout: meta.layout,
+  }
+}
+
+let trampoline: WebAssembly.Module | undefined
+function trampolineModule(): WebAssembly.Module {
+  trampoline ??= new WebAssembly.Module(encodeTrampoline())
+  return trampoline
+}
+
+/** Everything that the image is made of, as one hash: another prelude or loader makes another image. */
+async function expectation(): Promise<ImageExpectation> {
+  const { pythonModules } = await import('../../guests/python/prelude.generated.ts')
+  const inputs = [
+    ...[
+      PINS.pyodide.sha256,
+      PINS['python-stdlib'].sha256,
+      bridgeWasm,
+      LOADER_VERSION,
+      BUILD_VERSION,
+      STACK_BYTES,
+      MAXIMUM_PAGES,
+    ],
+    ...pythonModules.map(({ path, source }) => `${path}\n${source}`),
+    ...[toHex(encodeTrampoline()), BOOT, EXPORTS.join()],
+  ]
+  const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
+  return { engine: NAME, engineVersion: VERSION, engineHash }
+}
+
+async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Image> {
+  io.progress?.(0, 3, 'rewriting CPython')
+  const wasm = Uint8Array.from(await io.asset('pyodide'))
+  const files = libraryFiles(Uint8Array.from(await io.asset('python-stdlib')))
+  const rewritten = rewriteModule(wasm, REWRITE)
+  checkImports(rewritten.meta.description)
+  io.signal?.throwIfAborted()
+  io.progress?.(1, 3, 'starting CPython and importing its library')
+  const { state, block } = await bootState(await compileModules(rewritten), files)
+  io.signal?.throwIfAborted()
+  io.progress?.(2, 3, 'making the Python image')
+  const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
+  if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
+  const extras: Extras = { block, files }
+  const image = await createImage({
+    ...expected,
+    moduleBytes: slim.bytes,
+    layout: slim.meta.layout,
+    state,
+    files: encodeValue(extras, EXTRAS_LIMITS),
+  })
+  io.progress?.(3, 3, 'made the Python image')
+  return image
+}
+
+const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
+
+/** A cached image that does not fit any more, or is damaged, is made anew. */
+async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
+  const bytes = await io.cache.get(cacheKey(expected))
+  if (!bytes) return undefined
+  try {
+    return await decodeImage(Uint8Array.from(bytes), expected)
+  } catch (error) {
+    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
+    throw error
+  }
+}
+
+function extrasOf({ files }: Image): Extras {
+  const extras = files && (decodeValue(files, EXTRAS_LIMITS) as Partial<Extras> | undefined)
+  const fits = Number.isInteger(extras?.block) && typeof extras?.files === 'object' && extras.files !== null
+  if (!fits || !Object.values(extras?.files ?? {}).every((content) => content instanceof Uint8Array))
+    throw new TokaError('TOKA_IMAGE_INVALID', "the image is refused: Python's library is missing")
+  return extras as Extras
+}
+
+/** Everything that forks of one module share. */
+type Line = {
+  modules: GuestModules
+  /** What guests are wiped to: the start image of the language, which holds nothing of any sandbox. */
+  start: Image
+  block: number
+  library: ReturnType<typeof libraryNodes>
+  spares: Spares<Guest>
+}
+
+/** Guests that wait wiped for their next sandbox, in each thread. Each holds the image's memory, about 16 MB. */
+const MOST_SPARES = 2
+
+/** Kept by the module, which forks and their snapshots share. */
+const lines = new WeakMap<WebAssembly.Module, Line>()
+
+/** @param base the start image: the first sandbox of a process may come from a snapshot, whose state is a tenant's */
+function lineOf(base: Image): Line {
+  const known = lines.get(base.module)
+  if (known) return known
+  const { block, files } = extrasOf(base)
+  const imports = describeModule(base.moduleBytes)
+  const modules = {
+    ...{ interpreter: base.module, bridge: moduleOf(bridgeWasm), trampoline: trampolineModule() },
+    ...{ imports, layout: base.layout },
+  }
+  const line = { modules, start: base, block, library: libraryNodes(files), spares: new Spares<Guest>(MOST_SPARES) }
+  lines.set(base.module, line)
+  return line
+}
+
+/** A guest loaded with the image: a spare one, or a new one. */
+async function takeGuest(line: Line, image: Image, suspension: Suspension | undefined): Promise<Guest> {
+  const spare = line.spares.take()
+  if (spare?.load(image)) return spare
+  const guest = await Guest.make(line.modules, suspension, line.block)
+  guest.load(image)
+  return guest
+}
+
+export const pyodide: ExecutionEngine = {
+  name: NAME,
+  version: VERSION,
+  languages: ['python'],
+
+  async prepare(io: EngineIo): Promise<Image> {
+    const expected = await expectation()
+    const cached = await readCached(expected, io)
+    if (cached) return cached
+    const image = await buildImage(expected, io)
+    await io.cache.put(cacheKey(expected), await encodeImage(image))
+    return image
+  },
+
+  async fork(image: Image, context: ProcessContext): Promise<Instance> {
+    const line = lineOf(context.base)
+    const { process } = context
+    process.services.files.graft(LIBRARY_DIRECTORY, line.library)
+    const guest = await takeGuest(line, image, await findSuspension())
+    return new PythonInstance(guest, image, context, (done) => {
+      if (!line.spares.full && done.wipe(line.start)) line.spares.put(done)
+    })
+  },
+}

@@ -1,0 +1,182 @@
+/** Python's wasm and library in, the state of an interpreter that has booted out: nothing real reaches it meanwhile. */
+import { pythonModules } from '../../guests/python/prelude.generated.ts'
+import { Verdict } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
+import { errno } from '../../src/kernel/errno.ts'
+import { GuestFacingError, type HostPort } from '../../src/kernel/host-port.ts'
+import { Kernel } from '../../src/kernel/kernel.ts'
+import { sealFiles } from '../../src/kernel/sealed-files.ts'
+import { DEFAULT_LIMITS } from '../../src/limits.ts'
+import { bindState, type State } from '../../src/loader/state.ts'
+import { uncounted } from '../../src/loader/uncounted.ts'
+import { type GuestModules, NATIVES, Wiring } from './wiring.ts'
+import { NOBODY, type WiringHost } from './wiring-host.ts'
+
+/** Where an image's files lie in every sandbox. */
+export const LIBRARY_DIRECTORY = '/lib'
+/** The prelude's place in it, and the standard library's: what CPython looks for below its prefix. */
+const PRELUDE = 'toka'
+const STDLIB = 'python314.zip'
+
+/** When everything of an image was made. */
+const EPOCH = '2026-01-01T00:00:00Z'
+/** Memory that an image may grow to while it is built. */
+const BUILD_BYTES = 192 * 2 ** 20
+
+/** The files that an image brings, by their paths below `LIBRARY_DIRECTORY`. */
+export function libraryFiles(stdlib: Uint8Array): Record<string, Uint8Array> {
+  const utf8 = new TextEncoder()
+  const prelude = pythonModules.map(({ path, source }) => [`${PRELUDE}/${path}`, utf8.encode(source)] as const)
+  // CPython takes its prefixes from these directories, though nothing is in them.
+  const empty = { 'python3.14/lib-dynload/': new Uint8Array(0) }
+  return { [STDLIB]: stdlib, ...empty, ...Object.fromEntries(prelude) }
+}
+
+/** Files as every sandbox's tree takes them. */
+export function libraryNodes(files: Readonly<Record<string, Uint8Array>>): ReturnType<typeof sealFiles> {
+  return sealFiles(files, Date.parse(EPOCH))
+}
+
+/** What the interpreter says on its way up, for the error. */
+type Booting = { wiring: Wiring; kernel: Kernel; fault: string }
+
+function noPort(): HostPort {
+  const refuse = (): never => {
+    throw errno('ENOSYS')
+  }
+  const files = { resolve: refuse, open: refuse, stat: refuse, list: refuse, readLink: refuse, makeDirectory: refuse }
+  const changes = { removeFile: refuse, removeDirectory: refuse, rename: refuse, setTimes: refuse }
+  const links = { symlink: refuse, link: refuse }
+  return {
+    files: { ...files, ...changes, ...links },
+    environment: () => undefined,
+    preciseClock: () => false,
+    callTool: refuse,
+  }
+}
+
+async function linkForBuild(modules: GuestModules, files: Readonly<Record<string, Uint8Array>>): Promise<Booting> {
+  const limits = { ...DEFAULT_LIMITS, memoryBytes: BUILD_BYTES }
+  const kernel = new Kernel({ port: noPort(), limits, deterministic: { seed: 'image', start: EPOCH } })
+  kernel.files.graft(LIBRARY_DIRECTORY, libraryNodes(files))
+  const wiring = await Wiring.link(modules, undefined)
+  const booting: Booting = { wiring, kernel, fault: '' }
+  const host: WiringHost = {
+    ...NOBODY,
+    dispatch: () => {
+      throw new GuestFacingError('ENOSYS', 'nothing of a sandbox exists while an image is built')
+    },
+    callout: () => Verdict.extend,
+    stopped: () => false,
+    fault: (error) => {
+      booting.fault ||= String(error)
+    },
+    now: () => 0,
+    random: (length) => new Uint8Array(length),
+    blocking: (act) => act(),
+    memoryLimit: () => BUILD_BYTES,
+    exits: (code) => {
+      booting.fault ||= `it ended with code ${code}`
+    },
+    refused: (name) => {
+      booting.fault ||= `it called ${name}`
+    },
+  }
+  wiring.bind(host, kernel.process, uncounted())
+  return booting
+}
+
+function putText({ wiring: { interpreter } }: Booting, text: string): number {
+  const bytes = new TextEncoder().encode(`${text}\0`)
+  const pointer = interpreter.malloc(bytes.length) >>> 0
+  new Uint8Array(interpreter.memory.buffer).set(bytes, pointer)
+  return pointer
+}
+
+/** Without `site`: it would look for packages on disk. */
+const ARGUMENTS = ['python', '-S', '-P']
+
+function startInterpreter(booting: Booting): void {
+  const { interpreter, tableBase } = booting.wiring
+  interpreter.emscripten_stack_init()
+  interpreter.__wasm_call_ctors()
+  const view = () => new DataView(interpreter.memory.buffer)
+  const offset = view().getInt32(interpreter._PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET.value, true)
+  view().setInt32(interpreter._PyRuntime.value + offset, tableBase + NATIVES.length, true)
+  const pointers = ARGUMENTS.map((text) => putText(booting, text))
+  const argv = interpreter.malloc(4 * (pointers.length + 1)) >>> 0
+  for (const [at, pointer] of [...pointers, 0].entries()) view().setUint32(argv + 4 * at, pointer, true)
+  const code = interpreter.__main_argc_argv(pointers.length, argv)
+  if (code !== 0) throw failure(booting, `CPython did not start (${code})`)
+}
+
+/**
+ * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
+ * which is the smaller one, and overflowing that one costs the instance (test/limits).
+ */
+export const STACK_BYTES = 256 * 2 ** 10
+
+function protectStack(booting: Booting): void {
+  const { interpreter } = booting.wiring
+  const top = interpreter.emscripten_stack_get_base() >>> 0
+  const thread = interpreter.PyThreadState_Get()
+  if (interpreter.PyUnstable_ThreadState_SetStackProtection(thread, top - STACK_BYTES, STACK_BYTES) !== 0)
+    throw failure(booting, 'its stack could not be bounded')
+}
+
+/** Names of the module and its functions, as layout.ts of the bridge has them. */
+const NAMES_AT = 192
+const NAME_BYTES = 16
+const MODULE = '_toka'
+
+/** @returns where the bridge's block is */
+function makeBridge(booting: Booting): number {
+  const { interpreter, bridge, tableBase } = booting.wiring
+  const block = bridge.makeBlock() >>> 0
+  const memory = new Uint8Array(interpreter.memory.buffer)
+  for (const [at, name] of [MODULE, ...NATIVES].entries())
+    memory.set(new TextEncoder().encode(name), block + NAMES_AT + at * NAME_BYTES)
+  if (bridge.makeModule(tableBase) !== 0) throw failure(booting, 'the module _toka could not be made')
+  return block
+}
+
+/** What is printed is told line by line, as on a terminal. The prelude boots, and what it made is never looked through by the collector again. */
+export const BOOT = `
+import sys
+sys.stdout.reconfigure(line_buffering=True)
+sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}"]
+import _toka_boot
+_toka_boot.boot()
+import gc
+gc.collect()
+gc.freeze()
+`
+
+function failure({ fault, kernel }: Booting, what: string): TokaError {
+  const said = kernel.process.stderr.text().trim().slice(-1_500)
+  return new TokaError('TOKA_ENGINE_LOAD', `the Python image could not be made: ${what}: ${fault} ${said}`.trim())
+}
+
+/** The state of an interpreter in which the prelude has booted, and where the bridge's block is in it. */
+export async function bootState(
+  modules: GuestModules,
+  files: Readonly<Record<string, Uint8Array>>,
+): Promise<{ state: State; block: number }> {
+  const booting = await linkForBuild(modules, files)
+  const { interpreter, bridge } = booting.wiring
+  const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+  try {
+    startInterpreter(booting)
+    protectStack(booting)
+    const block = makeBridge(booting)
+    if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
+    if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')
+    return { state: state.capture(), block }
+  } catch (error) {
+    if (error instanceof TokaError) throw error
+    throw failure(booting, String(error))
+  } finally {
+    booting.wiring.unbind()
+    booting.kernel.dispose()
+  }
+}

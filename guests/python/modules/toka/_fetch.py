@@ -1,0 +1,142 @@
+"""`fetch`: HTTP requests through the sandbox's net grants, blocking and awaitable."""
+
+import json
+
+from _toka_calls import begin_call, call_tool, tool_argument
+from _toka_decode import decode
+from _toka_encode import encode
+from _toka_loop import call_future
+from _toka_operations import ToolCall
+
+# Services of the host, by names that no tool can have (docs/network.md).
+_ASK, _READ, _CANCEL = "toka:fetch", "toka:read", "toka:cancel"
+
+
+class Response:
+    """An answer: `status`, `reason`, `headers`, `url`, `redirected`, and a body that is read once."""
+
+    __module__ = "toka"
+
+    def __init__(self, answer, body=None):
+        self.status = answer["status"]
+        self.reason = answer["statusText"]
+        self.url = answer["url"]
+        self.redirected = answer["redirected"]
+        # Several headers of one name are joined, as RFC 9110 has it; header_list keeps them apart.
+        self.header_list = [(name, value) for name, value in answer["headers"]]
+        self.headers = {}
+        for name, value in self.header_list:
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
+        self._body = answer["body"]
+        self._read = body
+
+    @property
+    def ok(self):
+        """Whether the status is one of success."""
+        return 200 <= self.status <= 299
+
+    def chunks(self):
+        """The body piece by piece, as it comes."""
+        if self._read is not None:
+            yield self._read
+            return
+        while self._body:
+            chunk = call_tool(_READ, encode(self._body))
+            if not chunk:
+                self._body = 0
+                return
+            yield chunk
+
+    def bytes(self):
+        """The whole body."""
+        if self._read is None:
+            self._read = b"".join(self.chunks())
+        return self._read
+
+    def text(self):
+        """The whole body as text, by the charset that the answer names, else UTF-8."""
+        return self.bytes().decode(_charset_of(self.headers.get("content-type", "")), "replace")
+
+    def json(self):
+        """The whole body as JSON."""
+        return json.loads(self.bytes())
+
+    def close(self):
+        """Gives up the rest of the body."""
+        if self._body:
+            body, self._body = self._body, 0
+            call_tool(_CANCEL, encode(body))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.close()
+
+    def __repr__(self):
+        return f"<Response {self.status} {self.url}>"
+
+
+def _charset_of(content_type):
+    for part in content_type.split(";")[1:]:
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "charset":
+            import codecs
+
+            try:
+                return codecs.lookup(value.strip("\"'")).name
+            except LookupError:
+                return "utf-8"
+    return "utf-8"
+
+
+def _asked(url, method, headers, body, data, redirect):
+    """The request as the host takes it. `data` is a value to send as JSON."""
+    pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or ())
+    pairs = [[str(name), str(value)] for name, value in pairs]
+    kinds = {name.lower() for name, _ in pairs}
+    kind = None
+    if data is not None:
+        if body is not None:
+            raise TypeError("fetch takes body or json, not both")
+        body, kind = json.dumps(data).encode(), "application/json"
+    elif isinstance(body, str):
+        body, kind = body.encode(), "text/plain;charset=UTF-8"
+    if kind is not None and "content-type" not in kinds:
+        pairs.append(["content-type", kind])
+    asked = {"url": str(url), "method": method.upper(), "headers": pairs, "redirect": redirect}
+    if body is not None:
+        asked["body"] = bytes(body)
+    return encode(asked)
+
+
+def _method_of(method, body, data):
+    return method or ("GET" if body is None and data is None else "POST")
+
+
+def fetch(url, *, method=None, headers=None, body=None, json=None, redirect="follow"):
+    """Makes a request and answers a Response, whose body is read as it is asked for.
+
+    method is GET, or POST with a body; headers a dict or pairs; body text or bytes; json a value to send;
+    redirect "follow", "error" or "manual". Raises Denied, NetworkError or NetworkTimeout.
+    """
+    return Response(call_tool(_ASK, _asked(url, _method_of(method, body, json), headers, body, json, redirect)))
+
+
+async def _called(name, encoded):
+    future = call_future()
+    begin_call(ToolCall, tool_argument(name, encoded), future)
+    return decode(await future)
+
+
+async def _fetch_aio(url, *, method=None, headers=None, body=None, json=None, redirect="follow"):
+    """The same to await. The body is there when the answer is."""
+    answer = await _called(_ASK, _asked(url, _method_of(method, body, json), headers, body, json, redirect))
+    pieces = []
+    while answer["body"] and (chunk := await _called(_READ, encode(answer["body"]))):
+        pieces.append(chunk)
+    return Response({**answer, "body": 0}, b"".join(pieces))
+
+
+fetch.aio = _fetch_aio
+fetch.__module__ = "toka"

@@ -1,0 +1,138 @@
+/** Requests from Python: toka.fetch and urllib.request go through the net grants, to a server of this process. */
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { GrantInput, RunResult } from '../../src/index.ts'
+import { preparePython, python, valueIn } from '../python.ts'
+
+preparePython()
+
+let server: Server
+let port = 0
+let seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = []
+
+beforeAll(async () => {
+  server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    const { url = '', method = '', headers } = request
+    seen.push({ method, url, headers, body })
+    if (url === '/json') response.setHeader('content-type', 'application/json').end('{"a": [1, 2]}')
+    else if (url === '/latin')
+      response.setHeader('content-type', 'text/plain; charset=latin-1').end(Buffer.from([0xe9]))
+    else if (url === '/moved') response.writeHead(302, { location: '/json' }).end()
+    else if (url === '/away') response.writeHead(302, { location: 'http://b.test/' }).end()
+    else if (url === '/missing') response.writeHead(404).end('not here')
+    else if (url === '/large') response.end('x'.repeat(1_000_000))
+    else response.setHeader('x-two', ['1', '2']).end(`${method} ${url} ${body}`)
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  port = (server.address() as AddressInfo).port
+})
+afterAll(() => {
+  server.closeAllConnections()
+  server.close()
+})
+beforeEach(() => {
+  seen = []
+})
+
+/** Runs a program that finds the server as `base`, with a grant for it. */
+function fetching(source: string): Promise<RunResult> {
+  const grants: GrantInput[] = [
+    {
+      resource: 'net',
+      actions: ['fetch'],
+      schemes: ['http'],
+      hosts: ['a.test'],
+      methods: ['GET', 'POST', 'PUT'],
+      ports: [port],
+      cidrs: ['127.0.0.0/8'],
+    },
+  ]
+  const whole = `from toka import fetch, input, TokaError\nimport urllib.request, urllib.error\nbase = input\n${source}`
+  return python(whole, { grants, network: { lookup: async () => ['127.0.0.1'] }, input: `http://a.test:${port}` })
+}
+const valueOf = async (source: string): Promise<unknown> => valueIn(await fetching(source))
+
+describe('toka.fetch', () => {
+  test('answers status, headers and body, blocking', async () => {
+    const source = `r = fetch(base + "/x?y=1")
+[r.status, r.ok, r.reason, r.headers["x-two"], [v for n, v in r.header_list if n == "x-two"], r.text(), r.redirected]`
+    expect(await valueOf(source)).toEqual([200, true, 'OK', '1, 2', expect.any(Array), 'GET /x?y=1 ', false])
+  })
+
+  test('answers JSON, text in its charset, and bodies in pieces', async () => {
+    expect(await valueOf('fetch(base + "/json").json()')).toEqual({ a: [1, 2] })
+    expect(await valueOf('fetch(base + "/latin").text()')).toBe('é')
+    expect(await valueOf('sum(len(piece) for piece in fetch(base + "/large").chunks())')).toBe(1_000_000)
+    expect(await valueOf('with fetch(base + "/large") as r: next(r.chunks())\nr.status')).toBe(200)
+  })
+
+  test('sends a method, headers and a body', async () => {
+    await valueOf('fetch(base + "/p", json={"a": 1}, headers={"X-One": "1"}).text()')
+    await valueOf('fetch(base + "/p", method="PUT", body="text").text()')
+    expect(seen.map(({ method, body }) => `${method} ${body}`)).toEqual(['POST {"a": 1}', 'PUT text'])
+    expect(seen[0]?.headers).toMatchObject({ 'content-type': 'application/json', 'x-one': '1' })
+  })
+
+  test('overlaps in its awaited form', async () => {
+    const source = `import asyncio
+found = await asyncio.gather(*(fetch.aio(base + f"/{n}") for n in range(5)))
+[r.text() for r in found]`
+    expect(await valueOf(source)).toEqual([0, 1, 2, 3, 4].map((n) => `GET /${n} `))
+  })
+
+  test('follows redirects, each decided on anew', async () => {
+    expect(await valueOf('r = fetch(base + "/moved")\n[r.json(), r.redirected]')).toEqual([{ a: [1, 2] }, true])
+    const denied = await fetching('fetch(base + "/away")')
+    expect(denied.error?.code).toBe('TOKA_DENIED')
+    expect(denied.denials[0]?.resource).toContain('b.test')
+  })
+
+  test('of another host is denied, as a PermissionError with a code', async () => {
+    const source = 'try:\n    fetch("http://b.test/")\nexcept PermissionError as e:\n    told = e.code\ntold'
+    expect(await valueOf(source)).toBe('TOKA_DENIED')
+    expect(seen).toEqual([])
+  })
+})
+
+describe('urllib.request', () => {
+  test('opens URLs, with headers and a body', async () => {
+    const source = `with urllib.request.urlopen(base + "/x") as r:
+    got = [r.status, r.headers["X-Two"], r.read().decode(), r.geturl().startswith(base)]
+q = urllib.request.Request(base + "/p", data=b"a=1", headers={"User-Agent": "me"})
+got + [urllib.request.urlopen(q).read().decode()]`
+    expect(await valueOf(source)).toEqual([200, '1', 'GET /x ', true, 'POST /p a=1'])
+    expect(seen.at(-1)?.headers).toMatchObject({
+      'user-agent': 'me',
+      'content-type': 'application/x-www-form-urlencoded',
+    })
+  })
+
+  test('reads line by line and in pieces, follows redirects, and raises HTTPError', async () => {
+    const source = `import json
+r = urllib.request.urlopen(base + "/large")
+sizes = [len(r.read(10)), len(r.read())]
+try:
+    urllib.request.urlopen(base + "/missing")
+except urllib.error.HTTPError as e:
+    told = [e.code, e.read().decode()]
+[sizes, told, json.load(urllib.request.urlopen(base + "/moved"))]`
+    expect(await valueOf(source)).toEqual([[10, 999_990], [404, 'not here'], { a: [1, 2] }])
+  })
+
+  test('of another host raises URLError, whose reason is the denial', async () => {
+    const source = `try:
+    urllib.request.urlopen("http://b.test/")
+except urllib.error.URLError as e:
+    told = [type(e.reason).__name__, e.reason.code]
+told`
+    expect(await valueOf(source)).toEqual(['Denied', 'TOKA_DENIED'])
+  })
+
+  test('retrieves into a file of the sandbox', async () => {
+    const source = 'urllib.request.urlretrieve(base + "/json", "/tmp/a.json")\nopen("/tmp/a.json").read()'
+    expect(await valueOf(source)).toBe('{"a": [1, 2]}')
+  })
+})

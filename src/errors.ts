@@ -12,6 +12,11 @@ export type TokaErrorCode =
   | 'TOKA_ENGINE_MISSING' // an optional package is not installed; the message names the install command
   | 'TOKA_ENGINE_LOAD' // an engine's wasm is missing, has another hash, or does not compile
   | 'TOKA_IMAGE_INVALID' // image bytes of an unknown version, a wrong hash, or damaged
+  | 'TOKA_PACKAGE_INVALID' // a wheel whose name, archive or metadata is not what it must be
+  | 'TOKA_PACKAGE_BINARY' // a wheel with machine code: only pure ones can be used
+  | 'TOKA_PACKAGE_LOCK' // a lock file that is none, or that has no wheel for a package
+  | 'TOKA_PACKAGE_HASH' // a wheel whose bytes are not those of the lock
+  | 'TOKA_PACKAGE_MISSING' // a wheel that the lock names is not there, or no image has the packages of a request
   | 'TOKA_SNAPSHOT_INVALID' // bytes that are no snapshot, or were changed
   | 'TOKA_SNAPSHOT_TRUNCATED' // the end of a snapshot is missing
   | 'TOKA_SNAPSHOT_KEY' // a snapshot made with another key, or without one in another process

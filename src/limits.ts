@@ -141,3 +141,14 @@ export const BORDER = {
   /** Refused calls kept for the result; the rest is counted. */
   denials: 100,
 } as const
+
+/** What the packages of an image may unpack to: the largest pure wheels have some thousand files and some 20 MB. */
+export const PACKAGES = {
+  /** Bytes of all files. */
+  bytes: 256 * MiB,
+  /** Files of all packages. */
+  files: 50_000,
+  /** Bytes of a wheel, and of a lock. */
+  wheelBytes: 256 * MiB,
+  lockBytes: 16 * MiB,
+} as const

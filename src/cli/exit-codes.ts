@@ -19,6 +19,11 @@ const CALLERS_MISTAKES: ReadonlySet<TokaErrorCode> = new Set<TokaErrorCode>([
   'TOKA_TOKEN_INVALID',
   'TOKA_TOKEN_KEYS',
   'TOKA_AUDIT_BUSY',
+  'TOKA_PACKAGE_INVALID',
+  'TOKA_PACKAGE_BINARY',
+  'TOKA_PACKAGE_LOCK',
+  'TOKA_PACKAGE_HASH',
+  'TOKA_PACKAGE_MISSING',
 ])
 
 /** The guest's own code where it ended by itself, else why it did not. */

@@ -9,7 +9,8 @@ usage:
   toka token mint|attenuate|inspect|verify|revoke
                                           tokens: what a run may do, signed, narrowed offline, revoked
   toka audit verify LOG                   whether a log of tokens' use is whole
-  toka keys|token|audit --help            their options
+  toka image build|list|verify            images of Python packages, from wheels and a lock
+  toka keys|token|audit|image --help      their options
   toka --version
 
 example:
@@ -97,4 +98,18 @@ export const AUDIT_HELP = `usage: toka audit verify LOG [--keys DIR] [--json]
 
 Verifies a log, offline: that no record was changed, removed or added, and that each head was signed by a key of DIR.
 Exit code 1 when it does not hold.
+`
+
+export const IMAGE_HELP = `usage: toka image build --python --wheels DIR --lock FILE [--images DIR]
+       toka image list [--images DIR] [--json]
+       toka image verify [NAME] [--images DIR]
+
+Images of Python packages. build takes the wheels that a lock names from a directory, refuses every one whose sha256 is
+not the lock's, every one with machine code, and every one whose archive leads out of it, and prints the image's name,
+which is the hash of what is in it. A run chooses an image by the packages that it wants: toka run --packages NAME,…
+
+  --wheels DIR             the wheels, as pip download fills it
+  --lock FILE              a pylock.toml (PEP 751), as pip lock or uv export --format pylock.toml write it
+  --images DIR             where images are (default .toka/images)
+  --json                   print the list as JSON
 `

@@ -1,6 +1,7 @@
 /** An argument vector in, an exit code out: finds the command, and turns what it throws into a message. */
 import { createRequire } from 'node:module'
 import { describeThrown, ExitCode } from './exit-codes.ts'
+import { image } from './image-commands.ts'
 import { HELP } from './help.ts'
 import { keys, token, audit } from './security-commands.ts'
 import { run } from './run.ts'
@@ -13,6 +14,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[], terminal: Term
   keys,
   token,
   audit,
+  image,
 }
 
 /**

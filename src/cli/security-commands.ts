@@ -2,42 +2,19 @@
 import { readFileSync } from 'node:fs'
 import type { AttenuateOptions, GrantInput, SecurityManager, TokenAlgorithm } from '../security/index.ts'
 import { ExitCode } from './exit-codes.ts'
-import { type FlagKind, type Flags, parseFlags } from './flags.ts'
+import type { FlagKind, Flags } from './flags.ts'
 import { AUDIT_HELP, KEYS_HELP, TOKEN_HELP } from './help.ts'
 import { reasonOf } from './host-text.ts'
 import { parseCount, parseSize } from './quantities.ts'
 import { parseAllow } from './run-options.ts'
 import { loadGrants } from './run-request.ts'
 import { hasKeys, KEYS_DIRECTORY, openManager, readToken } from './security-files.ts'
+import { type Command, dispatchSubcommand, type Subcommands } from './subcommands.ts'
 import { paintFor, type Terminal } from './terminal.ts'
 import { reportLines } from './token-report.ts'
-import { closest, UsageError } from './usage-error.ts'
-
-type Command = (flags: Flags, terminal: Terminal) => Promise<number>
-type Commands = Readonly<Record<string, { kinds: Readonly<Record<string, FlagKind>>; run: Command }>>
+import { UsageError } from './usage-error.ts'
 
 const ALGORITHMS: readonly TokenAlgorithm[] = ['Ed25519', 'ES256', 'HS256']
-
-async function dispatch(name: string, argv: readonly string[], terminal: Terminal, help: string, commands: Commands) {
-  const [word, ...rest] = argv
-  if (word === undefined || word === '--help' || word === '-h') {
-    terminal[word === undefined ? 'stderr' : 'stdout'].write(help)
-    return word === undefined ? ExitCode.usage : ExitCode.good
-  }
-  const command = Object.hasOwn(commands, word) ? commands[word] : undefined
-  if (!command) {
-    const near = closest(word, Object.keys(commands))
-    throw new UsageError(
-      `toka ${name} has no ${JSON.stringify(word)}${near ? `: did you mean ${near}?` : `: see toka ${name} --help`}`,
-    )
-  }
-  const flags = parseFlags(name, rest, { ...command.kinds, keys: 'text' })
-  if (flags.flags.has('help')) {
-    terminal.stdout.write(help)
-    return ExitCode.good
-  }
-  return command.run(flags, terminal)
-}
 
 const directoryOf = (flags: Flags): string => flags.texts.get('keys') ?? KEYS_DIRECTORY
 
@@ -203,6 +180,15 @@ const making: Readonly<Record<string, FlagKind>> = {
   bytes: 'text',
   subject: 'text',
   depth: 'text',
+}
+
+/** Every command here works with a directory of keys. */
+function dispatch(name: string, argv: readonly string[], terminal: Terminal, help: string, commands: Subcommands) {
+  const withKeys = Object.entries(commands).map(([word, { kinds, run }]) => [
+    word,
+    { kinds: { ...kinds, keys: 'text' as const }, run },
+  ])
+  return dispatchSubcommand(name, argv, terminal, help, Object.fromEntries(withKeys))
 }
 
 export function keys(argv: readonly string[], terminal: Terminal): Promise<number> {

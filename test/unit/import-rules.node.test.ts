@@ -69,6 +69,11 @@ const rules: Record<string, Rule> = {
       under(target, ...basics, 'src/security/', 'src/gate/', 'src/kernel/host-port.ts', 'capabilities/'),
     packages: ['@noble/hashes', 'zod'],
   },
+  'packages of Python know files and hashes alone': {
+    of: (path) => under(path, 'src/packages/'),
+    files: (target) => under(target, ...basics, 'src/packages/', 'src/loader/hash.ts'),
+    packages: ['smol-toml', 'yauzl', 'zod'],
+  },
   'host drivers implement the interface of the gate': {
     of: (path) => under(path, 'src/host/'),
     files: (target) =>
@@ -92,8 +97,13 @@ const rules: Record<string, Rule> = {
   'the command line and the adapters see the public surface alone': {
     of: (path) => under(path, 'src/cli/', 'src/adapters/'),
     files: (target, from) =>
-      under(target, 'src/index.ts', 'src/security/index.ts', 'src/security/index.node.ts') ||
-      under(target, from.startsWith('src/cli/') ? 'src/cli/' : 'src/adapters/'),
+      under(
+        target,
+        'src/index.ts',
+        'src/security/index.ts',
+        'src/security/index.node.ts',
+        'src/packages/index.node.ts',
+      ) || under(target, from.startsWith('src/cli/') ? 'src/cli/' : 'src/adapters/'),
     packages: ['zod', 'toka'],
   },
   'guests import nothing of ours but generated constants and each other': {

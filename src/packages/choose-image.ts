@@ -1,0 +1,34 @@
+/** The packages that a request names in, the image that has them all out. */
+import { TokaError } from '../errors.ts'
+import type { PackageImage } from './package-image.ts'
+import { normalName } from './wheel-name.ts'
+
+/** A name, or a name and a version as requirements write it: `humanize`, `humanize==4.9.0`. */
+const WANTED = /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:==([A-Za-z0-9_.!+]+))?$/
+
+function has({ packages }: PackageImage, wanted: string): boolean {
+  const [, name = '', version] = WANTED.exec(wanted) ?? []
+  return packages.some((one) => one.name === normalName(name) && (version === undefined || one.version === version))
+}
+
+/** Whether a text can be one of a request's packages. */
+export function isPackageName(text: string): boolean {
+  return WANTED.test(text)
+}
+
+/**
+ * Chooses the image with the fewest packages that has all that are wanted.
+ * @throws TokaError TOKA_PACKAGE_MISSING naming what no image has
+ */
+export function chooseImage(images: readonly PackageImage[], wanted: readonly string[]): PackageImage {
+  const [best] = images
+    .filter((image) => wanted.every((name) => has(image, name)))
+    .toSorted((a, b) => a.packages.length - b.packages.length || (a.name < b.name ? -1 : 1))
+  if (best) return best
+  const absent = wanted.filter((name) => !images.some((image) => has(image, name)))
+  const what = absent.length > 0 ? `no image has ${absent.join(', ')}` : `no one image has all of ${wanted.join(', ')}`
+  throw new TokaError(
+    'TOKA_PACKAGE_MISSING',
+    `${what}: make one with toka image build --python --wheels DIR --lock FILE, and give createToka its packageImages`,
+  )
+}

@@ -2,7 +2,7 @@
 const started = performance.now()
 const { createToka } = await import('toka')
 const toka = await createToka({ cache: process.argv[2] ?? false })
-const { value } = await toka.run({ language: process.argv[3] ?? 'javascript', source: '1 + 1' })
+const { value } = await toka.run({ language: process.argv[3] === 'python' ? 'python' : 'javascript', source: '1 + 1' })
 const took = performance.now() - started
 await toka.dispose()
 if (value !== 2) throw new Error(`1 + 1 is ${value}`)

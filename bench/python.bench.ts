@@ -78,7 +78,7 @@ async function* ownRows(toka: Toka): AsyncGenerator<Measure> {
 
 async function* peerRows(name: string, argument: string): AsyncGenerator<Measure> {
   const rounds: Figures[] = []
-  for (let round = 0; round < ROUNDS; round++) rounds.push(JSON.parse(inProcess('python-peers.mjs', [name, argument])))
+  for (let round = 0; round < ROUNDS; round++) rounds.push(JSON.parse(inProcess('python-peers.ts', [name, argument])))
   const row = (what: string, unit: 'ms' | 'us', of: (figures: Figures) => number | undefined) => {
     const taken = rounds.flatMap((figures) => of(figures) ?? [])
     return summary(`${name}: ${what}`, unit, unit === 'us' ? taken.map((ms) => ms * 1_000) : taken)
@@ -102,7 +102,7 @@ export async function* measures(): AsyncGenerator<Measure> {
     yield* freshRows(join(folder, 'cache'))
     yield* ownRows(toka)
     const snapshot = join(folder, 'snapshot')
-    inProcess('python-peers.mjs', ['snapshot', snapshot])
+    inProcess('python-peers.ts', ['snapshot', snapshot])
     yield* peerRows('pyodide', '')
     yield* peerRows('pyodide-snapshot', snapshot)
     yield* peerRows('monty', '')

@@ -6,7 +6,14 @@ const CALLS = 2_000
 const RUNS = 200
 const SOURCES = JSON.parse(process.env['TOKA_BENCH_SOURCES'] ?? '{}') as Record<string, string>
 
-type Figures = { fresh: number; again: number; run: number; sync: number; awaited?: number; cpu: Record<string, number> }
+type Figures = {
+  fresh: number
+  again: number
+  run: number
+  sync: number
+  awaited?: number
+  cpu: Record<string, number>
+}
 
 /** What is used of Pyodide. */
 type Pyodide = {
@@ -17,7 +24,9 @@ type Pyodide = {
 }
 type LoadPyodide = (options: Record<string, unknown>) => Promise<Pyodide>
 /** What is used of Monty. */
-type MontyClass = new (source: string) => { run(options?: { externalFunctions: Record<string, () => unknown> }): unknown }
+type MontyClass = new (
+  source: string,
+) => { run(options?: { externalFunctions: Record<string, () => unknown> }): unknown }
 
 async function timed(work: () => unknown): Promise<number> {
   const started = performance.now()

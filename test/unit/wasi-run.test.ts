@@ -287,7 +287,7 @@ describe('features', () => {
   })
 
   test('a compiled module is refused, and so is a module for another language', async () => {
-    const module = new WebAssembly.Module(helloModule())
+    const module = new WebAssembly.Module(helloModule()) as unknown as Uint8Array
     await expect(own.open({ language: 'wasm', module })).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
     await expect(own.open({ language: 'wasm' })).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })
     const mixed = own.run({ language: 'javascript', source: '1', module: helloModule() })

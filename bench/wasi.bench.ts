@@ -52,7 +52,12 @@ function underNode(module: WebAssembly.Module, args: string[] = [], stdin?: numb
   const absent = (): number => 52 // ENOSYS
   const none = { proc_spawn: absent, proc_waitpid: absent, fd_pipe: absent, fd_dup: absent, proc_getpid: absent }
   const posix = { isatty: () => 0, path_mode: () => 0o100644, fd_mode: () => 0o100644 }
-  const imports = { ...(wasi.getImportObject() as WebAssembly.Imports), host_user: posix, host_fs: posix, host_process: none }
+  const imports = {
+    ...(wasi.getImportObject() as WebAssembly.Imports),
+    host_user: posix,
+    host_fs: posix,
+    host_process: none,
+  }
   const instance = new WebAssembly.Instance(module, imports)
   const { __fuel, __stack } = instance.exports as { __fuel?: WebAssembly.Global; __stack?: WebAssembly.Global }
   if (__fuel) __fuel.value = ENDLESS

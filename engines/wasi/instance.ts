@@ -66,15 +66,19 @@ export class WasiInstance implements Instance {
     this.#preview1.begin()
     this.#guest.arm(leash.slice)
     let trap: unknown
+    let returned = false
     try {
       await leash.enter()
-      if (!leash.stopped) outcome.value = await this.#perform(work)
+      if (!leash.stopped) {
+        outcome.value = await this.#perform(work)
+        returned = true
+      }
     } catch (error) {
       trap = error ?? new Error('unknown')
     }
     leash.leave()
     leash.spent(this.#guest.burned())
-    const stopped = this.#reasonOf(leash, trap)
+    const stopped = returned ? undefined : this.#reasonOf(leash, trap)
     this.#preview1.end()
     this.#leash = undefined
     this.#wake = undefined
@@ -195,14 +199,11 @@ export class WasiInstance implements Instance {
     return value instanceof Uint8Array ? value : undefined
   }
 
+  /** Of a run that did not return: one that returned has ended by itself, whatever came at that moment. */
   #reasonOf(leash: Leash, trap: unknown): StopReason | undefined {
     if (this.#guest.death > 0) return 'calls'
-    if (leash.stopped && (trap !== undefined || this.#outcome.exitCode === undefined)) {
-      // One that had its say before its leash was pulled has ended by itself.
-      if (this.#outcome.exitCode === undefined && (trap !== undefined || this.#outcome.value === undefined))
-        return leash.stopped
-    }
-    if (trap === undefined || this.#outcome.exitCode !== undefined) return undefined
+    if (this.#outcome.exitCode !== undefined) return undefined
+    if (leash.stopped) return leash.stopped
     if (this.#guest.isTooDeep) return 'stack'
     return this.#isFull() && trap instanceof WebAssembly.RuntimeError ? 'memory' : undefined
   }

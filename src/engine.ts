@@ -3,7 +3,7 @@ import type { TokaErrorCode } from './errors.ts'
 import type { MaybePromise } from './kernel/host-port.ts'
 import type { Process } from './kernel/process.ts'
 import type { Image } from './loader/image.ts'
-import type { Limits } from './limits.ts'
+import type { Limits, Metering } from './limits.ts'
 
 export type Language = 'javascript' | 'typescript' | 'python' | 'shell' | 'wasm'
 
@@ -21,9 +21,6 @@ export type Command = {
   /** A function of the guest to call, with the encoded list of its arguments: of what has functions instead of source. */
   call?: { name: string; args: Uint8Array }
 }
-
-/** How a guest's fuel is measured: `exact` is the same number on every machine. */
-export type Metering = 'fast' | 'exact'
 
 /** A module that the user brings, for engines that run such. */
 export type GuestModule = {

@@ -29,6 +29,9 @@ export type Limits = {
   flatBytes: number
 }
 
+/** How a guest's fuel is measured: `exact` is the same number on every machine. */
+export type Metering = 'fast' | 'exact'
+
 const KiB = 2 ** 10
 const MiB = 2 ** 20
 

@@ -4,11 +4,10 @@ import { explain } from '../capabilities/explain.ts'
 import { once } from '../capabilities/once.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
-import type { Metering } from './engine.ts'
 import type { MountSource } from './host/mount-source.ts'
 import { isPackageName } from './packages/wanted.ts'
 import type { NetworkOptions, Secret } from './network-options.ts'
-import { BORDER, DEFAULT_LIMITS, type Limits } from './limits.ts'
+import { BORDER, DEFAULT_LIMITS, type Limits, type Metering } from './limits.ts'
 import type { ApprovalAnswer, ApprovalRequest } from './approval-request.ts'
 import type { Isolation } from './sandbox/isolation.ts'
 import type { Priority } from './sandbox/scheduler.ts'
@@ -35,7 +34,7 @@ export type SandboxOptions = {
    * The program of `language: 'wasm'`: a WASI preview 1 command or reactor, as bytes. A compiled `WebAssembly.Module` is
    * refused: its bytes cannot be had, so nothing could be put into it that stops it.
    */
-  module?: Uint8Array | WebAssembly.Module
+  module?: Uint8Array
   /**
    * How the fuel of a module is measured. `fast` (the default) is a safety stop; under `exact` the same module, input and
    * grants burn the same fuel on every machine, for a third more time.

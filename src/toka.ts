@@ -290,6 +290,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
   'workers',
   'snapshotKey',
   'security',
+  'packageImages',
   'signal',
   'onProgress',
 ])

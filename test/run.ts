@@ -20,6 +20,9 @@ export function inEveryWay(tests: () => void): void {
   })
 }
 
+/** Whether sandboxes live in workers just now. */
+export const isWorker = (): boolean => way !== undefined && way !== 'inline'
+
 /** The file's Toka, made at first use and disposed at its end. */
 export function toka(): Promise<Toka> {
   if (way) return tokaOf(way)

@@ -1,6 +1,7 @@
 /** One crossing of values between a component instance and us: its memory, its allocator, its handles, what may still be moved. */
 import { CanonTrap } from './canon-trap.ts'
-import type { CallScope, Handle, HandleTable, Representation, ResourceType } from './resources.ts'
+import type { CallScope, Handle, HandleTable, Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 
 /** Bytes of strings and byte lists, and values of every kind, that one crossing may still move: lifting burns no fuel. */
 export class Budget {

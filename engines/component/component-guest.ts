@@ -10,9 +10,11 @@ import { CanonTrap } from './canon-trap.ts'
 import { CoreInstances } from './core-instances.ts'
 import { type CoreValue, FlatValues, liftFlat, load } from './lift.ts'
 import { lowerFlat, store } from './lower.ts'
-import type { CoreRef, GuestFunc, HostFunc, LiftOptions, Trampoline } from './plan.ts'
+import type { GuestFunc, HostFunc, LiftOptions, Trampoline } from './plan.ts'
+import type { CoreRef } from './resource-types.ts'
 import type { Program } from './program.ts'
-import { type CallScope, HandleTable, type Representation, type ResourceType } from './resources.ts'
+import { type CallScope, HandleTable, type Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 import { type FlatSignature, flatSignature } from './wit-types.ts'
 
 /** What stands behind a component's imports. Answers may be promises only where `mayWait` says so. */

@@ -9,7 +9,7 @@ import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonMemory } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import type { CoreValue } from './lift.ts'
-import type { CoreRef } from './plan.ts'
+import type { CoreRef } from './resource-types.ts'
 import { moduleOf, type Program } from './program.ts'
 
 /** Slots of eight bytes for the calls of all core instances together: as for one module of a stranger (docs/loader.md). */

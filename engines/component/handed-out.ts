@@ -1,5 +1,6 @@
 /** Resources of a component that its caller holds: objects with a number, which stand for them in later calls. */
-import type { Representation, ResourceType } from './resources.ts'
+import type { Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 import type { HandleFinder } from './wit-values.ts'
 
 type Held = { resource: ResourceType; rep: Representation }

@@ -2,7 +2,8 @@
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import type { CoreValue } from './lift.ts'
-import type { Representation, ResourceType } from './resources.ts'
+import type { Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 import type { FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 
 const UTF16_TAG = 0x8000_0000

@@ -1,11 +1,6 @@
 /** What a component comes to once its definitions are resolved: core modules to instantiate in order, and functions between them. */
-import type { ResourceType } from './resources.ts'
+import type { CoreRef, ResourceType } from './resource-types.ts'
 import type { FlatSignature, FunctionType } from './wit-types.ts'
-
-/** A core item: an export of a core instance of the plan, or a function of ours that the plan numbers. */
-export type CoreRef =
-  | { readonly from: 'instance'; readonly instance: number; readonly name: string }
-  | { readonly from: 'trampoline'; readonly trampoline: number }
 
 /** How values of a function travel. */
 export type LiftOptions = {

@@ -1,8 +1,9 @@
 /** A component's definitions in, its plan out: nested components are instantiated on paper, aliases followed, types made one. */
 import type { CanonOptions, Definition, ExternType } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
-import type { CoreInstantiation, CoreRef, Func, GuestFunc, HostFunc, LiftOptions, Plan, Trampoline } from './plan.ts'
-import type { ResourceType } from './resources.ts'
+import type { CoreInstantiation, Func, GuestFunc, HostFunc, LiftOptions, Plan, Trampoline } from './plan.ts'
+import type { CoreRef } from './resource-types.ts'
+import type { ResourceType } from './resource-types.ts'
 import { type CoreInstance, Effort, type Item, Scope } from './scope.ts'
 import { flatSignature } from './wit-types.ts'
 

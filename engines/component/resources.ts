@@ -1,24 +1,12 @@
 /** Resource types and the handles that one component instance holds: unforgeable numbers in, what they stand for out. */
 import { CanonTrap } from './canon-trap.ts'
-import type { CoreRef } from './plan.ts'
-
-/** A resource type: the host's, by its name, or one that a component instance of the plan defines. */
-export type ResourceType = {
-  /** For messages and for the results of calls. */
-  name: string
-  readonly by:
-    | { readonly side: 'host'; readonly key: string }
-    | { readonly side: 'guest'; readonly instance: number; readonly destructor: CoreRef | undefined }
-}
+import type { ResourceType } from './resource-types.ts'
 
 /** What a resource is where it is implemented: a number of the guest's, or an object of the host's. */
 export type Representation = number | object
 
 /** A call under way, whose borrowed handles must be gone when it returns. */
 export type CallScope = { borrows: number }
-
-/** Handles lent to a callee; they are given back when it returns. */
-export type Lender = { lends: number }
 
 export type Handle = {
   readonly resource: ResourceType

@@ -10,7 +10,8 @@ import { Descriptor } from './host/descriptor.ts'
 import type { DescriptorFlags } from './host/filesystem-types.ts'
 import { InputStream, OutputStream } from './host/streams.ts'
 import type { HandedOut } from './handed-out.ts'
-import type { Handle, HandleTable, Representation, ResourceType } from './resources.ts'
+import type { Handle, HandleTable, Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 
 const LIMITS = { structuredBytes: BORDER.resultBytes, nodes: BORDER.resultNodes, depth: 8 }
 

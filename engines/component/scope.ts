@@ -1,8 +1,9 @@
 /** The index spaces of one component or type while its definitions are resolved, and what stands in them. */
 import type { Definition, Sort, TypeDefinition, TypeReference, ValueDefinition } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
-import type { CoreRef, Func } from './plan.ts'
-import type { ResourceType } from './resources.ts'
+import type { Func } from './plan.ts'
+import type { CoreRef } from './resource-types.ts'
+import type { ResourceType } from './resource-types.ts'
 import * as wit from './wit-types.ts'
 
 export type TypeItem =

@@ -1,6 +1,6 @@
 /** WIT types in, their canonical layout out: sizes, alignment and flat core types, all bounded before a value exists. */
 import { TokaError } from '../../src/errors.ts'
-import type { ResourceType } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 
 /** Core types that values travel in. */
 export type FlatType = 'i32' | 'i64' | 'f32' | 'f64'

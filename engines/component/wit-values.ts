@@ -1,6 +1,7 @@
 /** A value of a caller in, the same checked and in its one form out: before anything of the guest is touched. */
 import { TokaError } from '../../src/errors.ts'
-import type { Representation, ResourceType } from './resources.ts'
+import type { Representation } from './resources.ts'
+import type { ResourceType } from './resource-types.ts'
 import type { FlagsType, Primitive, ProductType, SumType, WitType } from './wit-types.ts'
 
 /** Finds what a caller's handle stands for; undefined for one that it does not have. Owned ones are taken. */

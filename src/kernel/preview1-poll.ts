@@ -27,7 +27,8 @@ function readClock(context: Preview1Context, at: number, userdata: bigint): Time
   const flags = memory.u16(at + 40)
   if (flags & ~ABSOLUTE) throw errno('EINVAL')
   const timeout = memory.u64(at + 24)
-  const nanoseconds = flags & ABSOLUTE ? timeout - clockNow(context, id) : timeout
+  const now = clockNow(context, id)
+  const nanoseconds = flags & ABSOLUTE ? timeout - now : timeout
   return { userdata, milliseconds: Math.max(Number(nanoseconds) / 1e6, 0) }
 }
 

@@ -1,9 +1,10 @@
 /** How a run ended, made into its result: the exit, what the gate saw, and what was used. */
 import { formatRule } from '../../capabilities/format-rule.ts'
-import type { Exit, Metering, StopReason } from '../engine.ts'
+import type { Exit, StopReason } from '../engine.ts'
 import { TokaError, type TokaErrorCode } from '../errors.ts'
 import { type Denial, GUEST_IMPORT } from '../gate/denials.ts'
 import type { Gate } from '../gate/gate.ts'
+import type { Metering } from '../limits.ts'
 import type { Process } from '../kernel/process.ts'
 import type { RunError, RunResult, RunStatus } from '../result.ts'
 import type { PendingCall } from '../tool.ts'

@@ -16,9 +16,7 @@ const texts = readdirSync(here)
   .map((name) => [name.replace('.wat', ''), join(here, name)] as const)
 const entries = [...texts, ['wasi', made] as const].map(([name, path]) => {
   const wasm = execFileSync(tool, ['parse', path])
-  const base64 = wasm.toString('base64')
-  const lines = base64.match(/.{1,110}/g)?.map((line) => `    '${line}'`) ?? []
-  return `  ${name}: [\n${lines.join(',\n')},\n  ].join(''),`
+  return `  ${name}: '${wasm.toString('base64')}',`
 })
 writeFileSync(
   join(here, 'assembled.ts'),

@@ -1,7 +1,7 @@
 /** The text of a component that exports every function of WASI that we have: each goes through the component to our host. */
 import { INTERFACES } from '../../engines/component/host/interfaces.ts'
 import type { HostFunction } from '../../engines/component/host/definitions.ts'
-import type { ResourceType } from '../../engines/component/resources.ts'
+import type { ResourceType } from '../../engines/component/resource-types.ts'
 import { flatSignature, type FunctionType, type WitType } from '../../engines/component/wit-types.ts'
 
 const VERSION = '0.2.0'
@@ -118,6 +118,39 @@ function allResources(): Map<string, ResourceType> {
   return found
 }
 
+/**
+ * A core function that makes one request whole: `fetch(authority) -> list<u8>`, the first bytes of the answer, or the one
+ * byte that the error is numbered by. Offsets are those of the canonical layouts of its results.
+ */
+function fetchText(call: (from: string, name: string) => string, drop: (key: string) => string): string {
+  const http = (name: string) => call('wasi:http/types', name)
+  const of = (name: string) => drop(`wasi:http/types/${name}`)
+  return `(func (export "fetch") (param $at i32) (param $length i32) (result i32)
+      (local $request i32) (local $future i32) (local $poll i32) (local $response i32) (local $body i32) (local $stream i32)
+      (local.set $request (call ${http('[constructor]outgoing-request')} (call ${http('[constructor]fields')})))
+      (drop (call ${http('[method]outgoing-request.set-scheme')} (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+      (drop (call ${http('[method]outgoing-request.set-authority')} (local.get $request) (i32.const 1) (local.get $at) (local.get $length)))
+      (call ${call('wasi:http/outgoing-handler', 'handle')} (local.get $request) (i32.const 0) (i32.const 0) (i32.const 64))
+      (local.set $future (i32.load (i32.const 72)))
+      (local.set $poll (call ${http('[method]future-incoming-response.subscribe')} (local.get $future)))
+      (call ${call('wasi:io/poll', '[method]pollable.block')} (local.get $poll))
+      (call ${drop('wasi:io/poll/pollable')} (local.get $poll))
+      (call ${http('[method]future-incoming-response.get')} (local.get $future) (i32.const 64))
+      (call ${of('future-incoming-response')} (local.get $future))
+      (if (i32.load8_u (i32.const 80)) (then
+        (i32.store (i32.const 16) (i32.const 88)) (i32.store (i32.const 20) (i32.const 1)) (return (i32.const 16))))
+      (local.set $response (i32.load (i32.const 88)))
+      (call ${http('[method]incoming-response.consume')} (local.get $response) (i32.const 64))
+      (local.set $body (i32.load (i32.const 68)))
+      (call ${http('[method]incoming-body.stream')} (local.get $body) (i32.const 64))
+      (local.set $stream (i32.load (i32.const 68)))
+      (call ${call('wasi:io/streams', '[method]input-stream.blocking-read')} (local.get $stream) (i64.const 65536) (i32.const 64))
+      (i32.store (i32.const 16) (i32.load (i32.const 68))) (i32.store (i32.const 20) (i32.load (i32.const 72)))
+      (call ${drop('wasi:io/streams/input-stream')} (local.get $stream))
+      (call ${of('incoming-body')} (local.get $body)) (call ${of('incoming-response')} (local.get $response))
+      (i32.const 16))`
+}
+
 /** The text of the whole component. */
 export function wasiText(): string {
   const order = Object.entries(INTERFACES)
@@ -128,6 +161,9 @@ export function wasiText(): string {
     ({ from, name }, at) =>
       `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))`,
   )
+  const call = (from: string, name: string) =>
+    `$f${functions.findIndex((one) => one.from === from && one.name === name)}`
+  const drop = (key: string) => `$${key.replace(/[:/]/g, '.')}`
   const resources = [...allResources().values()]
   const drops = resources.map((one) => `  (core func $drop.${keyOf(one)} (canon resource.drop ${idOf(one)}))`)
   const lifts = functions.map(({ from, name, one }, at) => {
@@ -152,11 +188,13 @@ ${drops.join('\n')}
 ${resources.map((one) => `    (import "host" "drop.${keyOf(one)}" (func ${idOf(one)} (param i32)))`).join('\n')}
     (import "mem" "next" (global $next (mut i32)))
 ${cores.map(({ imported }) => `    ${imported}`).join('\n')}
-${cores.map(({ body }) => `    ${body}`).join('\n')})
+${cores.map(({ body }) => `    ${body}`).join('\n')}
+    ${fetchText(call, drop)})
   (core instance $i (instantiate $m (with "mem" (instance $mem)) (with "host" (instance
 ${functions.map((_, at) => `    (export "f${at}" (func $f${at}))`).join('\n')}
 ${resources.map((one) => `    (export "drop.${keyOf(one)}" (func $drop.${keyOf(one)}))`).join('\n')}))))
 ${lifts.join('\n')}
+  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))
 )
 `
 }

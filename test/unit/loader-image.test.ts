@@ -206,7 +206,7 @@ describe('bytes that are no image of this engine', () => {
   })
 
   it.each<[string, (content: Uint8Array<ArrayBuffer>, view: DataView) => void]>([
-    ['an unknown format', (_, view) => view.setUint32(8, 2, true)],
+    ['an unknown format', (_, view) => view.setUint32(8, 99, true)],
     ['an unknown loader version', (_, view) => view.setUint32(12, 99, true)],
     ['another magic', (content) => content.fill(0, 0, 4)],
     ['the class of another machine', (content) => content.set([0x78], findText(content, 'nan-'))],

@@ -1,7 +1,7 @@
 /** How an interface that components import is written down: each function with its WIT type and what it does. */
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
-import type { ResourceType } from '../resources.ts'
+import type { ResourceType } from '../resource-types.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
 
 /** The world of one component: what its imports act on. */

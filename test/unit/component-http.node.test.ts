@@ -1,0 +1,35 @@
+/** wasi:http of a component: a request is made under its grant and read in one call; one that is not granted is denied. */
+import { expect, test } from 'vitest'
+import { canSuspend } from '../../src/loader/suspension.ts'
+import { assembled } from '../component-bench.ts'
+import { grant, lookup, port, seen, toka } from '../network-world.node.ts'
+import { skipReasons } from '../skip-reasons.ts'
+
+const text = new TextDecoder()
+/** The place of `HTTP-request-denied` among the errors of wasi:http. */
+const DENIED = 15
+
+test('a request that is granted is made, suspended until it is answered, and read', async () => {
+  const before = seen.length
+  const request = { language: 'wasm' as const, module: assembled('wasi'), call: 'fetch', input: [`a.test:${port}`] }
+  const ended = await toka.run({ ...request, grants: [grant()], network: { lookup } })
+  if (!(await canSuspend())) {
+    // Nothing can wait for it there, and it says so.
+    expect(ended.error?.code).toBe('TOKA_CALL_BLOCKING')
+    return
+  }
+  expect(ended.error).toBeUndefined()
+  expect(text.decode(ended.value as Uint8Array)).toBe('GET /')
+  expect(seen.slice(before)).toMatchObject([{ method: 'GET', url: '/', headers: { host: `a.test:${port}` } }])
+  expect(ended.usage.bytesRead).toBe(5)
+})
+
+test('a request that is not granted connects to nothing, and is told with what would allow it', async ({ skip }) => {
+  skip(!(await canSuspend()), skipReasons.noJspi)
+  const before = seen.length
+  const request = { language: 'wasm' as const, module: assembled('wasi'), call: 'fetch', input: [`b.test:${port}`] }
+  const ended = await toka.run({ ...request, grants: [grant()], network: { lookup } })
+  expect(ended.value).toEqual(Uint8Array.of(DENIED))
+  expect(ended.denials).toHaveLength(1)
+  expect(seen.length).toBe(before)
+})

@@ -25,12 +25,22 @@ const CPU: Readonly<Record<string, string>> = {
 
 const NODE_FLAGS = ['--conditions=toka-source', '--disable-warning=ExperimentalWarning']
 
-type Figures = { fresh: number; again: number; run: number; sync: number; awaited?: number; cpu: Record<string, number> }
+type Figures = {
+  fresh: number
+  again: number
+  run: number
+  sync: number
+  awaited?: number
+  cpu: Record<string, number>
+}
 
 function inProcess(program: string, args: readonly string[]): string {
   const file = fileURLToPath(new URL(program, import.meta.url))
   const env = { ...process.env, TOKA_BENCH_SOURCES: JSON.stringify(CPU) }
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...NODE_FLAGS, file, ...args], { encoding: 'utf8', env })
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...NODE_FLAGS, file, ...args], {
+    encoding: 'utf8',
+    env,
+  })
   if (status !== 0) throw new Error(stderr.slice(0, 2_000))
   return stdout
 }
@@ -72,7 +82,13 @@ async function* ownRows(toka: Toka): AsyncGenerator<Measure> {
   const calls = (call: string) => runs(`from toka import tools\nfor _ in range(${CALLS}): ${call}`)
   yield await measure('blocking call of a tool', 'us', 7, calls("tools.host(x='a')"), CALLS)
   yield await measure('blocking call of an asynchronous tool', 'us', 7, calls("tools.later(x='a')"), CALLS)
-  yield await measure('clock read by way of the border, no gate', 'us', 7, runs(`import time\nfor _ in range(${CALLS}): time.time()`), CALLS)
+  yield await measure(
+    'clock read by way of the border, no gate',
+    'us',
+    7,
+    runs(`import time\nfor _ in range(${CALLS}): time.time()`),
+    CALLS,
+  )
   for (const [name, source] of Object.entries(CPU)) yield await measure(`CPU, ${name}`, 'ms', 5, runs(source))
 }
 

@@ -8,7 +8,7 @@ import { countryTool } from './country.ts'
 import { formatBytes, formatMs, type Paint, paintFor, plain } from './style.ts'
 
 /** The tools of the demo; each runs in a sandbox of its own. */
-export type DemoTool = 'airports' | 'nosy' | 'thief' | 'vandal'
+export type DemoTool = 'airports' | 'nosy' | 'thief' | 'vandal' | 'python'
 
 export type DemoOptions = {
   /** A host directory with `airports.csv` and `countries.json`, mounted read-only at /data. */
@@ -42,12 +42,25 @@ const GRANTS: Record<DemoTool, GrantInput[]> = {
   nosy: [readTable],
   thief: [readTable],
   vandal: [readTable],
+  python: [{ resource: 'fs', actions: ['read'], paths: ['/data/**'] }],
+}
+
+/** The tools' files. */
+const FILES: Record<DemoTool, string> = {
+  airports: 'airports.js',
+  nosy: 'nosy.js',
+  thief: 'thief.js',
+  vandal: 'vandal.js',
+  python: 'airports.py',
 }
 
 /** Runs the demo. Everything printed comes from the results of the runs. */
 export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   const { print, paint = plain } = options
-  const stage = new Stage(options, await createToka())
+  const onProgress = (done: number, total: number, what: string): void => {
+    if (what.includes('Python')) print(paint('dim', `  once, kept for later: ${what} (${done} of ${total})`))
+  }
+  const stage = new Stage(options, await createToka({ onProgress }))
   try {
     print(paint('bold', 'Toka: an untrusted tool, real data, and what it may not do'))
     const airports = await stage.run('airports', 'analyses', { file: '/data/airports.csv' })
@@ -69,7 +82,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       file: '/data/airports.csv',
     })
     showAttempt(vandal, print, paint)
-    return { results: { airports, nosy, thief, vandal }, outbox: stage.outbox, saved }
+    print('')
+    print(paint('bold', 'The same table in Python, in a sandbox of the same kind'))
+    const python = await stage.run('python', 'counts high airports by country, with csv and sqlite3', undefined)
+    for (const line of python.stdout.trimEnd().split('\n')) print(`  ${line}`)
+    showAttempt(python, print, paint)
+    showUsage(python, print, paint)
+    return { results: { airports, nosy, thief, vandal, python }, outbox: stage.outbox, saved }
   } finally {
     await stage.toka.dispose()
   }
@@ -88,13 +107,13 @@ class Stage {
 
   async run(tool: DemoTool, purpose: string, input: unknown): Promise<RunResult> {
     const { dataDir, grants, mode = 'ro', print, paint = plain } = this.#options
-    const file = fileURLToPath(new URL(`tools/${tool}.js`, import.meta.url))
+    const file = fileURLToPath(new URL(`tools/${FILES[tool]}`, import.meta.url))
     const granted = grants?.[tool] ?? GRANTS[tool]
     print('')
-    print(`${paint('cyan', `${tool}.js`)} ${purpose}`)
+    print(`${paint('cyan', FILES[tool])} ${purpose}`)
     print(paint('dim', `  granted: ${granted.map(describeGrant).join('  ') || 'nothing'}`))
     return this.toka.run({
-      language: 'javascript',
+      language: file.endsWith('.py') ? 'python' : 'javascript',
       source: await readFile(file, 'utf8'),
       file: `/tool/${basename(file)}`,
       input,

@@ -158,6 +158,11 @@ export interface ExecutionEngine {
    * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong with the module
    */
   describe?(guest: GuestModule): readonly GuestFunction[]
+  /**
+   * The same image with packages beside the language's own library, for engines whose languages have packages.
+   * @param files by their path in the directory that packages are in
+   */
+  addPackages?(image: Image, files: ReadonlyMap<string, Uint8Array>): Promise<Image>
   /** Forks a live instance from an image. */
   fork(image: Image, context: ProcessContext): Promise<Instance>
 }

@@ -5,6 +5,7 @@ import { once } from '../capabilities/once.ts'
 import type { GrantInput } from '../capabilities/schema.ts'
 import { TokaError } from './errors.ts'
 import type { MountSource } from './host/mount-source.ts'
+import { isPackageName } from './packages/wanted.ts'
 import type { NetworkOptions, Secret } from './network-options.ts'
 import { BORDER, DEFAULT_LIMITS, type Limits, type Metering } from './limits.ts'
 import type { ApprovalAnswer, ApprovalRequest } from './approval-request.ts'
@@ -40,6 +41,8 @@ export type SandboxOptions = {
    * grants burn the same fuel on every machine, for a third more time.
    */
   metering?: Metering
+  /** Packages of Python that it finds (`humanize`, `humanize==4.9.0`): the image of `createToka`'s that has them all is chosen. */
+  packages?: string[]
   /** Files of the sandbox's private tree, by absolute guest path. Giving them is granting them. */
   files?: Record<string, string | Uint8Array>
   mounts?: MountOptions[]
@@ -163,6 +166,7 @@ function checkSize(source: string, context: z.RefinementCtx): void {
   context.addIssue({ code: 'custom', message: `is ${bytes.toLocaleString('en')} bytes; the most is ${most} bytes` })
 }
 
+const PACKAGE_NAME = 'must be the name of a package, such as humanize or humanize==4.9.0'
 const FITS = `must be well-formed Unicode, at most ${STRINGS} strings and ${STRING_BYTES} bytes in all`
 
 /** What 64 bits of nanoseconds hold: a guest's clock ends there. */
@@ -216,6 +220,7 @@ const sandboxShape = {
     z.union([z.instanceof(Uint8Array), z.instanceof(WebAssembly.Module)], 'must be the bytes of a module').optional(),
   ),
   metering: once(() => z.enum(['fast', 'exact']).optional()),
+  packages: once(() => z.array(z.string().refine(isPackageName, PACKAGE_NAME)).optional()),
   files: once(() => z.record(guestPath(), content()).optional()),
   mounts: once(() =>
     z
@@ -344,8 +349,9 @@ function checkSource(options: RunOptions, language: Language): void {
 }
 
 /** What belongs to modules is there for them, and for nothing else. */
-function checkModule({ language, module, metering }: SandboxOptions): void {
+function checkModule({ language, module, metering, packages }: SandboxOptions): void {
   const invalid = (message: string) => new TokaError('TOKA_REQUEST_INVALID', message)
+  if (packages !== undefined && language !== 'python') throw invalid(`packages: only language 'python' has packages`)
   if (language !== 'wasm') {
     if (module !== undefined) throw invalid(`module: only language 'wasm' runs one`)
     if (metering === 'exact') throw invalid(`metering: 'exact' is for modules (language 'wasm') only`)

@@ -16,6 +16,7 @@ import { PreparedImages } from './prepared-images.ts'
 import { canSuspend } from './loader/suspension.ts'
 import { NETWORK_SERVICE } from './network-questions.ts'
 import { networkService } from './network-service.ts'
+import type { PackageImage } from './packages/package-image.ts'
 import { checkSandboxOptions, type Language, type RunRequest, type SandboxOptions, splitRequest } from './request.ts'
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
@@ -45,6 +46,8 @@ export type TokaOptions = {
    * process. Without it, those of this process alone.
    */
   snapshotKey?: Uint8Array
+  /** Packages that requests can name (`packages`): each image has some that were locked together (`toka image build`). */
+  packageImages?: readonly PackageImage[]
   /** Vouches for tokens (`createSecurityManager` of `toka/security`): needed for sandboxes with a `token`. */
   security?: TokenAuthority
   /** Aborts the preparation of images. */
@@ -56,6 +59,9 @@ export type TokaOptions = {
 /** More threads than any machine that this library was tried on has processors. */
 const MOST_WORKERS = 64
 
+/** What a Toka keeps of its options. */
+type OwnOptions = Pick<TokaOptions, 'isolation' | 'workers' | 'security' | 'packageImages'>
+
 type Prepared = { engine: ExecutionEngine; image: Image }
 
 /** Images of modules that are kept ready: each holds its compiled code. */
@@ -64,7 +70,7 @@ const KEPT_MODULES = 32
 /** Makes sandboxes. One per program is enough: images are prepared once and shared. */
 export class Toka {
   readonly #io: EngineIo
-  readonly #options: Pick<TokaOptions, 'isolation' | 'workers' | 'security'>
+  readonly #options: OwnOptions
   readonly #ledger: Ledger
   readonly #seal: SnapshotSeal
   readonly #images = new PreparedImages<Prepared>()
@@ -76,7 +82,7 @@ export class Toka {
   #closed = false
 
   /** @internal */
-  constructor(io: EngineIo, seal: SnapshotSeal, options: Pick<TokaOptions, 'isolation' | 'workers' | 'security'>) {
+  constructor(io: EngineIo, seal: SnapshotSeal, options: OwnOptions) {
     // Tokens are counted in one ledger, whichever Toka their sandboxes are of.
     this.#ledger = options.security?.ledger ?? createLedger()
     this.#io = io
@@ -203,13 +209,26 @@ export class Toka {
   }
 
   /** The start image of a language, or of a module; one that failed is tried anew the next time. */
-  async #prepare({ language, module, metering = 'fast' }: SandboxOptions, limits: Limits): Promise<Prepared> {
+  async #prepare(options: SandboxOptions, limits: Limits): Promise<Prepared> {
+    const { language, module, metering = 'fast', packages = [] } = options
+    if (packages.length > 0) return this.#prepareWith(language, packages)
     if (!(module instanceof Uint8Array)) return this.#images.take(language, () => this.#build(language))
     // A copy: the caller's bytes may change while they are read.
     const bytes = new Uint8Array(module)
     const guest = { bytes, sha256: toHex(await sha256(bytes)), metering, memoryBytes: limits.memoryBytes }
     const key = `${guest.sha256} ${metering} ${limits.memoryBytes}`
     return this.#modules.take(key, () => this.#build(language, guest))
+  }
+
+  /** The start image of a language with the packages of the image that has all of them. */
+  async #prepareWith(language: Language, packages: readonly string[]): Promise<Prepared> {
+    const { chooseImage } = await import('./packages/choose-image.ts')
+    const { name, files } = chooseImage(this.#options.packageImages ?? [], packages)
+    return this.#images.take(`${language} ${name}`, async () => {
+      const { engine, image } = await this.#images.take(language, () => this.#build(language))
+      if (!engine.addPackages) throw new TokaError('TOKA_REQUEST_INVALID', `packages: ${language} has none`)
+      return { engine, image: await engine.addPackages(image, files) }
+    })
   }
 
   async #build(language: Language, guest?: GuestModule): Promise<Prepared> {
@@ -271,6 +290,7 @@ const OPTIONS: ReadonlySet<string> = new Set<keyof TokaOptions>([
   'workers',
   'snapshotKey',
   'security',
+  'packageImages',
   'signal',
   'onProgress',
 ])
@@ -308,5 +328,6 @@ export async function createToka(options: TokaOptions = {}): Promise<Toka> {
     ...(isolation ? { isolation } : {}),
     ...(workers ? { workers } : {}),
     ...(options.security ? { security: options.security } : {}),
+    ...(options.packageImages ? { packageImages: [...options.packageImages] } : {}),
   })
 }

@@ -9,6 +9,7 @@ import { sha256, toHex } from '../../src/loader/hash.ts'
 import {
   createImage,
   decodeImage,
+  deriveImage,
   encodeImage,
   type Image,
   type ImageExpectation,
@@ -19,7 +20,7 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest } from './guest.ts'
-import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, STACK_BYTES } from './image-build.ts'
+import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES, STACK_BYTES } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
 import { encodeTrampoline } from './trampoline.ts'
@@ -173,7 +174,6 @@ type Line = {
   /** What guests are wiped to: the start image of the language, which holds nothing of any sandbox. */
   start: Image
   block: number
-  library: ReturnType<typeof libraryNodes>
   spares: Spares<Guest>
 }
 
@@ -187,15 +187,29 @@ const lines = new WeakMap<WebAssembly.Module, Line>()
 function lineOf(base: Image): Line {
   const known = lines.get(base.module)
   if (known) return known
-  const { block, files } = extrasOf(base)
+  const { block } = extrasOf(base)
   const imports = describeModule(base.moduleBytes)
   const modules = {
     ...{ interpreter: base.module, bridge: moduleOf(bridgeWasm), trampoline: trampolineModule() },
     ...{ imports, layout: base.layout },
   }
-  const line = { modules, start: base, block, library: libraryNodes(files), spares: new Spares<Guest>(MOST_SPARES) }
+  const line = { modules, start: base, block, spares: new Spares<Guest>(MOST_SPARES) }
   lines.set(base.module, line)
   return line
+}
+
+type Library = ReturnType<typeof libraryNodes>
+
+/** What each start image brings: images with other packages share a module, and its guests. */
+const libraries = new WeakMap<Image, Library>()
+
+function libraryOf(base: Image): Library {
+  let library = libraries.get(base)
+  if (!library) {
+    library = libraryNodes(extrasOf(base).files)
+    libraries.set(base, library)
+  }
+  return library
 }
 
 /** A guest loaded with the image: a spare one, or a new one. */
@@ -221,10 +235,17 @@ export const pyodide: ExecutionEngine = {
     return image
   },
 
+  async addPackages(image: Image, packages: ReadonlyMap<string, Uint8Array>): Promise<Image> {
+    const { block, files } = extrasOf(image)
+    const placed = [...packages].map(([path, bytes]) => [`${PACKAGES}/${path}`, bytes] as const)
+    const extras: Extras = { block, files: { ...files, ...Object.fromEntries(placed) } }
+    return deriveImage(image, image.state, encodeValue(extras, EXTRAS_LIMITS))
+  },
+
   async fork(image: Image, context: ProcessContext): Promise<Instance> {
     const line = lineOf(context.base)
     const { process } = context
-    process.services.files.graft(LIBRARY_DIRECTORY, line.library)
+    process.services.files.graft(LIBRARY_DIRECTORY, libraryOf(context.base))
     const guest = await takeGuest(line, image, await findSuspension())
     return new PythonInstance(guest, image, context, (done) => {
       if (!line.spares.full && done.wipe(line.start)) line.spares.put(done)

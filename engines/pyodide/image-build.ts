@@ -17,6 +17,8 @@ export const LIBRARY_DIRECTORY = '/lib'
 /** The prelude's place in it, and the standard library's: what CPython looks for below its prefix. */
 const PRELUDE = 'toka'
 const STDLIB = 'python314.zip'
+/** Where the packages of an image are, if it has some. */
+export const PACKAGES = 'site-packages'
 
 /** When everything of an image was made. */
 const EPOCH = '2026-01-01T00:00:00Z'
@@ -144,7 +146,7 @@ function makeBridge(booting: Booting): number {
 export const BOOT = `
 import sys
 sys.stdout.reconfigure(line_buffering=True)
-sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}"]
+sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}", "${LIBRARY_DIRECTORY}/${PACKAGES}"]
 import _toka_boot
 _toka_boot.boot()
 import gc

@@ -2,7 +2,7 @@
 import type { FunctionImport, ValueType } from '../../src/loader/describe.ts'
 import { refuseModule } from '../../src/loader/reader.ts'
 import { modeCalls, posixCalls } from '../../src/kernel/posix-calls.ts'
-import { PREVIEW1, preview1Parameters, type Preview1, type Preview1Name } from '../../src/kernel/preview1.ts'
+import { preview1Parameters, type Preview1, type Preview1Name } from '../../src/kernel/preview1.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 
 /** How an import is answered. */
@@ -103,6 +103,3 @@ export function rowOf(wanted: FunctionImport): Row {
     )
   return row
 }
-
-/** How many functions preview 1 has: for tests that go through all. */
-export const PREVIEW1_NAMES = Object.keys(PREVIEW1) as Preview1Name[]

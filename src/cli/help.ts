@@ -27,6 +27,8 @@ the tool
   --language L             javascript, typescript or wasm; otherwise the ending says it (.js .mjs .ts .mts .wasm)
   --input JSON             the argument of its default-exported function (in a script: the global \`input\`)
   --env NAME=VALUE         a variable of its environment, again for more
+  --packages NAME,…        packages of Python (NAME or NAME==VERSION) from the image that has them all: toka image build
+  --images DIR             where images are (default .toka/images)
   -- ARGS…                 its arguments: process.argv from the third on, argv of a WASI command from the second on
   --call EXPORT            of a .wasm reactor or component: the export to call, with ARGS as its numbers,
                            or the list of values that --input gives

@@ -29,6 +29,9 @@ export type RunPlan = {
   /** The export of a module to call, with `args` as its arguments. */
   call?: string
   metering?: 'exact'
+  /** Packages of Python, and the directory of the images that have them. */
+  packages: string[]
+  images?: string
   trace: boolean
   json: boolean
   args: string[]
@@ -42,6 +45,8 @@ const KINDS: Readonly<Record<string, FlagKind>> = {
   token: 'text',
   keys: 'text',
   audit: 'text',
+  packages: 'text',
+  images: 'text',
   mount: 'list',
   tool: 'list',
   env: 'list',
@@ -105,10 +110,19 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
     ...(seed === undefined ? {} : { seed }),
     ...isolationOf(flags.texts.get('isolation')),
     ...moduleOptions(flags, languageOf(file, flags.texts.get('language'))),
+    ...packagesOf(flags),
     trace: flags.flags.has('trace'),
     json: flags.flags.has('json'),
     args: flags.rest,
   }
+}
+
+/** What only Python has: names that commas part. */
+function packagesOf({ texts }: Flags): Pick<RunPlan, 'packages' | 'images'> {
+  const images = texts.get('images')
+  const packages = (texts.get('packages') ?? '').split(',').filter((name) => name !== '')
+  if (images !== undefined && packages.length === 0) throw new UsageError('--images goes with --packages')
+  return { packages, ...(images === undefined ? {} : { images }) }
 }
 
 /** What only modules have. */

@@ -30,6 +30,7 @@ export async function loadRequest(plan: RunPlan, stdin: Readable): Promise<RunRe
     ...(plan.hasInput ? { input: plan.input } : {}),
     ...callOf(plan),
     ...(plan.metering ? { metering: plan.metering } : {}),
+    ...(plan.packages.length > 0 ? { packages: plan.packages } : {}),
     ...(fromStdin ? {} : { stdin: lazyInput(stdin) }),
     env: plan.env,
     mounts: plan.mounts.map((mount) => ({ ...mount, from: resolve(mount.from) })),

@@ -1,5 +1,6 @@
 /** `toka run`: a plan is loaded, run in a sandbox of its own, and its result shown. */
-import { createToka, type RunRequest, type RunResult, type TraceEvent } from '../index.ts'
+import { createToka, type RunRequest, type RunResult, type TokaOptions, type TraceEvent } from '../index.ts'
+import { IMAGES_DIRECTORY } from './image-commands.ts'
 import { ExitCode, exitCodeOf } from './exit-codes.ts'
 import { RUN_HELP } from './help.ts'
 import { canHold, writeOutFiles } from './out-files.ts'
@@ -45,10 +46,11 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   return exitCodeOf(result)
 }
 
-async function runOnce({ token, keys = KEYS_DIRECTORY, audit }: RunPlan, request: RunRequest): Promise<RunResult> {
+async function runOnce(plan: RunPlan, request: RunRequest): Promise<RunResult> {
+  const { token, keys = KEYS_DIRECTORY, audit } = plan
   const security = token === undefined ? undefined : await openManager(keys, audit)
   try {
-    const toka = await createToka(security ? { security } : {})
+    const toka = await createToka({ ...(security ? { security } : {}), ...(await imagesOf(plan)) })
     try {
       return await toka.run(request)
     } finally {
@@ -57,6 +59,13 @@ async function runOnce({ token, keys = KEYS_DIRECTORY, audit }: RunPlan, request
   } finally {
     await security?.close()
   }
+}
+
+/** The images that packages are looked for in. */
+async function imagesOf({ packages, images = IMAGES_DIRECTORY }: RunPlan): Promise<Pick<TokaOptions, 'packageImages'>> {
+  if (packages.length === 0) return {}
+  const { packageImagesIn } = await import('../packages/index.node.ts')
+  return { packageImages: await packageImagesIn(images) }
 }
 
 function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): void {

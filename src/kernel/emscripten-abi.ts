@@ -49,7 +49,8 @@ export const ENTRY_TYPES: Readonly<Record<FileKind, number>> = { file: 8, direct
 export const USER = 1_000
 
 const STAT_BYTES = 96
-const BLOCK = 4_096
+/** What programs are told to read at once: few calls for a large file, and a buffer that a small heap can spare. */
+const BLOCK = 65_536
 const SECTOR = 512
 
 /** A `struct stat` (bits/stat.h): 96 bytes with times of 64 bits. */

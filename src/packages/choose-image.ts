@@ -1,19 +1,12 @@
 /** The packages that a request names in, the image that has them all out. */
 import { TokaError } from '../errors.ts'
 import type { PackageImage } from './package-image.ts'
+import { WANTED } from './wanted.ts'
 import { normalName } from './wheel-name.ts'
-
-/** A name, or a name and a version as requirements write it: `humanize`, `humanize==4.9.0`. */
-const WANTED = /^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:==([A-Za-z0-9_.!+]+))?$/
 
 function has({ packages }: PackageImage, wanted: string): boolean {
   const [, name = '', version] = WANTED.exec(wanted) ?? []
   return packages.some((one) => one.name === normalName(name) && (version === undefined || one.version === version))
-}
-
-/** Whether a text can be one of a request's packages. */
-export function isPackageName(text: string): boolean {
-  return WANTED.test(text)
 }
 
 /**

@@ -17,7 +17,7 @@ export type FidelityWorld = {
 const MOST_DEATHS = 40
 
 const LIMITS = {
-  timeoutMs: 1_200_000,
+  timeoutMs: 600_000,
   memoryBytes: 512 * 2 ** 20,
   hostCalls: 100_000_000,
   fileBytes: 256 * 2 ** 20,
@@ -29,6 +29,7 @@ function open({ toka, tests }: FidelityWorld): Promise<Sandbox> {
     language: 'python',
     mounts: [{ at: '/cpython/test', from: tests, mode: 'ro' }],
     grants: [{ resource: 'fs', actions: ['read'], paths: ['/cpython/**'] }],
+    env: { HOME: '/tmp' },
     limits: LIMITS,
   })
 }

@@ -23,17 +23,23 @@ inEveryWay(() => {
       ['a power', '1 << (8 * 10**9)'],
       ['a join', "','.join(str(i) for i in range(10**9))"],
       ['a product', 'import itertools\nlist(itertools.product(range(1000), repeat=4))'],
-      ['a compressed bomb', 'import zlib\nzlib.decompress(zlib.compress(bytes(10**7)) , bufsize=2**30)\nwhile True: x = bytes(10**8) * 10'],
+      [
+        'a compressed bomb',
+        'import zlib\nzlib.decompress(zlib.compress(bytes(10**7)) , bufsize=2**30)\nwhile True: x = bytes(10**8) * 10',
+      ],
       ['a format', "'%2000000000d' % 1"],
-      ['a database in memory', "import sqlite3\nc = sqlite3.connect(':memory:')\nc.execute('create table t(x)')\nwhile True: c.execute('insert into t values (zeroblob(1000000))')"],
+      [
+        'a database in memory',
+        "import sqlite3\nc = sqlite3.connect(':memory:')\nc.execute('create table t(x)')\nwhile True: c.execute('insert into t values (zeroblob(1000000))')",
+      ],
     ]
 
     test.each(bombs)('%s is a MemoryError, or the end of the run', async (_name, source) => {
       const result = await python(source, { limits: { memoryBytes: 96 * MiB, timeoutMs: 20_000 } })
       const { status, error, usage } = result
-      expect(status === 'limit' ? error?.code : /MemoryError|OverflowError|memory/.exec(error?.message ?? '')?.[0]).toMatch(
-        /^(TOKA_LIMIT_MEMORY|MemoryError|OverflowError|memory)$/,
-      )
+      expect(
+        status === 'limit' ? error?.code : /MemoryError|OverflowError|memory/.exec(error?.message ?? '')?.[0],
+      ).toMatch(/^(TOKA_LIMIT_MEMORY|MemoryError|OverflowError|memory)$/)
       expect(usage.memoryBytes).toBeLessThanOrEqual(96 * MiB * 1.1)
       await nextRunIsRight()
     })

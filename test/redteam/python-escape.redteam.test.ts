@@ -70,14 +70,23 @@ sorted(c.__module__ + '.' + c.__qualname__ for c in seen if any(w in (c.__module
       ['a socket', "import socket\ns = socket.socket()\ns.connect(('127.0.0.1', 80))\nreturn 'connected'"],
       ['a name', "import socket\nreturn socket.getaddrinfo('localhost', 80)"],
       ['urllib', "import urllib.request\nreturn urllib.request.urlopen('http://127.0.0.1/').read()"],
-      ['http.client', "import http.client\nc = http.client.HTTPConnection('127.0.0.1')\nc.request('GET', '/')\nreturn c.getresponse().read()"],
+      [
+        'http.client',
+        "import http.client\nc = http.client.HTTPConnection('127.0.0.1')\nc.request('GET', '/')\nreturn c.getresponse().read()",
+      ],
       ['/proc', "return open('/proc/self/environ').read()"],
       ['/proc/self/mem', "return open('/proc/self/mem', 'rb').read(1)"],
       ['/etc/passwd', "return open('/etc/passwd').read()"],
       ['/dev/mem', "return open('/dev/mem', 'rb').read(1)"],
       ['a path that climbs', "return open('/../../../../etc/passwd').read()"],
-      ['a shared library', "import importlib.machinery as m\nreturn m.ExtensionFileLoader('x', '/lib/x.so').create_module(m.ModuleSpec('x', None, origin='/lib/x.so'))"],
-      ['an extension of SQLite', "import sqlite3\nc = sqlite3.connect(':memory:')\nc.enable_load_extension(True)\nreturn c.load_extension('/lib/x')"],
+      [
+        'a shared library',
+        "import importlib.machinery as m\nreturn m.ExtensionFileLoader('x', '/lib/x.so').create_module(m.ModuleSpec('x', None, origin='/lib/x.so'))",
+      ],
+      [
+        'an extension of SQLite',
+        "import sqlite3\nc = sqlite3.connect(':memory:')\nc.enable_load_extension(True)\nreturn c.load_extension('/lib/x')",
+      ],
     ])('%s', async (_name, source) => {
       const value = String(await pythonValue(outcome(source), { limits: { timeoutMs: 10_000 } }))
       expect(value).toMatch(/^(\w*Error|\w*Exception|UnsupportedOperation|False)$/)
@@ -87,7 +96,9 @@ sorted(c.__module__ + '.' + c.__qualname__ for c in seen if any(w in (c.__module
     test('a database on a mount that is not granted is not opened, and the denial is logged', async () => {
       const mounts = [{ at: '/data', from: { files: { 'secret.db': 'SQLite format 3\0' } }, mode: 'ro' as const }]
       const result = await python(
-        outcome("import sqlite3\nreturn sqlite3.connect('/data/secret.db').execute('select * from sqlite_master').fetchall()"),
+        outcome(
+          "import sqlite3\nreturn sqlite3.connect('/data/secret.db').execute('select * from sqlite_master').fetchall()",
+        ),
         { mounts: mounts.map(({ at, from }) => ({ at, from, mode: 'rw' as const })) },
       )
       expect(result).toMatchObject({ status: 'completed', value: 'OperationalError' })
@@ -96,10 +107,9 @@ sorted(c.__module__ + '.' + c.__qualname__ for c in seen if any(w in (c.__module
     })
 
     test('the environment is what was given', async () => {
-      expect(await pythonValue('import os\nos.environ.get("PATH"), os.environ.get("GIVEN")', { env: { GIVEN: '1' } })).toEqual([
-        null,
-        '1',
-      ])
+      expect(
+        await pythonValue('import os\nos.environ.get("PATH"), os.environ.get("GIVEN")', { env: { GIVEN: '1' } }),
+      ).toEqual([null, '1'])
     })
   })
 
@@ -112,11 +122,11 @@ sorted(c.__module__ + '.' + c.__qualname__ for c in seen if any(w in (c.__module
       ['os.kill', 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)'],
       [
         'a code object with bytecode of its own',
-        "f = lambda: 0\nimport os\nfor n in range(300):\n    try:\n        f.__code__ = f.__code__.replace(co_code=os.urandom(64), co_consts=(), co_names=(), co_stacksize=2)\n        f()\n    except BaseException: pass",
+        'f = lambda: 0\nimport os\nfor n in range(300):\n    try:\n        f.__code__ = f.__code__.replace(co_code=os.urandom(64), co_consts=(), co_names=(), co_stacksize=2)\n        f()\n    except BaseException: pass',
       ],
       [
         'a constant beyond the constants',
-        "f = lambda: 0\nf.__code__ = f.__code__.replace(co_code=bytes([100, 255, 53, 0]) * 20, co_consts=())\nf()",
+        'f = lambda: 0\nf.__code__ = f.__code__.replace(co_code=bytes([100, 255, 53, 0]) * 20, co_consts=())\nf()',
       ],
       ['an object of a made-up type', 'import gc\n[o for o in gc.get_objects() if type(o).__name__ == "x" and o.y]'],
     ])('%s', async (_name, source) => {

@@ -140,9 +140,23 @@ function freeCells({ functions }: ReturnType<typeof createLedger>): number {
 
 describe('runs of a lost worker', () => {
   test('are interrupted with the keys of what is under way, whose signals fire, and their sandboxes are closed', async () => {
+    // However long a busy machine takes to tell of a thread's end, the call is under way until then.
+    const lasting = defineTool({
+      ...slow,
+      input: z.object({}),
+      run: async (_input, { signal, idempotencyKey }) => {
+        keys.push(idempotencyKey)
+        await new Promise<void>((resolve) =>
+          signal.addEventListener('abort', () => {
+            aborted++
+            resolve()
+          }),
+        )
+      },
+    })
     const start = mortalThread({ kind: 'call', direction: 'from worker', when: 'after' }, 'is terminated')
     const pool = await makePool(start, 1)
-    const sandbox = await pool.open(await poolRequest({ tools: [slow], grants }))
+    const sandbox = await pool.open(await poolRequest({ tools: [lasting], grants }))
     const twin = await sandbox.fork()
     const running = sandbox.run({ source: 'await tools.slow({})' })
     const waiting = sandbox.run({ source: '1' })

@@ -8,6 +8,7 @@ const ENTRIES = {
   index: 'src/index.ts',
   security: 'src/security/index.ts',
   'security-node': 'src/security/index.node.ts',
+  packages: 'src/packages/index.node.ts',
   toka: 'src/cli/toka.ts',
   'entry.node': 'src/worker/entry.node.ts',
 }
@@ -16,7 +17,7 @@ const ENTRIES = {
  * Packages that are loaded as they are installed, because few programs need them. The others are bundled as far as they
  * are used: zod has more languages than we speak.
  */
-const INSTALLED = ['jose', 'quickjs-wasi', 'sucrase']
+const INSTALLED = ['jose', 'quickjs-wasi', 'smol-toml', 'sucrase', 'yauzl']
 
 /**
  * Bundles what Node loads of the package. Browsers have bundlers of their own.

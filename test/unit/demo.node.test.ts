@@ -46,6 +46,17 @@ async function demo(options: Partial<DemoOptions> = {}): Promise<DemoOutcome & {
 
 const table: GrantInput = { resource: 'fs', actions: ['read'], paths: ['/data/airports.csv'] }
 
+describe('the analysis in Python', () => {
+  test('follows the data, and its grants', async () => {
+    const { results, lines } = await demo()
+    expect(results.python).toMatchObject({ status: 'completed', value: {}, denials: [] })
+    expect(lines.join('\n')).toContain('airports.py')
+    const denied = await demo({ grants: { python: [table] } })
+    expect(denied.results.python.error).toMatchObject({ code: 'TOKA_DENIED' })
+    expect(denied.results.python.denials).toMatchObject([{ resource: '/data/countries.json' }])
+  }, 120_000)
+})
+
 describe('the analysis', () => {
   test('follows the data', async () => {
     const { results, saved } = await demo()

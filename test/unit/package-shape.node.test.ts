@@ -18,17 +18,16 @@ const places: readonly { readonly pattern: string; readonly budget: number }[] =
   { pattern: 'package.json', budget: 8 * KiB },
   { pattern: '{README,CHANGELOG,SECURITY}.md', budget: 96 * KiB },
   { pattern: '{LICENSE,NOTICE}', budget: 48 * KiB },
-  { pattern: 'dist/src/**/*.{js,d.ts}', budget: 1250 * KiB },
+  { pattern: 'dist/src/**/*.{js,d.ts}', budget: 1400 * KiB },
   { pattern: 'dist/capabilities/*.{js,d.ts}', budget: 200 * KiB },
   { pattern: 'dist/capabilities/tokens/*.{js,d.ts}', budget: 100 * KiB },
-  { pattern: 'dist/engines/*/*.{js,d.ts}', budget: 400 * KiB },
-  { pattern: 'dist/engines/component/host/*.{js,d.ts}', budget: 90 * KiB },
+  { pattern: 'dist/engines/**/*.{js,d.ts}', budget: 800 * KiB },
   // What Node loads, bundled; what browsers' bundlers take is above.
-  { pattern: 'dist/node/*.js', budget: 1150 * KiB },
+  { pattern: 'dist/node/*.js', budget: 1200 * KiB },
   // The programs that run inside sandboxes, as text or as WebAssembly in base64.
-  { pattern: 'dist/guests/*/*.generated.{js,d.ts}', budget: 450 * KiB },
+  { pattern: 'dist/guests/*/*.generated.{js,d.ts}', budget: 600 * KiB },
 ]
-const archiveBudget = 1100 * KiB
+const archiveBudget = 1200 * KiB
 
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
   exports: Target

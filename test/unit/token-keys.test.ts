@@ -122,7 +122,7 @@ describe('a key', () => {
     [{ ...made.ES256, key_ops: ['sign'] }, 'accepted'],
     [{ ...made.ES256, x: 'AAAA' }, 'key: a key that is no usable key for ES256'],
     [{ kty: 'EC', crv: 'P-256' }, 'key: a key that is no usable key for ES256'],
-  ])('is used as it says it may be: %j', async (jwk, expected) => {
+  ])('is used as it says it may be: case %#', async (jwk, expected) => {
     expect(await at(jwk, 'ES256')).toBe(expected)
   })
 

@@ -93,7 +93,7 @@ def _begin(command):
     folder = os.path.dirname(filename)
     sys.path[0] = folder
     # Files may have come since the last run; a directory's time is too coarse to tell.
-    for place in {folder, "", os.getcwd()}:
+    for place in {folder, "", os.getcwd(), "/lib/site-packages"}:
         sys.path_importer_cache.pop(place, None)
     payload = command.get("input")
     toka.input = None if payload is None else decode_run(payload)

@@ -109,7 +109,7 @@ describe('a mistake is told with the option, the value and what was expected', (
     ['input that is no JSON', ['a.js', '--input', '{a:1}'], /--input: expected JSON, got "\{a:1\}"/],
     ['a language without an engine', ['a.py'], /no engine runs \.py files: javascript .* typescript/],
     ['a language misspelt', ['a.js', '--language', 'javscript'], /--language "javscript": did you mean javascript\?/],
-    ['a language that is absent', ['a.js', '--language', 'python'], /--language "python": no engine runs it/],
+    ['a language that is absent', ['a.js', '--language', 'shell'], /--language "shell": no engine runs it/],
     ['stdin without a language', ['-'], /stdin needs --language/],
     ['a file without an ending', ['Makefile'], /no ending/],
     ['a mount with a relative guest path', ['a.js', '--mount', 'a:b'], /--mount "a:b": expected HOSTDIR:\/guest\/path/],

@@ -18,14 +18,19 @@ export type Handle = {
 
 /** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
 const MOST_HANDLES = 65_536
+/** Of these, resources of the host's: each may hold a buffer. */
+const MOST_OF_HOST = 1_024
 
 export class HandleTable {
   /** The place 0 is never given (CanonicalABI.md, "Table State"). */
   #handles: (Handle | undefined)[] = [undefined]
   #free: number[] = []
+  #ofHost = 0
 
   add(resource: ResourceType, rep: Representation, scope?: CallScope): number {
     const handle: Handle = { resource, rep, scope, lends: 0 }
+    if (typeof rep === 'object' && ++this.#ofHost > MOST_OF_HOST)
+      throw new CanonTrap(`it holds more than ${MOST_OF_HOST} resources of the host`)
     const free = this.#free.pop()
     if (free !== undefined) {
       this.#handles[free] = handle
@@ -50,6 +55,7 @@ export class HandleTable {
     if (handle.lends > 0) throw new CanonTrap(`the handle ${number} is lent to a call`)
     this.#handles[number] = undefined
     this.#free.push(number)
+    if (typeof handle.rep === 'object') this.#ofHost--
     return handle
   }
 
@@ -66,7 +72,10 @@ export class HandleTable {
   /** Puts a whole table back. */
   load(shape: { length: number; free: readonly number[] }, handles: Iterable<[number, Handle]>): void {
     this.#handles = Array.from({ length: shape.length }, () => undefined)
-    for (const [number, handle] of handles) this.#handles[number] = handle
+    for (const [number, handle] of handles) {
+      this.#handles[number] = handle
+      if (typeof handle.rep === 'object') this.#ofHost++
+    }
     this.#free = [...shape.free]
   }
 }

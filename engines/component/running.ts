@@ -9,6 +9,7 @@ import { ComponentGuest, type GuestHost } from './component-guest.ts'
 import { bindGuest, captureGuest, restoreGuest } from './guest-state.ts'
 import { HandedOut } from './handed-out.ts'
 import type { World } from './host/definitions.ts'
+import { HeldBytes } from './host/held-bytes.ts'
 import { ComponentHost } from './host/host.ts'
 import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
@@ -33,6 +34,7 @@ export class RunningComponent {
     this.world = {
       process: context.process,
       program: name,
+      held: new HeldBytes(),
       exit: (code) => this.#exit(code),
       sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
     }

@@ -8,6 +8,7 @@ import { list, option, primitive, result, tuple, type WitType } from '../wit-typ
 import type { Datetime } from './clocks.ts'
 import {
   type Act,
+  type Closable,
   func,
   type HostFunction,
   type HostInterface,
@@ -18,6 +19,7 @@ import {
 } from './definitions.ts'
 import { Descriptor } from './descriptor.ts'
 import * as types from './filesystem-types.ts'
+import { type HeldBytes, Holding } from './held-bytes.ts'
 import { inputStream, ioError, outputStream } from './io.ts'
 import type { StreamFailure } from './streams.ts'
 
@@ -83,13 +85,25 @@ function timesOf(
   return [timeOf(access, now, stat.accessedMs), timeOf(modification, now, stat.modifiedMs)]
 }
 
+/** What an entry takes beside its name. */
+const ENTRY_BYTES = 64
+
 /** Entries of a directory, told one by one. */
-class EntryStream {
+class EntryStream implements Closable {
   readonly #entries: readonly DirectoryEntry[]
+  readonly #holding: Holding
   #at = 0
 
-  constructor(entries: readonly DirectoryEntry[]) {
+  /** @throws GuestFacingError ENOSPC when the component holds too much already */
+  constructor(entries: readonly DirectoryEntry[], held: HeldBytes) {
     this.#entries = entries
+    this.#holding = new Holding(held)
+    const bytes = entries.reduce((sum, { name }) => sum + ENTRY_BYTES + 2 * name.length, 0)
+    if (!this.#holding.resize(bytes)) throw errno('ENOSPC')
+  }
+
+  close(): void {
+    this.#holding.resize(0)
   }
 
   next(): { type: string; name: string } | undefined {
@@ -164,9 +178,10 @@ const onFiles: HostInterface = {
 
 const inDirectories: HostInterface = {
   '[method]descriptor.read-directory': method([], types.entryStream.own, function* (on) {
+    const { held } = on
     if (!on.isDirectory) throw errno('ENOTDIR')
     if (!on.flags.read) throw errno('EBADF')
-    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')))
+    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')), held)
   }),
   '[method]descriptor.create-directory-at': method([string], undefined, function* (on, path: string) {
     yield* paths.makeDirectory(on.process, on.mustMutate().beneath(path))
@@ -253,8 +268,8 @@ export const filesystem: Readonly<Record<string, HostInterface>> = {
     ),
   },
   'wasi:filesystem/preopens': {
-    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process }: World) => [
-      [Descriptor.root(process), '/'],
+    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process, held }: World) => [
+      [Descriptor.root(process, held), '/'],
     ]),
   },
 }

@@ -4,7 +4,9 @@ import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
-import { err, ok, type Result } from './definitions.ts'
+import { CanonTrap } from '../canon-trap.ts'
+import { type Closable, err, ok, type Result, type World } from './definitions.ts'
+import { type HeldBytes, Holding } from './held-bytes.ts'
 import { httpErrorOf, type Named } from './http-types.ts'
 import type { Pollable } from './pollable.ts'
 import { InputStream, OutputStream } from './streams.ts'
@@ -29,14 +31,29 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 type Entry = readonly [name: string, value: Uint8Array]
 
-/** Headers. */
-export class Fields {
-  entries: Entry[]
-  readonly #isFixed: boolean
+/** What an entry takes beside its name and value. */
+const ENTRY_BYTES = 64
 
-  constructor(entries: readonly Entry[] = [], isFixed = false) {
-    this.entries = [...entries]
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, [name, value]) => sum + ENTRY_BYTES + 2 * name.length + value.length, 0)
+}
+
+/** Headers. */
+export class Fields implements Closable {
+  entries: readonly Entry[] = []
+  readonly #isFixed: boolean
+  readonly #holding: Holding
+
+  /** @throws CanonTrap when the component holds too much already */
+  constructor(held: HeldBytes, entries: readonly Entry[] = [], isFixed = false) {
+    this.#holding = new Holding(held)
+    if (!this.#holding.resize(bytesOf(entries))) throw new CanonTrap('it holds more headers than it may')
+    this.entries = entries
     this.#isFixed = isFixed
+  }
+
+  close(): void {
+    this.#holding.resize(0)
   }
 
   get(name: string): Uint8Array[] {
@@ -52,8 +69,9 @@ export class Fields {
     const lower = name.toLowerCase()
     const kept = keeps ? this.entries : this.entries.filter(([one]) => one.toLowerCase() !== lower)
     const entries = [...kept, ...added.map((value): Entry => [name, value])]
-    const bytes = entries.reduce((sum, [one, value]) => sum + one.length + value.length, 0)
-    if (entries.length > MOST_FIELDS || bytes > MOST_FIELD_BYTES) return err({ tag: 'forbidden' })
+    const bytes = bytesOf(entries)
+    const fits = entries.length <= MOST_FIELDS && bytes <= MOST_FIELD_BYTES && this.#holding.resize(bytes)
+    if (!fits) return err({ tag: 'forbidden' })
     this.entries = entries
     return ok()
   }
@@ -67,9 +85,11 @@ export class OutgoingBody {
   #onFinish: ((body: Uint8Array | undefined) => void) | undefined
   #finished: Uint8Array | undefined | 'dropped'
   readonly #most: number
+  readonly #holding: Holding
 
   /** @param most bytes */
-  constructor(most: number) {
+  constructor(held: HeldBytes, most: number) {
+    this.#holding = new Holding(held)
     this.#most = most
   }
 
@@ -78,6 +98,7 @@ export class OutgoingBody {
     this.#stream = new OutputStream((bytes) => {
       this.#length += bytes.length
       if (this.#length > this.#most) throw errno('EFBIG')
+      if (!this.#holding.resize(this.#length)) throw errno('ENOSPC')
       this.#chunks.push(bytes)
       return bytes.length
     })
@@ -93,11 +114,14 @@ export class OutgoingBody {
       at += chunk.length
     }
     this.#finished = whole
+    this.#chunks.length = 0
     this.#onFinish?.(whole)
   }
 
   /** Dropped without an end: what was to be sent is not whole. */
   close(): void {
+    this.#chunks.length = 0
+    this.#holding.resize(0)
     if (this.#finished !== undefined) return
     this.#finished = 'dropped'
     this.#onFinish?.(undefined)
@@ -110,7 +134,7 @@ export class OutgoingBody {
   }
 }
 
-export class OutgoingRequest {
+export class OutgoingRequest implements Closable {
   readonly headers: Fields
   method: Named = { tag: 'get' }
   path: string | undefined
@@ -118,8 +142,14 @@ export class OutgoingRequest {
   authority: string | undefined
   body: OutgoingBody | undefined
 
-  constructor(headers: Fields) {
-    this.headers = new Fields(headers.entries, true)
+  /** Takes headers over. */
+  constructor(held: HeldBytes, headers: Fields) {
+    headers.close()
+    this.headers = new Fields(held, headers.entries, true)
+  }
+
+  close(): void {
+    this.headers.close()
   }
 
   /** Undefined for what is no URL: the gate decides on everything else. */
@@ -157,19 +187,19 @@ export class FutureResponse implements Pollable {
   readonly #done = Promise.withResolvers<void>()
 
   /** Makes the request once its body is whole. */
-  constructor(process: Process, request: OutgoingRequest, url: string) {
+  constructor({ process, held }: World, request: OutgoingRequest, url: string) {
     const headers = request.headers.entries
       .filter(([name]) => !OF_CONNECTION.has(name.toLowerCase()))
       .map(([name, value]) => [name, latin1(value)])
     const send = (body: Uint8Array | undefined): void => {
       const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
-      void this.#settle(async () => callService(process, SERVICE.fetch, input), process)
+      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, held)
     }
     if (!request.body) send(undefined)
     else
       request.body.whenWhole((body) => {
         if (body) send(body)
-        else void this.#settle(() => Promise.reject(errno('EINVAL')), process)
+        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, held)
       })
   }
 
@@ -189,9 +219,9 @@ export class FutureResponse implements Pollable {
     return ok(this.#answer)
   }
 
-  async #settle(make: () => Promise<Uint8Array>, process: Process): Promise<void> {
+  async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
     try {
-      this.#answer = ok(new IncomingResponse(process, decodeValue(await make()) as Answer))
+      this.#answer = ok(new IncomingResponse(process, held, decodeValue(await make()) as Answer))
     } catch (error) {
       this.#answer = err(httpErrorOf(error))
     }
@@ -205,10 +235,11 @@ export class IncomingResponse {
   readonly #process: Process
   #body: number | undefined
 
-  constructor(process: Process, { status, headers, body }: Answer) {
+  constructor(process: Process, held: HeldBytes, { status, headers, body }: Answer) {
     this.#process = process
     this.status = status
     this.headers = new Fields(
+      held,
       headers.map(([name, value]): Entry => [name, Uint8Array.from(value, (unit) => unit.charCodeAt(0))]),
       true,
     )
@@ -223,6 +254,7 @@ export class IncomingResponse {
   }
 
   close(): void {
+    this.headers.close()
     this.consume()?.close()
   }
 }

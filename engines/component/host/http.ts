@@ -33,12 +33,12 @@ const pair = tuple([name, value])
 const { fields, headerError } = types
 
 const onFields: HostInterface = {
-  '[constructor]fields': func([], fields.own, () => new Fields()),
+  '[constructor]fields': func([], fields.own, ({ held }: World) => new Fields(held)),
   '[static]fields.from-list': func(
     [list(pair)],
     result(fields.own, headerError),
-    (_, entries: readonly (readonly [string, Uint8Array])[]): Result => {
-      const made = new Fields()
+    ({ held }: World, entries: readonly (readonly [string, Uint8Array])[]): Result => {
+      const made = new Fields(held)
       for (const [one, content] of entries) {
         const changed = made.change(one, [content], true)
         if (changed.tag === 'err') return changed
@@ -66,7 +66,11 @@ const onFields: HostInterface = {
     (_, on: Fields, one: string, content: Uint8Array) => on.change(one, [content], true),
   ),
   '[method]fields.entries': func([fields.borrow], list(pair), (_, on: Fields) => on.entries),
-  '[method]fields.clone': func([fields.borrow], fields.own, (_, on: Fields) => new Fields(on.entries)),
+  '[method]fields.clone': func(
+    [fields.borrow],
+    fields.own,
+    ({ held }: World, on: Fields) => new Fields(held, on.entries),
+  ),
 }
 
 const request = types.outgoingRequest.borrow
@@ -97,14 +101,14 @@ const onRequests: HostInterface = {
   '[constructor]outgoing-request': func(
     [fields.own],
     types.outgoingRequest.own,
-    (_, headers: Fields) => new OutgoingRequest(headers),
+    ({ held }: World, headers: Fields) => new OutgoingRequest(held, headers),
   ),
   '[method]outgoing-request.body': func(
     [request],
     result(types.outgoingBody.own),
-    ({ process }: World, on: OutgoingRequest): Result => {
+    ({ process, held }: World, on: OutgoingRequest): Result => {
       if (on.body) return err()
-      on.body = new OutgoingBody(process.services.limits.flatBytes)
+      on.body = new OutgoingBody(held, process.services.limits.flatBytes)
       return ok(on.body)
     },
   ),
@@ -228,9 +232,9 @@ export const http: Readonly<Record<string, HostInterface>> = {
     handle: func(
       [types.outgoingRequest.own, option(types.requestOptions.own)],
       result(types.futureResponse.own, types.httpError),
-      ({ process }: World, on: OutgoingRequest): Result => {
+      (world: World, on: OutgoingRequest): Result => {
         const { url } = on
-        return url === undefined ? err({ tag: 'HTTP-request-URI-invalid' }) : ok(new FutureResponse(process, on, url))
+        return url === undefined ? err({ tag: 'HTTP-request-URI-invalid' }) : ok(new FutureResponse(world, on, url))
       },
     ),
   },

@@ -4,7 +4,7 @@ import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { chain } from '../../src/kernel/steps.ts'
 import type { Border } from '../../src/loader/border.ts'
-import { AddedExport } from '../../src/loader/layout.ts'
+import { AddedExport, isAddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonMemory } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
@@ -206,7 +206,10 @@ export class CoreInstances {
   }
 }
 
-/** An own export of a core instance: names are the guest's, and `constructor` is no export. */
+/**
+ * An own export of a core instance: names are the guest's, and `constructor` is no export. Nor is what the rewriter added:
+ * a core module that could write another's fuel would never end.
+ */
 function exportOf(instance: WebAssembly.Instance | undefined, name: string): WebAssembly.ExportValue | undefined {
-  return instance && Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
+  return instance && !isAddedExport(name) && Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
 }

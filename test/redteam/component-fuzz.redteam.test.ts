@@ -97,6 +97,29 @@ test('components that instantiate each other twice at each level have a bound', 
   expect(await refusalOf(inner)).toMatch(/more than 256 instances/)
 })
 
+test('a label is looked at once, however many words of digits it has', async () => {
+  const label = [...new TextEncoder().encode(`a${'-1'.repeat(60)}_`)]
+  expect(await refusalOf([...HEADER, ...section(7, [1, 0x72, 1, label.length, ...label, 0x7d])])).toMatch(/is no label/)
+})
+
+/** A component of two core modules, of which the second imports something that the first exports. */
+function importing(name: string, description: readonly number[]): number[] {
+  const core = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
+  const encoded = [...new TextEncoder().encode(name)]
+  const imports = section(2, [1, 1, 0x61, encoded.length, ...encoded, ...description])
+  const instances = section(2, [2, 0, 0, 0, 0, 1, 1, 1, 0x61, 0x12, 0])
+  return [...HEADER, ...section(1, core), ...section(1, [...core, ...imports]), ...instances]
+}
+
+test.each([
+  ['__fuel', [0x03, 0x7e, 0x01]],
+  ['__stack', [0x03, 0x7f, 0x01]],
+  ['__callout', [0x01, 0x70, 0x00, 0x01]],
+] as const)('a core module is not given %s of another: it would never end', async (name, description) => {
+  const bytes = Uint8Array.from(importing(name, description))
+  await expect(ComponentBench.open(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/is not there/) })
+})
+
 test('names that mean something to JavaScript are names', async () => {
   for (const name of ['__proto__', 'constructor', 'then']) {
     const encoded = [...new TextEncoder().encode(name)]

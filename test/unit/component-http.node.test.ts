@@ -36,7 +36,9 @@ test('a request that is not granted connects to nothing, and is told with what w
   expect(seen.length).toBe(before)
 })
 
-test('a request that is too large to be asked for is an error of the guest, and the host lives on', async ({ skip }) => {
+test('a request that is too large to be asked for is an error of the guest, and the host lives on', async ({
+  skip,
+}) => {
   skip(!(await canSuspend()), skipReasons.noJspi)
   const request = { language: 'wasm' as const, module: assembled('wasi'), call: 'fetch', input: ['a'.repeat(4_000)] }
   const ended = await toka.run({ ...request, limits: { flatBytes: 1_024, structuredBytes: 1_024 } })

@@ -110,6 +110,13 @@ describe('descriptors', () => {
     expect(call('__syscall_dup', 1)).toBe(-ERRNO.EMFILE)
   })
 
+  it('a file that cannot be cut to a size by its path is closed all the same', () => {
+    const { call, open, put, kernel } = makeGuest()
+    call('fd_close', open('/tmp/a', CREATE))
+    for (const size of [2n ** 50n, -1n]) expect(call('__syscall_truncate64', put('/tmp/a'), size)).toBeLessThan(0)
+    expect(kernel.process.descriptors.open).toBe(3)
+  })
+
   it('no number is beyond those that there can be, so that closing all of them ends', () => {
     const { call, kernel, memory } = makeGuest()
     const duplicateFrom = (least: number): number => {

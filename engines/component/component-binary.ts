@@ -19,11 +19,25 @@ import { readType } from './component-types.ts'
 /** The eight bytes that begin every component: version 13 of the layer 1. */
 const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00] as const
 
-/** Definitions of all components together. */
+/** Definitions of all components together: what stands in sections, core modules and components included. */
 const MOST_DEFINITIONS = 100_000
+/** Bytes of sections that are taken apart item by item. One byte may become 60 of objects; large programs have some 100 KiB. */
+const MOST_ITEM_BYTES = 2 ** 21
 
-/** Counts definitions over all components of a binary. */
-type Budget = { left: number }
+/** Counts what is read, over all components of a binary. */
+class Budget {
+  #definitions = MOST_DEFINITIONS
+  #bytes = MOST_ITEM_BYTES
+
+  definition(): void {
+    if (this.#definitions-- <= 0) throw refuseComponent(`it has more than ${MOST_DEFINITIONS} definitions`)
+  }
+
+  bytes(count: number): void {
+    this.#bytes -= count
+    if (this.#bytes < 0) throw refuseComponent(`its definitions have more than ${MOST_ITEM_BYTES} bytes`)
+  }
+}
 
 function readCoreInstance(reader: Reader): Definition {
   const form = reader.byte()
@@ -127,16 +141,21 @@ const SECTION_READERS: Readonly<Record<number, (reader: Reader, depth: number) =
 
 function readSection(id: number, body: Reader, depth: number, budget: Budget): Definition[] {
   if (id === 1) {
+    budget.definition()
     const module: Definition = { kind: 'core module', start: body.at, end: body.end }
     body.skip(body.end - body.at)
     return [module]
   }
-  if (id === 4) return [{ kind: 'component', definitions: readDefinitions(body, nested(depth), budget) }]
+  if (id === 4) {
+    budget.definition()
+    return [{ kind: 'component', definitions: readDefinitions(body, nested(depth), budget) }]
+  }
   const read = SECTION_READERS[id]
   if (!read)
     throw refuseComponent(id === 9 || id === 12 ? 'values are not supported' : `section ${id} is unknown`, body.at)
+  budget.bytes(body.end - body.at)
   return vector(body, (item) => {
-    if (budget.left-- <= 0) throw refuseComponent(`it has more than ${MOST_DEFINITIONS} definitions`)
+    budget.definition()
     return read(item, depth)
   })
 }
@@ -163,5 +182,5 @@ function readDefinitions(reader: Reader, depth: number, budget: Budget): Definit
  * @throws TokaError TOKA_ENGINE_LOAD naming what is wrong, or not supported, and where
  */
 export function readComponent(bytes: Uint8Array): Definition[] {
-  return readDefinitions(new Reader(bytes), 0, { left: MOST_DEFINITIONS })
+  return readDefinitions(new Reader(bytes), 0, new Budget())
 }

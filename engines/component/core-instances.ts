@@ -4,7 +4,7 @@ import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { chain } from '../../src/kernel/steps.ts'
 import type { Border } from '../../src/loader/border.ts'
-import { AddedExport } from '../../src/loader/layout.ts'
+import { AddedExport, isAddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonMemory } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
@@ -14,8 +14,10 @@ import { moduleOf, type Program } from './program.ts'
 
 /** Slots of eight bytes for the calls of all core instances together: as for one module of a stranger (docs/loader.md). */
 const STACK_SLOTS = 50_000
-/** Units of fuel for one call of the guest's allocator, which cannot be suspended. */
+/** Units of fuel for calls of the guest's allocator, which cannot be suspended, until the guest could be again. */
 const ALLOCATOR_UNITS = 5_000_000
+/** What each such call adds: a list of many strings asks for memory as often. */
+const UNITS_A_CALL = 256
 
 /** Of these, what every core instance has at least. */
 const LEAST_SLOTS = 400
@@ -46,7 +48,7 @@ export class CoreInstances {
   #slice = 0
   /** Calls that cannot be suspended: a frame of JavaScript lies above the guest's. */
   #pinned = 0
-  #allocatorUnits = 0
+  #allocatorUnits = ALLOCATOR_UNITS
 
   /** @param border what the instances are linked to: asked for when there is something to link */
   constructor(program: Program, suspension: Suspension | undefined, border: () => Border) {
@@ -77,6 +79,12 @@ export class CoreInstances {
       const memory = core?.hasMemory && core.layout.memory ? exports[core.layout.memory] : undefined
       return sum + (memory instanceof WebAssembly.Memory ? memory.buffer.byteLength : 0)
     }, 0)
+  }
+
+  /** A run begins: others had the thread. */
+  begin(slice: number): void {
+    this.#allocatorUnits = ALLOCATOR_UNITS
+    this.arm(slice)
   }
 
   /** Units until the next callout, an even part for each core instance: together they are never more. */
@@ -118,9 +126,9 @@ export class CoreInstances {
    */
   callout(ask: () => number): number {
     if (this.#pinned > 0) {
-      this.#allocatorUnits += this.#slice - this.#left()
-      if (this.#allocatorUnits > ALLOCATOR_UNITS) throw new CanonTrap('its allocator does not return')
-    }
+      this.#allocatorUnits -= this.#slice - this.#left()
+      if (this.#allocatorUnits < 0) throw new CanonTrap('its allocator does not return')
+    } else this.#allocatorUnits = ALLOCATOR_UNITS
     const verdict = ask()
     return verdict === Verdict.suspend && !this.maySuspend ? Verdict.extend : verdict
   }
@@ -179,7 +187,8 @@ export class CoreInstances {
 
   /** Calls the guest from within a call of it: nothing of it may be suspended. */
   callPinned(ref: CoreRef, args: readonly CoreValue[]): CoreValue | undefined {
-    if (this.#pinned++ === 0) this.#allocatorUnits = 0
+    this.#allocatorUnits = Math.min(this.#allocatorUnits + UNITS_A_CALL, ALLOCATOR_UNITS)
+    this.#pinned++
     try {
       return this.#function(ref)(...args)
     } finally {
@@ -206,7 +215,10 @@ export class CoreInstances {
   }
 }
 
-/** An own export of a core instance: names are the guest's, and `constructor` is no export. */
+/**
+ * An own export of a core instance: names are the guest's, and `constructor` is no export. Nor is what the rewriter added:
+ * a core module that could write another's fuel would never end.
+ */
 function exportOf(instance: WebAssembly.Instance | undefined, name: string): WebAssembly.ExportValue | undefined {
-  return instance && Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
+  return instance && !isAddedExport(name) && Object.hasOwn(instance.exports, name) ? instance.exports[name] : undefined
 }

@@ -1,5 +1,5 @@
 /** A component's definitions in, its plan out: nested components are instantiated on paper, aliases followed, types made one. */
-import type { CanonOptions, Definition, ExternType } from './component-ast.ts'
+import type { CanonOptions, Definition, ExternType, TypeDefinition } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
 import type { CoreInstantiation, Func, GuestFunc, HostFunc, LiftOptions, Plan, Trampoline } from './plan.ts'
 import type { CoreRef } from './resource-types.ts'
@@ -10,6 +10,8 @@ import { flatSignature } from './wit-types.ts'
 /** Core instances of one component, and component instances: each holds memory and tables, or handles. */
 const MOST_CORE_INSTANCES = 64
 const MOST_INSTANCES = 256
+/** Core modules: each is described, rewritten and compiled, instantiated or not. */
+const MOST_CORE_MODULES = 256
 /** Functions of ours that core modules import. */
 const MOST_TRAMPOLINES = 4_000
 
@@ -25,7 +27,7 @@ class Resolver {
   readonly imports: HostFunc[] = []
   readonly resources: ResourceType[] = []
   instances = 0
-  readonly #effort = new Effort()
+  readonly effort = new Effort()
 
   /**
    * Resolves the definitions of one component instance.
@@ -41,7 +43,7 @@ class Resolver {
     const scope = new Scope(parent, this.instances++)
     const exports = new Map<string, Item>()
     for (const definition of definitions) {
-      this.#effort.spend()
+      this.effort.spend()
       if (definition.kind === 'export') {
         const item = scope.item(definition.of.sort, definition.of.index)
         nameResource(item, definition.name)
@@ -89,7 +91,7 @@ class Resolver {
     const scope = new Scope(parent, parent.instance)
     const exports = new Map<string, Item>()
     for (const declaration of declarations) {
-      this.#effort.spend()
+      this.effort.spend()
       if (declaration.kind === 'declare') {
         const item = this.#fromHost(name, declaration.name, declaration.type, scope)
         addOnce(exports, declaration.name, item)
@@ -106,6 +108,7 @@ class Resolver {
       case 'core instantiate':
         return { sort: 'core instance', value: { instance: this.#coreInstance(definition, scope) } }
       case 'core inline':
+        this.effort.spend(definition.exports.length)
         return { sort: 'core instance', value: coreExports(definition, scope) }
       case 'core type':
         return { sort: 'core type', value: undefined }
@@ -114,6 +117,7 @@ class Resolver {
       case 'instantiate':
         return this.#instance(definition, scope)
       case 'inline':
+        this.effort.spend(definition.exports.length)
         return { sort: 'instance', value: itemsOf(definition.exports, scope) }
       case 'alias export':
         return aliasExport(definition, scope)
@@ -136,23 +140,29 @@ class Resolver {
 
   #module({ start, end }: Of<'core module'>): number {
     const known = this.modules.findIndex((module) => module.start === start)
-    return known >= 0 ? known : this.modules.push({ start, end }) - 1
+    if (known >= 0) return known
+    if (this.modules.length >= MOST_CORE_MODULES)
+      throw refuseComponent(`it has more than ${MOST_CORE_MODULES} core modules`)
+    return this.modules.push({ start, end }) - 1
   }
 
   #coreInstance({ module, args }: Of<'core instantiate'>, scope: Scope): number {
     if (this.instantiations.length >= MOST_CORE_INSTANCES)
       throw refuseComponent(`it instantiates more than ${MOST_CORE_INSTANCES} core modules`)
+    this.effort.spend(args.length)
     const imports = new Map<string, ReadonlyMap<string, CoreRef>>()
     for (const [name, index] of args) addOnce(imports, name, importable(scope.get('core instance', index)))
     return this.instantiations.push({ module: scope.get('core module', module), imports }) - 1
   }
 
   #instance({ component, args }: Of<'instantiate'>, scope: Scope): Item {
+    this.effort.spend(args.length)
     const { definitions, scope: parent } = scope.get('component', component)
     return { sort: 'instance', value: this.instantiate(definitions, parent, itemsOf(args, scope)) }
   }
 
   #type({ type }: Of<'type'>, scope: Scope) {
+    this.effort.spend(membersOf(type))
     if (type.kind !== 'resource') return scope.resolve(type)
     const destructor = type.destructor === undefined ? undefined : scope.get('core func', type.destructor)
     const resource: ResourceType = { name: UNNAMED, by: { side: 'guest', instance: scope.instance, destructor } }
@@ -183,6 +193,25 @@ class Resolver {
     if (this.trampolines.length >= MOST_TRAMPOLINES)
       throw refuseComponent(`it lowers more than ${MOST_TRAMPOLINES} functions`)
     return { from: 'trampoline', trampoline: this.trampolines.push(trampoline) - 1 }
+  }
+}
+
+/** What a type names: each is looked at whenever the type is resolved. */
+function membersOf(type: TypeDefinition): number {
+  switch (type.kind) {
+    case 'record':
+      return type.fields.length
+    case 'variant':
+      return type.cases.length
+    case 'tuple':
+      return type.types.length
+    case 'flags':
+    case 'enum':
+      return type.labels.length
+    case 'func':
+      return type.params.length
+    default:
+      return 0
   }
 }
 
@@ -281,7 +310,7 @@ function lift({ func, options, type }: Of<'lift'>, scope: Scope): GuestFunc {
 }
 
 /** Functions by the names that a caller uses; what else is exported can be used by components alone. */
-function functionsOf(exports: ReadonlyMap<string, Item>): Map<string, GuestFunc> {
+function functionsOf(exports: ReadonlyMap<string, Item>, effort: Effort): Map<string, GuestFunc> {
   const functions = new Map<string, GuestFunc>()
   const add = (name: string, func: Func) => {
     if (func.by === 'guest') functions.set(name, func)
@@ -289,6 +318,7 @@ function functionsOf(exports: ReadonlyMap<string, Item>): Map<string, GuestFunc>
   for (const [name, item] of exports) {
     if (item.sort === 'func') add(name, item.value)
     if (item.sort !== 'instance') continue
+    effort.spend(item.value.size)
     for (const [inner, { sort, value }] of item.value) if (sort === 'func') add(`${name}#${inner}`, value)
   }
   return functions
@@ -300,7 +330,7 @@ function functionsOf(exports: ReadonlyMap<string, Item>): Map<string, GuestFunc>
  */
 export function resolveComponent(definitions: readonly Definition[]): Plan {
   const resolver = new Resolver()
-  const exports = functionsOf(resolver.instantiate(definitions, undefined, undefined))
+  const exports = functionsOf(resolver.instantiate(definitions, undefined, undefined), resolver.effort)
   const { modules, instantiations, instances, trampolines, resources, imports } = resolver
   return { modules, instantiations, instances, trampolines, resources, imports, exports }
 }

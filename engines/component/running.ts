@@ -79,7 +79,7 @@ export class RunningComponent {
   async under<T>(leash: Leash, act: () => MaybePromise<T>): Promise<T> {
     this.outcome = new Outcome()
     this.#leash = leash
-    this.guest.cores.arm(leash.slice)
+    this.guest.cores.begin(leash.slice)
     try {
       await leash.enter()
       if (leash.stopped) throw new CanonTrap('it was ended before it began')

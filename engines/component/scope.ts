@@ -34,15 +34,16 @@ type Spaces = {
 
 export type Item = { [S in Sort]: { readonly sort: S; readonly value: Spaces[S] } }[Sort]
 
-/** Definitions that may be resolved in all: components can be instantiated more often than they are written. */
+/** Definitions that may be resolved in all, and their members: components can be instantiated more often than they are written. */
 const MOST_RESOLVED = 200_000
 
 /** Counts what is resolved, over all scopes of one component. */
 export class Effort {
   #left = MOST_RESOLVED
 
-  spend(): void {
-    if (this.#left-- <= 0) throw refuseComponent(`instantiating it takes more than ${MOST_RESOLVED} definitions`)
+  spend(count = 1): void {
+    this.#left -= count
+    if (this.#left < 0) throw refuseComponent(`instantiating it takes more than ${MOST_RESOLVED} definitions`)
   }
 }
 

@@ -73,7 +73,13 @@ export function alignTo(offset: number, align: number): number {
   return Math.ceil(offset / align) * align
 }
 
-const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*$/
+const FIRST_WORD = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)$/
+const WORD = /^(?:[a-z0-9]+|[A-Z0-9]+)$/
+
+/** Word by word: one expression over all of them tries words of digits in both ways, each of them anew. */
+function isLabel(text: string): boolean {
+  return text.split('-').every((word, at) => (at === 0 ? FIRST_WORD : WORD).test(word))
+}
 
 /** A label as a key of JavaScript: `link-count` is `linkCount`, as jco and others have it. */
 export function keyOf(label: string): string {
@@ -84,7 +90,7 @@ export function keyOf(label: string): string {
 function checkLabels(labels: readonly string[]): { label: string; key: string }[] {
   if (labels.length > MOST_MEMBERS) throw refuse(`a type has more than ${MOST_MEMBERS} members`)
   const keyed = labels.map((label) => {
-    if (label.length > 128 || !LABEL.test(label)) throw refuse(`${JSON.stringify(label.slice(0, 40))} is no label`)
+    if (label.length > 128 || !isLabel(label)) throw refuse(`${JSON.stringify(label.slice(0, 40))} is no label`)
     return { label, key: keyOf(label) }
   })
   if (new Set(keyed.map(({ key }) => key.toLowerCase())).size !== labels.length)

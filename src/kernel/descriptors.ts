@@ -25,11 +25,13 @@ export class DescriptorTable {
     if (this.#open >= this.#limit) throw errno('EMFILE')
   }
 
-  /** Takes the lowest free number, from `least` on. */
+  /** Takes the lowest free number, from `least` on. EINVAL for one that none can have: all numbers are walked at the end. */
   add(file: OpenFile, least = 0): number {
+    if (least >= this.#limit) throw errno('EINVAL')
     this.reserve()
     let number = least
     while (this.#files[number] !== undefined) number++
+    if (number >= this.#limit) throw errno('EMFILE')
     this.#files[number] = file
     this.#open++
     return number

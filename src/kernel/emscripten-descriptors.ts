@@ -164,7 +164,7 @@ const control: Syscall = (context, descriptor, command, varargs) => {
   switch (command) {
     case Fcntl.duplicate:
     case Fcntl.duplicateCloseOnExec:
-      return process.descriptors.duplicate(descriptor, Math.min(memory.u32(varargs), 2 ** 31))
+      return process.descriptors.duplicate(descriptor, memory.u32(varargs))
     case Fcntl.getStatus:
       return state.flags
     case Fcntl.getLock:

@@ -13,7 +13,8 @@ import {
 import { errno } from './errno.ts'
 import type { FileStat, MaybePromise, OpenIntent } from './host-port.ts'
 import * as work from './path-calls.ts'
-import { chain, run } from './steps.ts'
+import type { Process } from './process.ts'
+import { chain, run, type Steps, wait } from './steps.ts'
 
 const zero = (): number => 0
 const utf8 = new TextEncoder()
@@ -127,13 +128,19 @@ const setTimesAt: Syscall = (context, directory, pointer, times, flags) => {
   })
 }
 
-const truncate = (context: SyscallContext, pointer: number, length: bigint): MaybePromise<number> => {
+function* truncatePath(process: Process, path: string, size: number): Steps<number> {
+  const { descriptor, file } = yield* work.openAt(process, path, intentOf(OpenFlag.writeOnly), true)
+  try {
+    yield* wait(file.truncate(size))
+  } finally {
+    yield* wait(process.descriptors.close(descriptor))
+  }
+  return 0
+}
+
+const truncate = ({ process, memory }: SyscallContext, pointer: number, length: bigint): MaybePromise<number> => {
   const size = placeOf(length)
-  const { process, memory } = context
-  const intent = intentOf(OpenFlag.writeOnly)
-  return chain(run(work.openAt(process, readPath(memory, pointer), intent, true)), ({ descriptor, file }) =>
-    chain(file.truncate(size), () => chain(process.descriptors.close(descriptor), zero)),
-  )
+  return run(truncatePath(process, readPath(memory, pointer), size))
 }
 
 const currentDirectory: Syscall = ({ process, memory }, out, size) => {

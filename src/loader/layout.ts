@@ -12,6 +12,13 @@ export const AddedExport = {
   memory: 'memory',
 } as const
 
+const ADDED = /^__(?:fuel|callout|stack|start|g\d+|t\d+)$/
+
+/** Whether only the rewriter exports under a name: no module may, and no guest is given what stands there. */
+export function isAddedExport(name: string): boolean {
+  return ADDED.test(name)
+}
+
 /** Where a guest's state lies, by the exports of the rewritten module. */
 export type StateLayout = {
   /** Export name of the memory. */

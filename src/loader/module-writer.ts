@@ -1,14 +1,12 @@
 /** A module and its changes in, the bytes of the changed module out. */
 import { writeEdited } from './edits.ts'
-import { AddedExport } from './layout.ts'
+import { AddedExport, isAddedExport } from './layout.ts'
 import { cappedTable } from './meter.ts'
 import { TYPE_CODES } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
 import type { Plan, RewriteOptions } from './rewrite-options.ts'
 import { ExternKind, type ExternKindCode, type ModuleShape, SECTION_ORDER, SectionId } from './sections.ts'
 import { PREAMBLE, Writer } from './writer.ts'
-
-const RESERVED = /^__(?:fuel|callout|stack|start|g\d+|t\d+)$/
 
 /** Pages of 64 KiB in 32-bit memory. */
 const PAGE_LIMIT = 65_536
@@ -22,7 +20,7 @@ function keptExports(shape: ModuleShape, { keepExports }: RewriteOptions): Modul
   )
   const names = new Set(kept.map(({ name }) => name))
   for (const name of keep ?? []) if (!names.has(name)) throw refuseModule(`it has no export "${name}"`)
-  for (const name of names) if (RESERVED.test(name)) throw refuseModule(`its export "${name}" has a reserved name`)
+  for (const name of names) if (isAddedExport(name)) throw refuseModule(`its export "${name}" has a reserved name`)
   return kept
 }
 

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { component } from '../../engines/component/engine.ts'
 import { TokaError } from '../../src/errors.ts'
+import { Writer } from '../../src/loader/writer.ts'
 import { assembled, ComponentBench } from '../component-bench.ts'
 import { mutateBytes } from '../fuzz/mutate.ts'
 import { numbers } from '../fuzz/numbers.ts'
@@ -95,6 +96,72 @@ test('components that instantiate each other twice at each level have a bound', 
   for (let level = 0; level < 20; level++)
     inner = [...HEADER, ...section(4, inner), ...section(5, [2, 0, 0, 0, 0, 0, 0])]
   expect(await refusalOf(inner)).toMatch(/more than 256 instances/)
+})
+
+test('a label is looked at once, however many words of digits it has', async () => {
+  const label = [...new TextEncoder().encode(`a${'-1'.repeat(60)}_`)]
+  expect(await refusalOf([...HEADER, ...section(7, [1, 0x72, 1, label.length, ...label, 0x7d])])).toMatch(/is no label/)
+})
+
+/** A vector of any size. */
+function vectorOf(items: number, item: (at: number) => readonly number[]): number[] {
+  const body = new Writer().u32(items)
+  for (let at = 0; at < items; at++) body.raw(item(at))
+  return [...body.finish()]
+}
+
+function large(id: number, body: readonly number[]): number[] {
+  return [...new Writer().byte(id).sized(new Writer().raw(body)).finish()]
+}
+
+/** A name that only one place has. */
+const named = (at: number): number[] => [
+  3,
+  0x61 + (at % 26),
+  0x61 + (Math.floor(at / 26) % 26),
+  0x61 + Math.floor(at / 676),
+]
+const core = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]
+const wide = [0x72, ...vectorOf(4_000, (at) => [...named(at), 0x7f])]
+const type = section(7, [1, 0x7f])
+const instance = large(5, [1, 1, ...vectorOf(500, (at) => [0, ...named(at), 3, 0])])
+const exported = large(
+  11,
+  vectorOf(500, (at) => [0, ...named(at), 5, 0, 0]),
+)
+
+test.each([
+  ['core modules', Array.from({ length: 50_000 }, () => [1, 0]).flat(), /more than 256 core modules/],
+  ['components', Array.from({ length: 100_001 }, () => [4, 8, ...HEADER]).flat(), /more than 100000 definitions/],
+  ['members of a type', large(7, [1, 0x6f, ...vectorOf(2 ** 21, () => [0x7f])]), /more than 2097152 bytes/],
+  [
+    'types of many members',
+    large(
+      7,
+      vectorOf(60, () => wide),
+    ),
+    /more than 200000 definitions/,
+  ],
+  ['exports of an instance', [...type, ...instance, ...exported], /200000/],
+] as const)('too many %s are refused before they cost time and memory', async (_, sections, reason) => {
+  expect(await refusalOf(HEADER.concat(sections))).toMatch(reason)
+})
+
+/** A component of two core modules, of which the second imports something that the first exports. */
+function importing(name: string, description: readonly number[]): number[] {
+  const encoded = [...new TextEncoder().encode(name)]
+  const imports = section(2, [1, 1, 0x61, encoded.length, ...encoded, ...description])
+  const instances = section(2, [2, 0, 0, 0, 0, 1, 1, 1, 0x61, 0x12, 0])
+  return [...HEADER, ...section(1, core), ...section(1, [...core, ...imports]), ...instances]
+}
+
+test.each([
+  ['__fuel', [0x03, 0x7e, 0x01]],
+  ['__stack', [0x03, 0x7f, 0x01]],
+  ['__callout', [0x01, 0x70, 0x00, 0x01]],
+] as const)('a core module is not given %s of another: it would never end', async (name, description) => {
+  const bytes = Uint8Array.from(importing(name, description))
+  await expect(ComponentBench.open(bytes)).rejects.toMatchObject({ message: expect.stringMatching(/is not there/) })
 })
 
 test('names that mean something to JavaScript are names', async () => {

@@ -1,6 +1,8 @@
 /** A hostile component: whatever it does it ends on time, within its memory, by a trap, and leaves the host as it was. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Writer } from '../../src/loader/writer.ts'
 import { assembled, ComponentBench } from '../component-bench.ts'
+import { buildModule } from '../loader-modules.ts'
 
 let bench: ComponentBench
 
@@ -79,4 +81,41 @@ test('every call of an import is counted, and each has ended in one way', async 
   const { counted, local, allowed, denied } = bench.bench.gate.counters()
   expect(counted).toBeGreaterThan(0)
   expect(counted).toBe(local + allowed + denied)
+})
+
+/** Takes a list of texts; its allocator counts down from 400,000, at each call. */
+function slowAllocator(): Uint8Array<ArrayBuffer> {
+  const countDown = [0x41, ...new Writer().s32(400_000).finish(), 0x21, 4]
+  const turn = [0x03, 0x40, 0x20, 4, 0x41, 1, 0x6b, 0x22, 4, 0x0d, 0, 0x0b]
+  const params = ['i32', 'i32', 'i32', 'i32'] as const
+  const module = buildModule({
+    memory: { minimum: 1, name: 'm' },
+    functions: [
+      { name: 'r', params, results: ['i32'], locals: ['i32'], code: [...countDown, ...turn, 0x41, 8] },
+      { name: 'f', params: ['i32', 'i32'], results: ['i32'], code: [0x20, 1] },
+    ],
+  })
+  const sections: readonly (readonly [id: number, body: ArrayLike<number>])[] = [
+    [1, module],
+    [2, [1, 0, 0, 0]],
+    [6, [3, 0, 2, 1, 0, 1, 0x6d, 0, 0, 1, 0, 1, 0x72, 0, 0, 1, 0, 1, 0x66]],
+    [7, [2, 0x70, 0x73, 0x40, 1, 1, 0x61, 0, 0, 0x79]],
+    [8, [1, 0, 0, 1, 2, 3, 0, 4, 0, 1]],
+    [11, [1, 0, 1, 0x66, 1, 0, 0]],
+  ]
+  const component = new Writer().raw([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00])
+  for (const [id, body] of sections) component.byte(id).sized(new Writer().raw(body))
+  return component.finish()
+}
+
+test('calls of an allocator are bounded together: one list cannot hold the thread by many', async () => {
+  const slow = await ComponentBench.open(slowAllocator())
+  expect(await slow.value('f', ['a'])).toBe(1)
+  expect(await slow.value('f', ['a'])).toBe(1)
+  const ended = await slow.call(
+    'f',
+    Array.from({ length: 200 }, () => 'a'),
+  )
+  expect(ended.error?.message).toMatch(/its allocator does not return/)
+  slow.dispose()
 })

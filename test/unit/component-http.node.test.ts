@@ -8,6 +8,8 @@ import { skipReasons } from '../skip-reasons.ts'
 const text = new TextDecoder()
 /** The place of `HTTP-request-denied` among the errors of wasi:http. */
 const DENIED = 15
+/** That of `HTTP-request-body-size`. */
+const BODY_SIZE = 17
 
 test('a request that is granted is made, suspended until it is answered, and read', async () => {
   const before = seen.length
@@ -32,4 +34,14 @@ test('a request that is not granted connects to nothing, and is told with what w
   expect(ended.value).toEqual(Uint8Array.of(DENIED))
   expect(ended.denials).toHaveLength(1)
   expect(seen.length).toBe(before)
+})
+
+test('a request that is too large to be asked for is an error of the guest, and the host lives on', async ({
+  skip,
+}) => {
+  skip(!(await canSuspend()), skipReasons.noJspi)
+  const request = { language: 'wasm' as const, module: assembled('wasi'), call: 'fetch', input: ['a'.repeat(4_000)] }
+  const ended = await toka.run({ ...request, limits: { flatBytes: 1_024, structuredBytes: 1_024 } })
+  expect(ended.error).toBeUndefined()
+  expect(ended.value).toEqual(Uint8Array.of(BODY_SIZE))
 })

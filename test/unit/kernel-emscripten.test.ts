@@ -109,6 +109,26 @@ describe('descriptors', () => {
     expect(call('__syscall_dup', 1)).toBe(4)
     expect(call('__syscall_dup', 1)).toBe(-ERRNO.EMFILE)
   })
+
+  it('a file that cannot be cut to a size by its path is closed all the same', () => {
+    const { call, open, put, kernel } = makeGuest()
+    call('fd_close', open('/tmp/a', CREATE))
+    for (const size of [2n ** 50n, -1n]) expect(call('__syscall_truncate64', put('/tmp/a'), size)).toBeLessThan(0)
+    expect(kernel.process.descriptors.open).toBe(3)
+  })
+
+  it('no number is beyond those that there can be, so that closing all of them ends', () => {
+    const { call, kernel, memory } = makeGuest()
+    const duplicateFrom = (least: number): number => {
+      new DataView(memory.buffer).setUint32(OUT, least, true)
+      return call('__syscall_fcntl64', 1, 0, OUT)
+    }
+    expect(duplicateFrom(20)).toBe(20)
+    for (const least of [100_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) expect(duplicateFrom(least)).toBe(-ERRNO.EINVAL)
+    const begun = performance.now()
+    kernel.process.descriptors.closeFrom(0)
+    expect(performance.now() - begun).toBeLessThan(100)
+  })
 })
 
 describe('files of an image', () => {

@@ -127,7 +127,10 @@ export class Descriptor implements Closable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    if (this.#fd !== undefined) void this.process.descriptors.close(this.#fd)
+    if (this.#fd === undefined) return
+    const answer = this.process.descriptors.close(this.#fd)
+    // Nobody is left who could be told.
+    if (answer instanceof Promise) answer.catch(() => {})
   }
 
   /** The directory must be one in which names may be made and removed. */

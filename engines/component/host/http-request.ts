@@ -182,7 +182,8 @@ function callService(process: Process, name: string, input: unknown): MaybePromi
 
 /** An answer that is under way. */
 export class FutureResponse implements Pollable {
-  #answer: Result | undefined
+  /** Makes the answer, or throws a fault of ours: nobody hears one that comes while nothing of the guest runs. */
+  #answer: (() => Result) | undefined
   #isTaken = false
   readonly #done = Promise.withResolvers<void>()
 
@@ -216,14 +217,15 @@ export class FutureResponse implements Pollable {
     if (!this.#answer) return undefined
     if (this.#isTaken) return err()
     this.#isTaken = true
-    return ok(this.#answer)
+    return ok(this.#answer())
   }
 
   async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
     try {
-      this.#answer = ok(new IncomingResponse(process, held, decodeValue(await make()) as Answer))
+      const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
+      this.#answer = () => ok(response)
     } catch (error) {
-      this.#answer = err(httpErrorOf(error))
+      this.#answer = () => err(httpErrorOf(error))
     }
     this.#done.resolve()
   }
@@ -282,7 +284,8 @@ export class IncomingBody {
     this.#number = 0
     if (number === 0) return
     try {
-      void callService(this.#process, SERVICE.cancel, number)
+      const answer = callService(this.#process, SERVICE.cancel, number)
+      if (answer instanceof Promise) answer.catch(() => {})
     } catch {
       // The run is over: the gate has closed it already.
     }

@@ -1,4 +1,5 @@
 /** The WIT types of wasi:http/types, and what failures of the network are called there. */
+import { TokaError } from '../../../src/errors.ts'
 import { GuestFacingError } from '../../../src/kernel/host-port.ts'
 import { list, option, primitive, record, variant, type WitType } from '../wit-types.ts'
 import { hostResource } from './definitions.ts'
@@ -111,7 +112,8 @@ const CODES: Readonly<Record<string, string>> = {
 
 /** What a failure is called: of one that has no name, its text. */
 export function httpErrorOf(error: unknown): HttpError {
-  if (!(error instanceof GuestFacingError)) throw error
+  // What the guest gave cannot be told to the gate: too large, and nothing else.
+  if (!(error instanceof GuestFacingError || error instanceof TokaError)) throw error
   if (error.code === 'TOKA_NET_SIZE') return { tag: 'HTTP-response-body-size' }
   if (error.code === 'TOKA_VALUE_SIZE') return { tag: 'HTTP-request-body-size' }
   const tag = CODES[error.code]

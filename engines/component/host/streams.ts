@@ -169,6 +169,7 @@ export class OutputStream implements Pollable {
       .finally(() => {
         this.#pending = undefined
       })
+    pending.catch(() => {}) // a fault of ours is for who waits
     this.#pending = pending
   }
 }

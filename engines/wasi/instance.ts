@@ -64,7 +64,7 @@ export class WasiInstance implements Instance {
     this.#snapshot = undefined
     this.#preview1 ??= this.#newPreview1()
     this.#preview1.begin()
-    this.#guest.arm(leash.slice)
+    this.#guest.fuel.arm(leash.slice)
     let trap: unknown
     let returned = false
     try {
@@ -77,7 +77,7 @@ export class WasiInstance implements Instance {
       trap = error ?? new Error('unknown')
     }
     leash.leave()
-    leash.spent(this.#guest.burned())
+    leash.spent(this.#guest.fuel.burned())
     const stopped = returned ? undefined : this.#reasonOf(leash, trap)
     this.#preview1.end()
     this.#leash = undefined
@@ -222,7 +222,7 @@ export class WasiInstance implements Instance {
     } finally {
       const verdict = this.#outcome.exitCode === undefined ? this.#leash?.spent(0) : undefined
       if (verdict === Verdict.kill) this.#guest.kill()
-      else if (verdict === Verdict.suspend && this.#suspension) this.#guest.endSlice()
+      else if (verdict === Verdict.suspend && this.#suspension) this.#guest.fuel.endSlice()
     }
   }
 
@@ -235,12 +235,12 @@ export class WasiInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.kill
-    const verdict = leash.spent(this.#guest.burned())
+    const verdict = leash.spent(this.#guest.fuel.burned())
     if (verdict === Verdict.kill) {
       this.#guest.kill()
       return Verdict.kill
     }
-    this.#guest.arm(leash.slice)
+    this.#guest.fuel.arm(leash.slice)
     return verdict === Verdict.suspend && this.#suspension ? Verdict.suspend : Verdict.extend
   }
 

@@ -63,7 +63,7 @@ async function refusalOf(bytes: readonly number[]): Promise<string> {
     component.describe?.(guest)
   } catch (error) {
     expect(error).toBeInstanceOf(TokaError)
-    expect(performance.now() - begun).toBeLessThan(1_000)
+    expect(performance.now() - begun).toBeLessThan(10_000)
     return (error as TokaError).message
   }
   return 'nothing'

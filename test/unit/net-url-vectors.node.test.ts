@@ -48,6 +48,9 @@ test('a URL that fails has no form; one that has a form is the same URL, on the 
   expect(tally.same).toBeGreaterThan(50)
 })
 
+/** UTS #46 mapped it to "ss" before revision 33, as the parser of Node 22 still does: what is decided on is what is connected to. */
+const CAPITAL_SHARP_S = '\u1e9e'
+
 test('a host of any script is its ASCII form, and one that IDNA refuses is none', ({ skip }) => {
   skip(!hosts, skipReasons.noVectors)
   let compared = 0
@@ -56,7 +59,10 @@ test('a host of any script is its ASCII form, and one that IDNA refuses is none'
     const found = canonicalRequest(`https://${one.input}/x`, 'GET')
     if (one.output === null) expect(found, one.input).toBeUndefined()
     else if (found) {
-      expect(found.host, one.input).toBe(one.output)
+      const before = one.input.includes(CAPITAL_SHARP_S)
+        ? [one.output, new URL(`https://${one.input}`).host]
+        : [one.output]
+      expect(before, one.input).toContain(found.host)
       compared++
     }
   }

@@ -1,7 +1,7 @@
 /** The arguments of a call as the host gave them in, what wasm takes out; and what it returned, as a value. */
 import { TokaError } from '../../src/errors.ts'
 import type { ValueType } from '../../src/loader/describe.ts'
-import { AddedExport } from '../../src/loader/layout.ts'
+import { isAddedExport } from '../../src/loader/layout.ts'
 import type { FunctionExport, Program } from './program.ts'
 import { isRuby } from './ruby.ts'
 
@@ -28,7 +28,7 @@ const describe = (value: unknown): string => (value === null ? 'null' : Array.is
 
 /** The functions that a caller can name: what the loader added is not among them. */
 function namesOf({ functions }: Program): string {
-  const names = [...functions.keys()].filter((name) => !name.startsWith('__fuel') && name !== AddedExport.start)
+  const names = [...functions.keys()].filter((name) => !isAddedExport(name))
   return names.length === 0 ? 'none' : `${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
 }
 
@@ -49,7 +49,7 @@ export function entryOf(
   given: unknown,
 ): { entry: FunctionExport; args: (number | bigint)[] } {
   const entry = program.functions.get(name)
-  if (!entry || name.startsWith('__fuel')) {
+  if (!entry || isAddedExport(name)) {
     const shown = JSON.stringify(name.slice(0, 100))
     throw invalid(`call: the module exports no function ${shown}; it has: ${namesOf(program)}`)
   }

@@ -41,7 +41,11 @@ function invalid(what: string, cause?: unknown): TokaError {
 function fileOf({ name, url, path }: z.infer<typeof wheel>): string {
   if (name !== undefined) return name
   const place = path ?? (url === undefined ? '' : (URL.parse(url)?.pathname ?? ''))
-  return decodeURIComponent(place.slice(place.lastIndexOf('/') + 1))
+  try {
+    return decodeURIComponent(place.slice(place.lastIndexOf('/') + 1))
+  } catch {
+    throw invalid(`packages.wheels: ${JSON.stringify(place.slice(0, 200))} is no URL of a file`)
+  }
 }
 
 /**

@@ -168,6 +168,10 @@ describe('a lock', () => {
   test.each([
     ['no TOML', 'packages = ['],
     ['another version', 'lock-version = "2.0"\npackages = []\n'],
+    [
+      'a URL that cannot be decoded',
+      `lock-version = "1.0"\n[[packages]]\nname = "a"\nwheels = [{ url = "https://files.example/%zz.whl", hashes = { sha256 = "${'a'.repeat(64)}" } }]\n`,
+    ],
     ['no hash', 'lock-version = "1.0"\n[[packages]]\nname = "a"\n[[packages.wheels]]\nname = "a-1-py3-none-any.whl"\n'],
     [
       'another hash',

@@ -9,6 +9,7 @@ import { ComponentGuest, type GuestHost } from './component-guest.ts'
 import { bindGuest, captureGuest, restoreGuest } from './guest-state.ts'
 import { HandedOut } from './handed-out.ts'
 import type { World } from './host/definitions.ts'
+import { HeldBytes } from './host/held-bytes.ts'
 import { ComponentHost } from './host/host.ts'
 import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
@@ -32,6 +33,7 @@ export class RunningComponent {
     this.#suspension = suspension
     this.world = {
       process: context.process,
+      held: new HeldBytes(),
       program: name,
       exit: (code) => this.#exit(code),
       sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),

@@ -277,3 +277,20 @@ describe('wasi:http', () => {
     expect(await http('method-fields-delete', fixed, 'x-a')).toEqual(errOf({ tag: 'immutable' }))
   })
 })
+
+test('what the host keeps of headers has a bound for each component, and comes back when they are let go of', async () => {
+  const http = (name: string, ...args: unknown[]) => bench.call(`wasi-http-types-${name}`, ...args)
+  const content = new Uint8Array(200_000).fill(65)
+  const fill = async (): Promise<unknown> => {
+    const { value: fields } = await http('constructor-fields')
+    await http('method-fields-append', fields, 'x', content)
+    return fields
+  }
+  // More than the bound in all, but not at once.
+  for (let round = 0; round < 400; round++)
+    expect((await bench.call('[resource-drop]fields', await fill())).error).toBeUndefined()
+  let ended = await http('constructor-fields')
+  for (let round = 0; round < 400 && !ended.error; round++)
+    ended = await http('method-fields-append', (await http('constructor-fields')).value, 'x', content)
+  expect(ended.error?.message).toMatch(/the host keeps more than 67108864 bytes/)
+})

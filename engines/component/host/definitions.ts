@@ -2,11 +2,13 @@
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import type { ResourceType } from '../resource-types.ts'
+import type { HeldBytes } from './held-bytes.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
 
 /** The world of one component: what its imports act on. */
 export type World = {
   readonly process: Process
+  readonly held: HeldBytes
   /** What the program is called, its first argument. */
   readonly program: string
   /** The component asks to end. It is killed by a trap. */

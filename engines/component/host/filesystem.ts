@@ -8,6 +8,7 @@ import { list, option, primitive, result, tuple, type WitType } from '../wit-typ
 import type { Datetime } from './clocks.ts'
 import {
   type Act,
+  type Closable,
   func,
   type HostFunction,
   type HostInterface,
@@ -18,6 +19,7 @@ import {
 } from './definitions.ts'
 import { Descriptor } from './descriptor.ts'
 import * as types from './filesystem-types.ts'
+import { type HeldBytes, Holding } from './held-bytes.ts'
 import { inputStream, ioError, outputStream } from './io.ts'
 import type { StreamFailure } from './streams.ts'
 
@@ -26,21 +28,24 @@ const string = primitive('string')
 const bytes = list(primitive('u8'))
 const self = types.descriptor.borrow
 
+/** Steps whose failures are error codes. */
+function guarded(steps: () => Steps<unknown>): MaybePromise<Result> {
+  try {
+    const value = run(steps())
+    return value instanceof Promise ? value.then(ok, types.failed) : ok(value)
+  } catch (error) {
+    return types.failed(error)
+  }
+}
+
 /** A method whose failures are error codes. Whatever it does, a driver may have to be waited for. */
 function method(
   params: readonly WitType[],
   answer: WitType | undefined,
   act: (on: Descriptor, ...args: never[]) => Steps<unknown>,
 ): HostFunction {
-  const guarded: Act = (_world: World, on: Descriptor, ...args: never[]): MaybePromise<Result> => {
-    try {
-      const value = run(act(on, ...args))
-      return value instanceof Promise ? value.then(ok, types.failed) : ok(value)
-    } catch (error) {
-      return types.failed(error)
-    }
-  }
-  return waiting([self, ...params], result(answer, types.errorCode), guarded)
+  const call: Act = (_world: World, on: Descriptor, ...args: never[]) => guarded(() => act(on, ...args))
+  return waiting([self, ...params], result(answer, types.errorCode), call)
 }
 
 /** One that is done at once. */
@@ -83,19 +88,36 @@ function timesOf(
   return [timeOf(access, now, stat.accessedMs), timeOf(modification, now, stat.modifiedMs)]
 }
 
+/** What an entry of a listing costs the host, its name included. */
+const ENTRY_BYTES = 256
+
 /** Entries of a directory, told one by one. */
-class EntryStream {
-  readonly #entries: readonly DirectoryEntry[]
+class EntryStream implements Closable {
+  #entries: readonly DirectoryEntry[]
+  readonly #holding: Holding
   #at = 0
 
-  constructor(entries: readonly DirectoryEntry[]) {
+  constructor(entries: readonly DirectoryEntry[], held: HeldBytes) {
     this.#entries = entries
+    this.#holding = new Holding(held)
+    this.#holding.set(entries.length * ENTRY_BYTES)
+  }
+
+  close(): void {
+    this.#entries = []
+    this.#holding.set(0)
   }
 
   next(): { type: string; name: string } | undefined {
     const entry = this.#entries[this.#at++]
     return entry && { type: types.kindOf(entry.kind), name: entry.name }
   }
+}
+
+function* listDirectory(on: Descriptor, held: HeldBytes): Steps<EntryStream> {
+  if (!on.isDirectory) throw errno('ENOTDIR')
+  if (!on.flags.read) throw errno('EBADF')
+  return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')), held)
 }
 
 function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): { lower: bigint; upper: bigint } {
@@ -163,11 +185,11 @@ const onFiles: HostInterface = {
 }
 
 const inDirectories: HostInterface = {
-  '[method]descriptor.read-directory': method([], types.entryStream.own, function* (on) {
-    if (!on.isDirectory) throw errno('ENOTDIR')
-    if (!on.flags.read) throw errno('EBADF')
-    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')))
-  }),
+  '[method]descriptor.read-directory': waiting(
+    [self],
+    result(types.entryStream.own, types.errorCode),
+    ({ held }: World, on: Descriptor) => guarded(() => listDirectory(on, held)),
+  ),
   '[method]descriptor.create-directory-at': method([string], undefined, function* (on, path: string) {
     yield* paths.makeDirectory(on.process, on.mustMutate().beneath(path))
   }),

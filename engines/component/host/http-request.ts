@@ -5,6 +5,7 @@ import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
 import { err, ok, type Result } from './definitions.ts'
+import { type HeldBytes, Holding } from './held-bytes.ts'
 import { httpErrorOf, type Named } from './http-types.ts'
 import type { Pollable } from './pollable.ts'
 import { InputStream, OutputStream } from './streams.ts'
@@ -29,14 +30,34 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 type Entry = readonly [name: string, value: Uint8Array]
 
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+}
+
+/** What an entry costs beside its bytes. */
+const ENTRY_BYTES = 128
+
 /** Headers. */
 export class Fields {
-  entries: Entry[]
+  entries: readonly Entry[]
   readonly #isFixed: boolean
+  readonly #holding: Holding
 
-  constructor(entries: readonly Entry[] = [], isFixed = false) {
-    this.entries = [...entries]
+  constructor(held: HeldBytes, entries: readonly Entry[] = [], isFixed = false) {
+    this.#holding = new Holding(held)
+    this.#holding.set(sizeOf(entries) + entries.length * ENTRY_BYTES)
+    this.entries = entries
     this.#isFixed = isFixed
+  }
+
+  /** The same that can be changed, or that cannot. */
+  copy(isFixed: boolean): Fields {
+    return new Fields(this.#holding.of, this.entries, isFixed)
+  }
+
+  close(): void {
+    this.#holding.set(0)
+    this.entries = []
   }
 
   get(name: string): Uint8Array[] {
@@ -52,8 +73,9 @@ export class Fields {
     const lower = name.toLowerCase()
     const kept = keeps ? this.entries : this.entries.filter(([one]) => one.toLowerCase() !== lower)
     const entries = [...kept, ...added.map((value): Entry => [name, value])]
-    const bytes = entries.reduce((sum, [one, value]) => sum + one.length + value.length, 0)
+    const bytes = sizeOf(entries)
     if (entries.length > MOST_FIELDS || bytes > MOST_FIELD_BYTES) return err({ tag: 'forbidden' })
+    this.#holding.set(bytes + entries.length * ENTRY_BYTES)
     this.entries = entries
     return ok()
   }
@@ -67,15 +89,19 @@ export class OutgoingBody {
   #onFinish: ((body: Uint8Array | undefined) => void) | undefined
   #finished: Uint8Array | undefined | 'dropped'
   readonly #most: number
+  readonly #holding: Holding
 
   /** @param most bytes */
-  constructor(most: number) {
+  constructor(most: number, held: HeldBytes) {
     this.#most = most
+    this.#holding = new Holding(held)
   }
 
   stream(): OutputStream | undefined {
     if (this.#stream) return undefined
     this.#stream = new OutputStream((bytes) => {
+      if (this.#finished !== undefined) throw errno('EPIPE')
+      this.#holding.add(bytes.length)
       this.#length += bytes.length
       if (this.#length > this.#most) throw errno('EFBIG')
       this.#chunks.push(bytes)
@@ -92,6 +118,7 @@ export class OutgoingBody {
       whole.set(chunk, at)
       at += chunk.length
     }
+    this.#chunks.length = 0
     this.#finished = whole
     this.#onFinish?.(whole)
   }
@@ -100,7 +127,15 @@ export class OutgoingBody {
   close(): void {
     if (this.#finished !== undefined) return
     this.#finished = 'dropped'
+    this.release()
     this.#onFinish?.(undefined)
+  }
+
+  /** It was sent, or never will be. */
+  release(): void {
+    this.#finished = 'dropped'
+    this.#chunks.length = 0
+    this.#holding.set(0)
   }
 
   /** Tells the body once it is whole, or undefined when it never will be. */
@@ -117,9 +152,30 @@ export class OutgoingRequest {
   scheme: Named | undefined
   authority: string | undefined
   body: OutgoingBody | undefined
+  readonly #holding: Holding
 
-  constructor(headers: Fields) {
-    this.headers = new Fields(headers.entries, true)
+  /** @param headers are the request's from here on */
+  constructor(headers: Fields, held: HeldBytes) {
+    this.headers = headers.copy(true)
+    headers.close()
+    this.#holding = new Holding(held)
+  }
+
+  get held(): HeldBytes {
+    return this.#holding.of
+  }
+
+  /** A part was set. */
+  changed(): void {
+    const texts = [this.method.val, this.path, this.scheme?.val, this.authority]
+    this.#holding.set(texts.reduce((sum, text = '') => sum + text.length * 2, 0))
+  }
+
+  /** It was sent, or never will be. */
+  close(): void {
+    this.headers.close()
+    this.#holding.set(0)
+    this.body?.release()
   }
 
   /** Undefined for what is no URL: the gate decides on everything else. */
@@ -164,13 +220,13 @@ export class FutureResponse implements Pollable {
       .map(([name, value]) => [name, latin1(value)])
     const send = (body: Uint8Array | undefined): void => {
       const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
-      void this.#settle(async () => callService(process, SERVICE.fetch, input), process)
+      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, request)
     }
     if (!request.body) send(undefined)
     else
       request.body.whenWhole((body) => {
         if (body) send(body)
-        else void this.#settle(() => Promise.reject(errno('EINVAL')), process)
+        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, request)
       })
   }
 
@@ -190,13 +246,15 @@ export class FutureResponse implements Pollable {
     return ok(this.#answer())
   }
 
-  async #settle(make: () => Promise<Uint8Array>, process: Process): Promise<void> {
+  async #settle(make: () => Promise<Uint8Array>, process: Process, request: OutgoingRequest): Promise<void> {
+    const held = request.held
     try {
-      const response = new IncomingResponse(process, decodeValue(await make()) as Answer)
+      const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
       this.#answer = () => ok(response)
     } catch (error) {
       this.#answer = () => err(httpErrorOf(error))
     }
+    request.close()
     this.#done.resolve()
   }
 }
@@ -207,10 +265,11 @@ export class IncomingResponse {
   readonly #process: Process
   #body: number | undefined
 
-  constructor(process: Process, { status, headers, body }: Answer) {
+  constructor(process: Process, held: HeldBytes, { status, headers, body }: Answer) {
     this.#process = process
     this.status = status
     this.headers = new Fields(
+      held,
       headers.map(([name, value]): Entry => [name, Uint8Array.from(value, (unit) => unit.charCodeAt(0))]),
       true,
     )
@@ -225,6 +284,7 @@ export class IncomingResponse {
   }
 
   close(): void {
+    this.headers.close()
     this.consume()?.close()
   }
 }

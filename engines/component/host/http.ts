@@ -33,12 +33,12 @@ const pair = tuple([name, value])
 const { fields, headerError } = types
 
 const onFields: HostInterface = {
-  '[constructor]fields': func([], fields.own, () => new Fields()),
+  '[constructor]fields': func([], fields.own, ({ held }: World) => new Fields(held)),
   '[static]fields.from-list': func(
     [list(pair)],
     result(fields.own, headerError),
-    (_, entries: readonly (readonly [string, Uint8Array])[]): Result => {
-      const made = new Fields()
+    ({ held }: World, entries: readonly (readonly [string, Uint8Array])[]): Result => {
+      const made = new Fields(held)
       for (const [one, content] of entries) {
         const changed = made.change(one, [content], true)
         if (changed.tag === 'err') return changed
@@ -66,7 +66,7 @@ const onFields: HostInterface = {
     (_, on: Fields, one: string, content: Uint8Array) => on.change(one, [content], true),
   ),
   '[method]fields.entries': func([fields.borrow], list(pair), (_, on: Fields) => on.entries),
-  '[method]fields.clone': func([fields.borrow], fields.own, (_, on: Fields) => new Fields(on.entries)),
+  '[method]fields.clone': func([fields.borrow], fields.own, (_, on: Fields) => on.copy(false)),
 }
 
 const request = types.outgoingRequest.borrow
@@ -80,6 +80,7 @@ function part(
 ): HostInterface {
   const assign: Act = (_world: World, on: OutgoingRequest, to: never) => {
     set(on, to)
+    on.changed()
     return ok()
   }
   return {
@@ -97,14 +98,14 @@ const onRequests: HostInterface = {
   '[constructor]outgoing-request': func(
     [fields.own],
     types.outgoingRequest.own,
-    (_, headers: Fields) => new OutgoingRequest(headers),
+    ({ held }: World, headers: Fields) => new OutgoingRequest(headers, held),
   ),
   '[method]outgoing-request.body': func(
     [request],
     result(types.outgoingBody.own),
-    ({ process }: World, on: OutgoingRequest): Result => {
+    ({ process, held }: World, on: OutgoingRequest): Result => {
       if (on.body) return err()
-      on.body = new OutgoingBody(process.services.limits.flatBytes)
+      on.body = new OutgoingBody(process.services.limits.flatBytes, held)
       return ok(on.body)
     },
   ),
@@ -140,7 +141,7 @@ const onRequests: HostInterface = {
       on.authority = to
     },
   ),
-  '[method]outgoing-request.headers': func([request], fields.own, (_, on: OutgoingRequest) => on.headers),
+  '[method]outgoing-request.headers': func([request], fields.own, (_, on: OutgoingRequest) => on.headers.copy(true)),
   '[method]outgoing-body.write': func([types.outgoingBody.borrow], result(outputStream.own), (_, on: OutgoingBody) =>
     once(on.stream()),
   ),
@@ -202,7 +203,7 @@ const onAnswers: HostInterface = {
     on.get(),
   ),
   '[method]incoming-response.status': func([response], primitive('u16'), (_, on: IncomingResponse) => on.status),
-  '[method]incoming-response.headers': func([response], fields.own, (_, on: IncomingResponse) => on.headers),
+  '[method]incoming-response.headers': func([response], fields.own, (_, on: IncomingResponse) => on.headers.copy(true)),
   '[method]incoming-response.consume': func([response], result(types.incomingBody.own), (_, on: IncomingResponse) =>
     once(on.consume()),
   ),

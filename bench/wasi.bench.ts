@@ -117,17 +117,23 @@ const wasmerWasi: Runner = {
 }
 
 type WasmerSdk = {
-  init(): Promise<unknown>
-  runWasix(module: WebAssembly.Module, options: object): Promise<{ wait(): Promise<unknown> }>
+  Wasmer: new () => {
+    packages: { load(bytes: Uint8Array): Promise<unknown> }
+    sandboxes: {
+      create(options: object): Promise<{ command(program: unknown, args: string[]): { run(): Promise<unknown> } }>
+    }
+  }
 }
 
+/** A command of one sandbox: it compiles, and runs its commands in workers. */
 const wasmerSdk: Runner = {
   name: '@wasmer/sdk',
   prepare: async (bytes) => {
-    const { init, runWasix } = (await load('@wasmer/sdk/node')) as WasmerSdk
-    await init()
-    const module = new WebAssembly.Module(bytes)
-    return async () => (await runWasix(module, {})).wait()
+    const { Wasmer } = (await load('@wasmer/sdk')) as WasmerSdk
+    const wasmer = new Wasmer()
+    const program = await wasmer.packages.load(bytes)
+    const sandbox = await wasmer.sandboxes.create({ packages: [program] })
+    return () => sandbox.command(program, []).run()
   },
 }
 

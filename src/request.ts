@@ -31,7 +31,8 @@ export type MountOptions = {
 export type SandboxOptions = {
   language: Language
   /**
-   * The program of `language: 'wasm'`: a WASI preview 1 command or reactor, as bytes. A compiled `WebAssembly.Module` is
+   * The program of `language: 'wasm'`: a WASI preview 1 command or reactor, or a component of WASI 0.2, as bytes: which, is
+   * read from them. A compiled `WebAssembly.Module` is
    * refused: its bytes cannot be had, so nothing could be put into it that stops it.
    */
   module?: Uint8Array

@@ -8,7 +8,7 @@ let shared: Promise<Toka> | undefined
 let way: Way | undefined
 
 /** The same tests in every way in which a sandbox runs: `toka`, `run` and `valueOf` go that way in them. */
-export function inEveryWay(tests: () => void): void {
+export function inEveryWay(tests: (way: Way) => void): void {
   describe.each(WAYS)('%s', (each) => {
     beforeAll(() => {
       way = each
@@ -16,7 +16,7 @@ export function inEveryWay(tests: () => void): void {
     afterAll(() => {
       way = undefined
     })
-    tests()
+    tests(each)
   })
 }
 

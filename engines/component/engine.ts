@@ -9,14 +9,8 @@ import type {
 } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import {
-  createImage,
-  decodeImage,
-  encodeImage,
-  type Image,
-  type ImageExpectation,
-  LOADER_VERSION,
-} from '../../src/loader/image.ts'
+import { cachedImage } from '../../src/loader/cached-image.ts'
+import { createImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
 import type { State } from '../../src/loader/state.ts'
 import { findSuspension } from '../../src/loader/suspension.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
@@ -46,8 +40,6 @@ async function expectation({ sha256: hash, memoryBytes, metering }: GuestModule)
 }
 
 const utf8 = new TextEncoder()
-const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
-
 /** Nothing runs while an image is made: start functions are left out. */
 const NOBODY: GuestHost = {
   call: () => undefined,
@@ -92,18 +84,6 @@ async function buildImage(module: GuestModule, expected: ImageExpectation, io: E
   return image
 }
 
-/** A cached image that does not fit any more, or is damaged, is made anew. */
-async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
-  const bytes = await io.cache.get(cacheKey(expected))
-  if (!bytes) return undefined
-  try {
-    return await decodeImage(Uint8Array.from(bytes), expected)
-  } catch (error) {
-    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
-    throw error
-  }
-}
-
 /** Programs of this thread, by the module that carries each. */
 const programs = new WeakMap<WebAssembly.Module, Program>()
 
@@ -126,11 +106,7 @@ export const component: ExecutionEngine = {
   async prepare(io: EngineIo, module?: GuestModule): Promise<Image> {
     if (!module) throw new TokaError('TOKA_REQUEST_INVALID', 'module: a component must be given')
     const expected = await expectation(module)
-    const cached = await readCached(expected, io)
-    if (cached) return cached
-    const image = await buildImage(module, expected, io)
-    await io.cache.put(cacheKey(expected), await encodeImage(image))
-    return image
+    return cachedImage(expected, io.cache, () => buildImage(module, expected, io))
   },
 
   describe({ bytes }: GuestModule): GuestFunction[] {

@@ -1,4 +1,5 @@
 /** Resources of a component that its caller holds: objects with a number, which stand for them in later calls. */
+import { CanonTrap } from './canon-trap.ts'
 import type { Representation } from './resources.ts'
 import type { ResourceType } from './resource-types.ts'
 import type { HandleFinder } from './wit-values.ts'
@@ -6,7 +7,7 @@ import type { HandleFinder } from './wit-values.ts'
 type Held = { resource: ResourceType; rep: Representation }
 
 /** Resources that a caller holds at once. */
-const MOST_HELD = 4_096
+const MOST_HELD = 1_024
 
 export class HandedOut {
   readonly #held = new Map<number, Held>()
@@ -28,9 +29,9 @@ export class HandedOut {
     for (const [number, one] of held) this.#held.set(number, one)
   }
 
-  /** Gives a resource to the caller: `{ resource: 'counter', handle: 1 }`. undefined when it holds too many. */
-  give(resource: ResourceType, rep: Representation): { resource: string; handle: number } | undefined {
-    if (this.#held.size >= MOST_HELD) return undefined
+  /** Gives a resource to the caller: `{ resource: 'counter', handle: 1 }`. A trap when the caller holds too many. */
+  give(resource: ResourceType, rep: Representation): { resource: string; handle: number } {
+    if (this.#held.size >= MOST_HELD) throw new CanonTrap(`its caller holds more than ${MOST_HELD} of its resources`)
     this.#held.set(++this.#last, { resource, rep })
     return { resource: resource.name, handle: this.#last }
   }

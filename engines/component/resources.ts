@@ -18,8 +18,8 @@ export type Handle = {
 
 /** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
 const MOST_HANDLES = 65_536
-/** Handles of objects of the host's, over all instances of a component: a stream keeps up to 64 KiB. */
-const MOST_OBJECTS = 4_096
+/** Handles of objects of the host's, over all instances of a component: each may hold a buffer of 64 KiB. */
+const MOST_OBJECTS = 1_024
 
 /** Counts the host's objects over the tables of one component. */
 export class ObjectCount {

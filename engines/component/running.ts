@@ -33,8 +33,8 @@ export class RunningComponent {
     this.#suspension = suspension
     this.world = {
       process: context.process,
-      held: new HeldBytes(),
       program: name,
+      held: new HeldBytes(),
       exit: (code) => this.#exit(code),
       sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
     }

@@ -4,17 +4,10 @@ import { moduleOf } from '../../src/embedded-wasm.ts'
 import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
+import { cachedImage } from '../../src/loader/cached-image.ts'
 import { describeModule } from '../../src/loader/describe.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import {
-  createImage,
-  decodeImage,
-  deriveImage,
-  encodeImage,
-  type Image,
-  type ImageExpectation,
-  LOADER_VERSION,
-} from '../../src/loader/image.ts'
+import { createImage, deriveImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
 import { PINS } from '../../src/loader/pins.ts'
 import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
@@ -146,20 +139,6 @@ async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Ima
   return image
 }
 
-const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
-
-/** A cached image that does not fit any more, or is damaged, is made anew. */
-async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
-  const bytes = await io.cache.get(cacheKey(expected))
-  if (!bytes) return undefined
-  try {
-    return await decodeImage(Uint8Array.from(bytes), expected)
-  } catch (error) {
-    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
-    throw error
-  }
-}
-
 function extrasOf({ files }: Image): Extras {
   const extras = files && (decodeValue(files, EXTRAS_LIMITS) as Partial<Extras> | undefined)
   const fits = Number.isInteger(extras?.block) && typeof extras?.files === 'object' && extras.files !== null
@@ -228,11 +207,7 @@ export const pyodide: ExecutionEngine = {
 
   async prepare(io: EngineIo): Promise<Image> {
     const expected = await expectation()
-    const cached = await readCached(expected, io)
-    if (cached) return cached
-    const image = await buildImage(expected, io)
-    await io.cache.put(cacheKey(expected), await encodeImage(image))
-    return image
+    return cachedImage(expected, io.cache, () => buildImage(expected, io))
   },
 
   async addPackages(image: Image, packages: ReadonlyMap<string, Uint8Array>): Promise<Image> {

@@ -77,16 +77,22 @@ export type InterpreterHost = {
 const PAGE = 65_536
 /** Grown by a fifth at least, so that a large heap does not ask for every page. */
 const GROWTH = 1.2
+/** What the interpreter takes as a number of 32 bits without a sign, and its module has as its maximum (engine.ts). */
+const MOST_BYTES = 2 ** 31
 
-function resizeHeap({ memory, memoryLimit }: InterpreterHost, wanted: number): number {
-  const own = memory()
-  const now = own.buffer.byteLength
-  const size = wanted >>> 0
-  const limit = memoryLimit()
-  if (size > limit) return 0
-  const pages = Math.ceil((Math.min(Math.max(size, now * GROWTH), limit) - now) / PAGE)
+/** Whole pages within the limit: never a byte more. */
+function pageLimit({ memoryLimit }: InterpreterHost): number {
+  return Math.floor(Math.min(memoryLimit(), MOST_BYTES) / PAGE)
+}
+
+function resizeHeap(host: InterpreterHost, wanted: number): number {
+  const own = host.memory()
+  const now = own.buffer.byteLength / PAGE
+  const needed = Math.ceil((wanted >>> 0) / PAGE)
+  const limit = pageLimit(host)
+  if (needed > limit) return 0
   try {
-    own.grow(Math.max(pages, 0))
+    own.grow(Math.max(Math.min(Math.max(needed, Math.ceil(now * GROWTH)), limit) - now, 0))
     return 1
   } catch {
     return 0
@@ -103,7 +109,7 @@ export function interpreterFunctions(host: InterpreterHost): Record<string, Reco
   return {
     env: {
       emscripten_resize_heap: (wanted: number) => resizeHeap(host, wanted),
-      emscripten_get_heap_max: () => host.memoryLimit() >>> 0,
+      emscripten_get_heap_max: () => pageLimit(host) * PAGE,
       exit: (code: number) => host.exits(code),
       _abort_js: () => host.aborts(),
     },

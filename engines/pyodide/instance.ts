@@ -69,11 +69,11 @@ export class PythonInstance implements Instance {
       trap = error ?? new Error('unknown')
     }
     leash.leave()
-    leash.spent(this.#wiring.burned())
+    leash.spent(this.#wiring.fuel.burned())
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.close()
     this.#leash = undefined
-    this.#wiring.armForHost()
+    this.#wiring.fuel.armForHost()
     return outcome.toExit(stopped, trap)
   }
 
@@ -114,7 +114,7 @@ export class PythonInstance implements Instance {
     await leash.enter()
     if (leash.stopped) return
     this.#guest.touch()
-    this.#wiring.arm(leash.slice)
+    this.#wiring.fuel.arm(leash.slice)
     const fresh = this.#fresh
     this.#fresh = false
     await this.#wiring.enter(fresh)
@@ -159,7 +159,7 @@ export class PythonInstance implements Instance {
   #look(): void {
     const verdict = this.#outcome.spoken ? undefined : this.#leash?.spent(0)
     if (verdict === Verdict.kill) this.#wiring.kill()
-    else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.endSlice()
+    else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.fuel.endSlice()
   }
 
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
@@ -202,12 +202,12 @@ export class PythonInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(this.#wiring.burned())
+    const verdict = leash.spent(this.#wiring.fuel.burned())
     if (verdict === Verdict.kill) {
       this.#wiring.kill()
       return Verdict.kill
     }
-    this.#wiring.arm(leash.slice)
+    this.#wiring.fuel.arm(leash.slice)
     return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
   }
 

@@ -1,6 +1,7 @@
 /** The modules of one Python guest, linked: interpreter, bridge, trampoline and border, with the host's functions behind them. */
 import { EmscriptenSyscalls } from '../../src/kernel/emscripten.ts'
 import { GuestCalls } from '../../src/kernel/guest-calls.ts'
+import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import type { Process } from '../../src/kernel/process.ts'
 import {
@@ -77,20 +78,17 @@ const BRIDGE_IMPORTS: readonly BorderImport[] = [
 /** Bytes of the seed that a guest gets once after it was forked or wiped. */
 const SEED_BYTES = 32
 
-/** Fuel for entries of the host's own (boot, attach): no slice ends in them. */
-const UNLIMITED = 2n ** 62n
-
 /** A linked guest. Its memory is not yet an interpreter's: an image is made of one that boots, others are restored. */
 export class Wiring {
   readonly calls: GuestCalls
   readonly syscalls: EmscriptenSyscalls
   interpreter!: InterpreterExports
   bridge!: BridgeExports
+  fuel!: FuelGauge
   /** First table slot of the bridge's functions; the trampoline's is behind them. */
   tableBase = 0
   readonly #border: Border
   #host: WiringHost = NOBODY
-  #slice = 0
   #enter: (fresh: number) => MaybePromise<number> = () => 0
 
   private constructor(modules: GuestModules, suspension: Suspension | undefined) {
@@ -127,32 +125,6 @@ export class Wiring {
   /** Runs the command that the host holds ready. @param fresh whether the guest gets a seed of its own first */
   enter(fresh: boolean): MaybePromise<number> {
     return this.#enter(fresh ? 1 : 0)
-  }
-
-  /** Units until the next callout. */
-  arm(slice: number): void {
-    this.#slice = slice
-    this.interpreter.__fuel.value = BigInt(slice)
-  }
-
-  armForHost(): void {
-    this.interpreter.__fuel.value = UNLIMITED
-  }
-
-  /** Units burned since the slice was armed, or since the last answer: each is told once. */
-  burned(): number {
-    const left = Number(this.interpreter.__fuel.value)
-    const burned = this.#slice - left
-    this.#slice = left
-    return burned
-  }
-
-  /** The guest asks at its next loop head: what the host does for it takes time and burns no fuel. */
-  endSlice(): void {
-    const left = Number(this.interpreter.__fuel.value)
-    if (left <= 0) return
-    this.#slice -= left
-    this.interpreter.__fuel.value = 0n
   }
 
   /** The guest traps at its next step across the border. */
@@ -211,7 +183,8 @@ export class Wiring {
     this.bridge = bridge.exports as unknown as BridgeExports
     this.#fillTable(modules)
     this.interpreter.__callout.set(0, this.#border.callout)
-    this.armForHost()
+    this.fuel = new FuelGauge(this.interpreter.__fuel)
+    this.fuel.armForHost()
   }
 
   /** The same slots in every guest: what an image holds are their numbers. */

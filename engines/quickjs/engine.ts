@@ -5,7 +5,8 @@ import { moduleOf } from '../../src/embedded-wasm.ts'
 import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
-import { decodeImage, encodeImage, type Image, type ImageExpectation } from '../../src/loader/image.ts'
+import { cachedImage } from '../../src/loader/cached-image.ts'
+import type { Image } from '../../src/loader/image.ts'
 import { describeModule } from '../../src/loader/describe.ts'
 import { Spares } from '../../src/room.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
@@ -14,20 +15,6 @@ import { QuickJsInstance } from './instance.ts'
 import { expectedImage, NAME, PARTS_LIMITS, VERSION } from './recipe.ts'
 import { loadTransformer } from './typescript.ts'
 import type { GuestModules } from './wiring.ts'
-
-/** A cached image that does not fit any more, or is damaged, is made anew. */
-async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
-  const bytes = await io.cache.get(cacheKey(expected))
-  if (!bytes) return undefined
-  try {
-    return await decodeImage(bytes, expected)
-  } catch (error) {
-    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
-    throw error
-  }
-}
-
-const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
 
 function partsOf({ files }: Image): Uint8Array[] {
   const parts = files && decodeValue(files, PARTS_LIMITS)
@@ -88,12 +75,7 @@ export const quickjs: ExecutionEngine = {
 
   async prepare(io: EngineIo): Promise<Image> {
     const expected = await expectedImage()
-    const cached = await readCached(expected, io)
-    if (cached) return cached
-    const { buildImage } = await import('./build-image.ts')
-    const image = await buildImage(expected, io)
-    await io.cache.put(cacheKey(expected), await encodeImage(image))
-    return image
+    return cachedImage(expected, io.cache, async () => (await import('./build-image.ts')).buildImage(expected, io))
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {

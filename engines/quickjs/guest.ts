@@ -56,7 +56,7 @@ export class Guest {
   start(seed: Uint8Array, memoryBytes: number): void {
     this.#loaded = undefined
     const halves = new DataView(seed.buffer, seed.byteOffset)
-    this.wiring.armForHost()
+    this.wiring.fuel.armForHost()
     this.wiring.bridge.attach()
     this.wiring.bridge.seed(halves.getBigUint64(0, true), halves.getBigUint64(8, true))
     this.wiring.interpreter.qjs_set_memory_limit(heapLimit(memoryBytes))

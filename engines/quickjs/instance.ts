@@ -96,7 +96,7 @@ export class QuickJsInstance implements Instance {
         : refusedSource(error, command.filename)
     }
     this.#snapshot = undefined
-    this.#wiring.arm(leash.slice)
+    this.#wiring.fuel.arm(leash.slice)
     let trap: unknown
     try {
       await this.#drive(leash)
@@ -104,11 +104,11 @@ export class QuickJsInstance implements Instance {
       trap = error ?? new Error('unknown')
     }
     leash.leave()
-    leash.spent(this.#wiring.burned())
+    leash.spent(this.#wiring.fuel.burned())
     const stopped = this.#reasonOf(leash, outcome, trap)
     this.#wiring.calls.close()
     this.#leash = undefined
-    this.#wiring.armForHost()
+    this.#wiring.fuel.armForHost()
     return outcome.toExit(stopped, trap)
   }
 
@@ -193,7 +193,7 @@ export class QuickJsInstance implements Instance {
     } finally {
       const verdict = this.#outcome.spoken ? undefined : this.#leash?.spent(0)
       if (verdict === Verdict.kill) this.#wiring.kill()
-      else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.endSlice()
+      else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.fuel.endSlice()
     }
   }
 
@@ -245,12 +245,12 @@ export class QuickJsInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(this.#wiring.burned())
+    const verdict = leash.spent(this.#wiring.fuel.burned())
     if (verdict === Verdict.kill) {
       this.#wiring.kill()
       return Verdict.kill
     }
-    this.#wiring.arm(leash.slice)
+    this.#wiring.fuel.arm(leash.slice)
     return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
   }
 

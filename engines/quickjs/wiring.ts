@@ -1,6 +1,7 @@
 /** The modules of one QuickJS guest, linked: interpreter, bridge and border, with the host's functions behind them. */
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
 import { TokaError } from '../../src/errors.ts'
+import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
 import type { FunctionImport } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
@@ -129,19 +130,16 @@ const BRIDGE_IMPORTS: readonly BorderImport[] = [
   { module: 'host', name: 'now', params: ['i32'], results: ['f64'], operation: BorderOperation.Now },
 ]
 
-/** Fuel for entries of the host's own (boot, attach, a limit): no slice ends in them. */
-const UNLIMITED = 2n ** 62n
-
 /** A linked guest. Its memory is not yet an interpreter's: `boot` makes one, or a restored image is one. */
 export class Wiring {
   readonly calls: GuestCalls
   readonly interpreter: InterpreterExports
   readonly bridge: BridgeExports
+  readonly fuel: FuelGauge
   /** First table slot of the bridge's functions. */
   readonly tableBase: number
   readonly #border: Border
   #host: WiringHost = NOBODY
-  #slice = 0
   readonly #enter: () => MaybePromise<number>
   readonly #turn: () => MaybePromise<number>
 
@@ -168,7 +166,8 @@ export class Wiring {
     this.bridge = bridge.exports as unknown as BridgeExports
     this.tableBase = this.#fillTable()
     this.interpreter.__callout.set(0, this.#border.callout)
-    this.armForHost()
+    this.fuel = new FuelGauge(this.interpreter.__fuel)
+    this.fuel.armForHost()
     this.#enter = suspension ? suspension.promising(this.bridge.enter) : this.bridge.enter
     this.#turn = suspension ? suspension.promising(this.bridge.turn) : this.bridge.turn
   }
@@ -181,32 +180,6 @@ export class Wiring {
   /** Goes on for one turn. */
   turn(): MaybePromise<number> {
     return this.#turn()
-  }
-
-  /** Units until the next callout. */
-  arm(slice: number): void {
-    this.#slice = slice
-    this.interpreter.__fuel.value = BigInt(slice)
-  }
-
-  armForHost(): void {
-    this.interpreter.__fuel.value = UNLIMITED
-  }
-
-  /** Units burned since the slice was armed, or since the last answer: each is told once. */
-  burned(): number {
-    const left = Number(this.interpreter.__fuel.value)
-    const burned = this.#slice - left
-    this.#slice = left
-    return burned
-  }
-
-  /** The guest asks at its next loop head: what the host does for it takes time and burns no fuel. */
-  endSlice(): void {
-    const left = Number(this.interpreter.__fuel.value)
-    if (left <= 0) return
-    this.#slice -= left
-    this.interpreter.__fuel.value = 0n
   }
 
   /** The guest traps at its next step across the border. */

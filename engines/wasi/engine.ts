@@ -2,17 +2,11 @@
 import type { EngineIo, ExecutionEngine, GuestModule, Instance, ProcessContext } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
+import { cachedImage } from '../../src/loader/cached-image.ts'
 import { STRANGER_CAPS } from '../../src/loader/caps.ts'
 import { describeModule } from '../../src/loader/describe.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import {
-  createImage,
-  decodeImage,
-  encodeImage,
-  type Image,
-  type ImageExpectation,
-  LOADER_VERSION,
-} from '../../src/loader/image.ts'
+import { createImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
 import type { StateLayout } from '../../src/loader/layout.ts'
 import { refuseModule } from '../../src/loader/reader.ts'
 import { type RewriteMeta, rewriteModuleInTurns } from '../../src/loader/rewrite.ts'
@@ -138,19 +132,19 @@ function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   })
 }
 
-/** A cached image that does not fit any more, or is damaged, is made anew. */
-async function readCached(expected: ImageExpectation, io: EngineIo): Promise<Image | undefined> {
-  const bytes = await io.cache.get(cacheKey(expected))
-  if (!bytes) return undefined
+/** @throws TokaError TOKA_ENGINE_LOAD for a module that takes too long, and what `buildImage` throws */
+async function buildInTime(guest: GuestModule, expected: ImageExpectation, io: EngineIo): Promise<Image> {
+  const timeout = AbortSignal.timeout(PREPARE_MS)
+  io.progress?.(0, 1, 'rewriting the module')
+  let image: Image
   try {
-    return await decodeImage(Uint8Array.from(bytes), expected)
+    image = await buildImage(guest, expected, io.signal ? AbortSignal.any([io.signal, timeout]) : timeout)
   } catch (error) {
-    if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
-    throw error
+    throw timeout.aborted ? refuseModule(`preparing it takes longer than ${PREPARE_MS / 1_000} seconds`) : error
   }
+  io.progress?.(1, 1, 'made the image of the module')
+  return image
 }
-
-const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
 
 export const wasi: ExecutionEngine = {
   name: NAME,
@@ -161,20 +155,8 @@ export const wasi: ExecutionEngine = {
   async prepare(io: EngineIo, guest?: GuestModule): Promise<Image> {
     if (!guest) throw new TokaError('TOKA_REQUEST_INVALID', 'module: the bytes of a module must be given')
     const expected = await expectation(guest)
-    const isLarge = guest.bytes.length >= CACHED_BYTES
-    const cached = isLarge ? await readCached(expected, io) : undefined
-    if (cached) return cached
-    const timeout = AbortSignal.timeout(PREPARE_MS)
-    io.progress?.(0, 1, 'rewriting the module')
-    let image: Image
-    try {
-      image = await buildImage(guest, expected, io.signal ? AbortSignal.any([io.signal, timeout]) : timeout)
-    } catch (error) {
-      throw timeout.aborted ? refuseModule(`preparing it takes longer than ${PREPARE_MS / 1_000} seconds`) : error
-    }
-    if (isLarge) await io.cache.put(cacheKey(expected), await encodeImage(image))
-    io.progress?.(1, 1, 'made the image of the module')
-    return image
+    const build = (): Promise<Image> => buildInTime(guest, expected, io)
+    return guest.bytes.length >= CACHED_BYTES ? cachedImage(expected, io.cache, build) : build()
   },
 
   async fork(image: Image, context: ProcessContext): Promise<Instance> {

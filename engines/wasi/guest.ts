@@ -1,6 +1,7 @@
 /** One instance of a module, linked behind its border: its memory, its fuel, and the host's functions that it imports. */
 import { type Border, Death, instantiateBorder, PENDING } from '../../src/loader/border.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
+import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import type { HostFunction } from '../../src/loader/border.ts'
@@ -36,11 +37,11 @@ export class Guest {
   readonly exports: WebAssembly.Exports
   /** The functions that the module imports, in their order, by which a saved table names them. */
   readonly imported: readonly unknown[]
+  readonly fuel: FuelGauge
   readonly #own: Exports
   readonly #border: Border
   readonly #suspension: Suspension | undefined
   #pending: Promise<number> = Promise.resolve(0)
-  #slice = 0
 
   /** @throws WebAssembly.LinkError, WebAssembly.RuntimeError or RangeError for a module that cannot be instantiated */
   constructor(program: Program, host: GuestHost, suspension: Suspension | undefined) {
@@ -50,6 +51,7 @@ export class Guest {
     this.imported = program.importNames.map(({ module, name }) => imports[module]?.[name])
     this.exports = new WebAssembly.Instance(program.module, imports).exports
     this.#own = this.exports as Exports
+    this.fuel = new FuelGauge(this.#own[AddedExport.fuel])
     this.#own[AddedExport.callout].set(0, this.#border.callout)
   }
 
@@ -72,28 +74,6 @@ export class Guest {
   /** @param count the CVM's counter, a wasm function; undefined: the guest traps at its next import */
   countWith(count: ((operation: number) => number) | undefined): void {
     this.#border.countWith(count)
-  }
-
-  /** Units until the next callout. */
-  arm(slice: number): void {
-    this.#slice = slice
-    this.#own[AddedExport.fuel].value = BigInt(slice)
-  }
-
-  /** Units burned since the slice was armed, or since the last answer: each is told once. */
-  burned(): number {
-    const left = Number(this.#own[AddedExport.fuel].value)
-    const burned = this.#slice - left
-    this.#slice = left
-    return burned
-  }
-
-  /** The guest asks at its next check: what the host does for it takes time and burns no fuel. */
-  endSlice(): void {
-    const left = Number(this.#own[AddedExport.fuel].value)
-    if (left <= 0) return
-    this.#slice -= left
-    this.#own[AddedExport.fuel].value = 0n
   }
 
   /** Calls an export. Only wasm frames lie above it, so that the guest may be suspended. */

@@ -64,17 +64,21 @@ export class WasiInstance implements Instance {
     this.#snapshot = undefined
     this.#preview1 ??= this.#newPreview1()
     this.#preview1.begin()
-    this.#guest.arm(leash.slice)
+    this.#guest.fuel.arm(leash.slice)
     let trap: unknown
+    let returned = false
     try {
       await leash.enter()
-      if (!leash.stopped) outcome.value = await this.#perform(work)
+      if (!leash.stopped) {
+        outcome.value = await this.#perform(work)
+        returned = true
+      }
     } catch (error) {
       trap = error ?? new Error('unknown')
     }
     leash.leave()
-    leash.spent(this.#guest.burned())
-    const stopped = this.#reasonOf(leash, trap)
+    leash.spent(this.#guest.fuel.burned())
+    const stopped = returned ? undefined : this.#reasonOf(leash, trap)
     this.#preview1.end()
     this.#leash = undefined
     this.#wake = undefined
@@ -195,14 +199,11 @@ export class WasiInstance implements Instance {
     return value instanceof Uint8Array ? value : undefined
   }
 
+  /** Of a run that did not return: one that returned has ended by itself, whatever came at that moment. */
   #reasonOf(leash: Leash, trap: unknown): StopReason | undefined {
     if (this.#guest.death > 0) return 'calls'
-    if (leash.stopped && (trap !== undefined || this.#outcome.exitCode === undefined)) {
-      // One that had its say before its leash was pulled has ended by itself.
-      if (this.#outcome.exitCode === undefined && (trap !== undefined || this.#outcome.value === undefined))
-        return leash.stopped
-    }
-    if (trap === undefined || this.#outcome.exitCode !== undefined) return undefined
+    if (this.#outcome.exitCode !== undefined) return undefined
+    if (leash.stopped) return leash.stopped
     if (this.#guest.isTooDeep) return 'stack'
     return this.#isFull() && trap instanceof WebAssembly.RuntimeError ? 'memory' : undefined
   }
@@ -220,7 +221,7 @@ export class WasiInstance implements Instance {
     } finally {
       const verdict = this.#outcome.exitCode === undefined ? this.#leash?.spent(0) : undefined
       if (verdict === Verdict.kill) this.#guest.kill()
-      else if (verdict === Verdict.suspend && this.#suspension) this.#guest.endSlice()
+      else if (verdict === Verdict.suspend && this.#suspension) this.#guest.fuel.endSlice()
     }
   }
 
@@ -233,12 +234,12 @@ export class WasiInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.kill
-    const verdict = leash.spent(this.#guest.burned())
+    const verdict = leash.spent(this.#guest.fuel.burned())
     if (verdict === Verdict.kill) {
       this.#guest.kill()
       return Verdict.kill
     }
-    this.#guest.arm(leash.slice)
+    this.#guest.fuel.arm(leash.slice)
     return verdict === Verdict.suspend && this.#suspension ? Verdict.suspend : Verdict.extend
   }
 

@@ -21,8 +21,10 @@ export interface Sandbox {
   run<T = unknown>(options: RunOptions<T>): Promise<RunResult<T>>
   /**
    * Calls an export of the sandbox's module (`language: 'wasm'`): the same as `run({ call: name, input: args })`.
-   * @param args numbers, and bigints or whole numbers for parameters of 64 bits
-   * @returns the result, whose `value` is what the export returned: a number, a bigint, an array of several, or undefined
+   * @param args of a core module numbers, and bigints or whole numbers for parameters of 64 bits; of a component values
+   *   of its WIT types (docs/components.md)
+   * @returns the result, whose `value` is what the export returned: of a core module a number, a bigint, an array of
+   *   several, or undefined
    * @throws TokaError what `run` throws; TOKA_REQUEST_INVALID for an export or arguments that do not fit
    * @example (await sandbox.call('add', 1, 2)).value // 3
    */

@@ -9,6 +9,8 @@ export type FidelityWorld = {
   toka: Toka
   /** The host directory `Lib/test`. */
   tests: string
+  /** Modules of the library that tests import and that an image leaves out, by their paths beside the tests. */
+  library: Readonly<Record<string, string>>
   /** The source of runner.py. */
   runner: string
 }
@@ -24,11 +26,12 @@ const LIMITS = {
   outputBytes: 2 ** 24,
 }
 
-function open({ toka, tests }: FidelityWorld): Promise<Sandbox> {
+function open({ toka, tests, library }: FidelityWorld): Promise<Sandbox> {
   return toka.open({
     language: 'python',
     mounts: [{ at: '/cpython/test', from: tests, mode: 'ro' }],
     grants: [{ resource: 'fs', actions: ['read'], paths: ['/cpython/**'] }],
+    files: Object.fromEntries(Object.entries(library).map(([path, text]) => [`/cpython/${path}`, text])),
     env: { HOME: '/tmp' },
     limits: LIMITS,
   })

@@ -42,13 +42,21 @@ function writePage(table: string): void {
   writeFileSync(path, `${before}${START}\n\n${table}\n\n${END}${after}`)
 }
 
+/** What decimal's tests compare the C version with, and a name in a table of pickle's. */
+const LIBRARY = ['_pydecimal.py', 'dbm/__init__.py']
+
 const { tests, modules, write } = readArguments()
+const library = Object.fromEntries(
+  LIBRARY.map((path) => [path, join(tests, '..', path)] as const)
+    .filter(([, place]) => existsSync(place))
+    .map(([path, place]) => [path, readFileSync(place, 'utf8')]),
+)
 const runner = readFileSync(join(import.meta.dirname, 'runner.py'), 'utf8')
 const toka = await createToka()
 const rows: Row[] = []
 for (const module of modules) {
   const started = performance.now()
-  const told = await runModule({ toka, tests, runner }, module)
+  const told = await runModule({ toka, tests, library, runner }, module)
   rows.push({ module, told, seconds: (performance.now() - started) / 1_000 })
   const counts = Map.groupBy(told.values(), ({ kind }) => kind)
   const [passed, failed, skipped] = (['passed', 'failed', 'skipped'] as const).map(

@@ -34,8 +34,6 @@ tools = types.ModuleType("test.test_tools")
 tools.skip_if_missing = tools.imports_under_tool = needs_subprocess
 tools.toolsdir = "/cpython/Tools"
 sys.modules["test.test_tools"] = tools
-# Named by the tests of pickle in a table alone.
-sys.modules.setdefault("dbm", types.ModuleType("dbm"))
 # What a sandbox refuses, in the words of its refusals.
 ABSENT = {"no threads": "threads", "no processes": "subprocess", "no sockets": "sockets", "no signals": "signals"}
 

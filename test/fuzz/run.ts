@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { Job, Report } from './thread.ts'
 
-const NAMES = ['rewriter', 'codec', 'syscalls', 'verifier'] as const
+const NAMES = ['rewriter', 'codec', 'syscalls', 'verifier', 'modules'] as const
 const USAGE = `usage: npm run fuzz [-- ${NAMES.join('|')} …] [--seconds N] [--seed S] [--replay FILE]\n`
 /** An execution takes milliseconds: one of this long hangs. */
 const HANG_MS = 30_000

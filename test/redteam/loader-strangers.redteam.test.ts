@@ -263,7 +263,7 @@ describe('a stranger is refused by name', () => {
   it('for a function of 7.5 MB', () => {
     refused(
       buildModule({ functions: [{ code: new Uint8Array(7_500_000).fill(1) as never }] }),
-      /function 0 is 7500002 bytes long, allowed are 65536/,
+      /function 0 is 7500002 bytes long, allowed are 262144/,
     )
   })
 
@@ -296,11 +296,11 @@ describe('a stranger is refused by name', () => {
       buildModule({ functions: [{ code: [] }], tables: [{ minimum: 1 }], elements: many(200_001, 0) }),
       /functions in its element segments/,
     )
-    refused(buildModule({ memory: { minimum: 1 }, data: many(10_001, { bytes: [] }) }), /10001 data segments/)
+    refused(buildModule({ memory: { minimum: 1 }, data: many(50_001, { bytes: [] }) }), /50001 data segments/)
     refused(buildModule({ globals: many(10_001, { type: 'i32' as const, value: [0x41, 0] }) }), /10001 globals/)
     refused(buildModule({ imports: many(1_001, { module: 'e', name: 'f' }) }), /1001 imports/)
     refused(buildModule({ functions: [{ params: many(129, 'i32' as const), code: [] }] }), /129 parameters and results/)
-    refused(buildModule({ data: [{ bytes: new Uint8Array(17 * 2 ** 20) }] }), /bytes long, allowed are 16777216/)
+    refused(buildModule({ data: [{ bytes: new Uint8Array(65 * 2 ** 20) }] }), /bytes long, allowed are 67108864/)
   })
 
   it('without fuel', () => {

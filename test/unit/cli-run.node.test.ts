@@ -20,7 +20,7 @@ describe('toka', () => {
     const help = await toka(['--help'])
     expect(help).toMatchObject({ code: 0, stderr: '' })
     const named = [...help.stdout.matchAll(/^ {2}toka (\w+)/gm)].map(([, word]) => word!)
-    expect(new Set(named)).toEqual(new Set(['run', 'keys', 'token', 'audit']))
+    expect(new Set(named)).toEqual(new Set(['run', 'keys', 'token', 'audit', 'image']))
     for (const command of new Set(named)) {
       const { code, stdout, stderr } = await toka([command, '--help'])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })

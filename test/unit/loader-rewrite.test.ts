@@ -128,8 +128,8 @@ describe('exports of the state', () => {
         { index: 2, type: 'f64' },
       ],
       tables: [
-        { index: 0, written: false },
-        { index: 1, written: true },
+        { index: 0, written: false, foreign: false },
+        { index: 1, written: true, foreign: false },
       ],
       fuel: false,
       stack: false,

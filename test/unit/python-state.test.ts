@@ -100,6 +100,17 @@ open("/tmp/a", "w").close()
   await sandbox.dispose()
 })
 
+test('a memory limit is kept to the byte, and one beyond 32 bits is no limit of nothing', async () => {
+  const toka = await tokaOf('inline')
+  const fill = 'a = []\ntry:\n  while True: a.append(bytes(10 ** 6))\nexcept MemoryError:\n  n = len(a)\n  del a\nn'
+  const odd = await toka.run({ language: 'python', source: fill, limits: { memoryBytes: 100_000_001 } })
+  expect(odd.value).toBeGreaterThan(40)
+  expect(odd.usage.memoryBytes).toBeLessThanOrEqual(100_000_001)
+  const wide = { memoryBytes: 6 * 2 ** 30 }
+  const large = await toka.run({ language: 'python', source: 'len(bytearray(300 * 2 ** 20))', limits: wide })
+  expect(large.value).toBe(300 * 2 ** 20)
+})
+
 test('what an image brings counts for no sandbox', async () => {
   const toka = await tokaOf('inline')
   const limits = { fileBytes: 1_000, fileNodes: 4 }

@@ -257,7 +257,6 @@ describe('features', () => {
     ['nothing', [], /does not begin as WebAssembly/],
     ['text', [...new TextEncoder().encode('hello world')], /does not begin as WebAssembly/],
     ['another version', [0, 0x61, 0x73, 0x6d, 2, 0, 0, 0], /version is 2/],
-    ['a component', [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0], /component/],
     ['half a module', helloModule().subarray(0, 60), /refused/],
     ['memory64', [...HEAD, ...memory(4, 1)], /64|memory/i],
     ['shared memory (threads)', [...HEAD, ...memory(3, 1, 1)], /shared/],

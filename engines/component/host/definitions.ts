@@ -1,16 +1,17 @@
 /** How an interface that components import is written down: each function with its WIT type and what it does. */
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
-import type { ResourceType } from '../resource-types.ts'
 import type { HeldBytes } from './held-bytes.ts'
+import type { ResourceType } from '../resource-types.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
 
 /** The world of one component: what its imports act on. */
 export type World = {
   readonly process: Process
-  readonly held: HeldBytes
   /** What the program is called, its first argument. */
   readonly program: string
+  /** What the host holds for the component. */
+  readonly held: HeldBytes
   /** The component asks to end. It is killed by a trap. */
   exit(code: number): void
   /** Sleeps on this thread, where the guest cannot be suspended. */

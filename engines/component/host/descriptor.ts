@@ -9,6 +9,7 @@ import { type Base, rootBase } from '../../../src/kernel/resolve.ts'
 import { chain, run, type Steps } from '../../../src/kernel/steps.ts'
 import type { Closable } from './definitions.ts'
 import type { DescriptorFlags, OpenFlags } from './filesystem-types.ts'
+import type { HeldBytes } from './held-bytes.ts'
 import { InputStream, OutputStream } from './streams.ts'
 
 /** Rights of what a component is given at its start. What a mount allows is decided by the gate, at each call. */
@@ -23,6 +24,7 @@ export const ALL_RIGHTS: DescriptorFlags = {
 
 type Parts = {
   process: Process
+  held: HeldBytes
   flags: DescriptorFlags
   /** Of a directory. */
   base?: Base | undefined
@@ -32,21 +34,24 @@ type Parts = {
 
 export class Descriptor implements Closable {
   readonly process: Process
+  /** Of the component. */
+  readonly held: HeldBytes
   readonly flags: DescriptorFlags
   readonly #base: Base | undefined
   readonly #fd: number | undefined
   #closed = false
 
-  constructor({ process, flags, base, fd }: Parts) {
+  constructor({ process, held, flags, base, fd }: Parts) {
     this.process = process
+    this.held = held
     this.flags = flags
     this.#base = base
     this.#fd = fd
   }
 
   /** The root directory of the sandbox. */
-  static root(process: Process): Descriptor {
-    return new Descriptor({ process, flags: ALL_RIGHTS, base: rootBase(process.services.files) })
+  static root(process: Process, held: HeldBytes): Descriptor {
+    return new Descriptor({ process, held, flags: ALL_RIGHTS, base: rootBase(process.services.files) })
   }
 
   get isDirectory(): boolean {
@@ -151,7 +156,7 @@ export class Descriptor implements Closable {
     const write = flags.write || create
     const intent = { read: flags.read || !write, write, create, exclusive, truncate, append: false }
     const { descriptor: fd, kind, base } = yield* openAt(this.process, where, intent, followLast)
-    const opened = new Descriptor({ process: this.process, flags, base, fd })
+    const opened = new Descriptor({ process: this.process, held: this.held, flags, base, fd })
     if (!open.directory || kind === 'directory') return opened
     opened.close()
     throw errno('ENOTDIR')

@@ -28,24 +28,21 @@ const string = primitive('string')
 const bytes = list(primitive('u8'))
 const self = types.descriptor.borrow
 
-/** Steps whose failures are error codes. */
-function guarded(steps: () => Steps<unknown>): MaybePromise<Result> {
-  try {
-    const value = run(steps())
-    return value instanceof Promise ? value.then(ok, types.failed) : ok(value)
-  } catch (error) {
-    return types.failed(error)
-  }
-}
-
 /** A method whose failures are error codes. Whatever it does, a driver may have to be waited for. */
 function method(
   params: readonly WitType[],
   answer: WitType | undefined,
   act: (on: Descriptor, ...args: never[]) => Steps<unknown>,
 ): HostFunction {
-  const call: Act = (_world: World, on: Descriptor, ...args: never[]) => guarded(() => act(on, ...args))
-  return waiting([self, ...params], result(answer, types.errorCode), call)
+  const guarded: Act = (_world: World, on: Descriptor, ...args: never[]): MaybePromise<Result> => {
+    try {
+      const value = run(act(on, ...args))
+      return value instanceof Promise ? value.then(ok, types.failed) : ok(value)
+    } catch (error) {
+      return types.failed(error)
+    }
+  }
+  return waiting([self, ...params], result(answer, types.errorCode), guarded)
 }
 
 /** One that is done at once. */
@@ -88,36 +85,31 @@ function timesOf(
   return [timeOf(access, now, stat.accessedMs), timeOf(modification, now, stat.modifiedMs)]
 }
 
-/** What an entry of a listing costs the host, its name included. */
-const ENTRY_BYTES = 256
+/** What an entry takes beside its name. */
+const ENTRY_BYTES = 64
 
 /** Entries of a directory, told one by one. */
 class EntryStream implements Closable {
-  #entries: readonly DirectoryEntry[]
+  readonly #entries: readonly DirectoryEntry[]
   readonly #holding: Holding
   #at = 0
 
+  /** @throws GuestFacingError ENOSPC when the component holds too much already */
   constructor(entries: readonly DirectoryEntry[], held: HeldBytes) {
     this.#entries = entries
     this.#holding = new Holding(held)
-    this.#holding.set(entries.length * ENTRY_BYTES)
+    const bytes = entries.reduce((sum, { name }) => sum + ENTRY_BYTES + 2 * name.length, 0)
+    if (!this.#holding.resize(bytes)) throw errno('ENOSPC')
   }
 
   close(): void {
-    this.#entries = []
-    this.#holding.set(0)
+    this.#holding.resize(0)
   }
 
   next(): { type: string; name: string } | undefined {
     const entry = this.#entries[this.#at++]
     return entry && { type: types.kindOf(entry.kind), name: entry.name }
   }
-}
-
-function* listDirectory(on: Descriptor, held: HeldBytes): Steps<EntryStream> {
-  if (!on.isDirectory) throw errno('ENOTDIR')
-  if (!on.flags.read) throw errno('EBADF')
-  return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')), held)
 }
 
 function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): { lower: bigint; upper: bigint } {
@@ -185,11 +177,12 @@ const onFiles: HostInterface = {
 }
 
 const inDirectories: HostInterface = {
-  '[method]descriptor.read-directory': waiting(
-    [self],
-    result(types.entryStream.own, types.errorCode),
-    ({ held }: World, on: Descriptor) => guarded(() => listDirectory(on, held)),
-  ),
+  '[method]descriptor.read-directory': method([], types.entryStream.own, function* (on) {
+    const { held } = on
+    if (!on.isDirectory) throw errno('ENOTDIR')
+    if (!on.flags.read) throw errno('EBADF')
+    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')), held)
+  }),
   '[method]descriptor.create-directory-at': method([string], undefined, function* (on, path: string) {
     yield* paths.makeDirectory(on.process, on.mustMutate().beneath(path))
   }),
@@ -275,8 +268,8 @@ export const filesystem: Readonly<Record<string, HostInterface>> = {
     ),
   },
   'wasi:filesystem/preopens': {
-    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process }: World) => [
-      [Descriptor.root(process), '/'],
+    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process, held }: World) => [
+      [Descriptor.root(process, held), '/'],
     ]),
   },
 }

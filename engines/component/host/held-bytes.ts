@@ -1,40 +1,38 @@
-/** What the host keeps for one component beside its memory: headers, addresses, bodies, listings. It has a bound of its own. */
-import { CanonTrap } from '../canon-trap.ts'
+/** Bytes that the host holds for one component: headers, bodies, listings. Bounded together, since handles are many. */
 
-/** Bytes for one component: some requests at once with their bodies, and a listing or two. */
-const MOST_HELD = 2 ** 26
+/** As much as a run's result may have. */
+const MOST_HELD = 16 * 2 ** 20
 
 export class HeldBytes {
   #left = MOST_HELD
 
-  /** @throws CanonTrap when it would be too much */
-  take(count: number): void {
-    if (count > this.#left) throw new CanonTrap(`the host keeps more than ${MOST_HELD} bytes for it`)
-    this.#left -= count
+  /** @returns false when there is no room for them */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false
+    this.#left -= bytes
+    return true
   }
 
-  give(count: number): void {
-    this.#left += count
+  give(bytes: number): void {
+    this.#left += bytes
   }
 }
 
-/** What one resource holds of that, until it is let go of. */
+/** What one resource holds of them, given back once. */
 export class Holding {
-  readonly of: HeldBytes
-  #count = 0
+  readonly #of: HeldBytes
+  #bytes = 0
 
   constructor(of: HeldBytes) {
-    this.of = of
+    this.#of = of
   }
 
-  /** Sets what is held. */
-  set(count: number): void {
-    if (count > this.#count) this.of.take(count - this.#count)
-    else this.of.give(this.#count - count)
-    this.#count = count
-  }
-
-  add(count: number): void {
-    this.set(this.#count + count)
+  /** Sets how much is held. @returns false, and changes nothing, when there is no room for it */
+  resize(bytes: number): boolean {
+    const more = bytes - this.#bytes
+    if (more > 0 && !this.#of.take(more)) return false
+    if (more < 0) this.#of.give(-more)
+    this.#bytes = bytes
+    return true
   }
 }

@@ -4,7 +4,8 @@ import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
-import { err, ok, type Result } from './definitions.ts'
+import { CanonTrap } from '../canon-trap.ts'
+import { type Closable, err, ok, type Result, type World } from './definitions.ts'
 import { type HeldBytes, Holding } from './held-bytes.ts'
 import { httpErrorOf, type Named } from './http-types.ts'
 import type { Pollable } from './pollable.ts'
@@ -30,34 +31,29 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 type Entry = readonly [name: string, value: Uint8Array]
 
-function sizeOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+/** What an entry takes beside its name and value. */
+const ENTRY_BYTES = 64
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, [name, value]) => sum + ENTRY_BYTES + 2 * name.length + value.length, 0)
 }
 
-/** What an entry costs beside its bytes. */
-const ENTRY_BYTES = 128
-
 /** Headers. */
-export class Fields {
-  entries: readonly Entry[]
+export class Fields implements Closable {
+  entries: readonly Entry[] = []
   readonly #isFixed: boolean
   readonly #holding: Holding
 
+  /** @throws CanonTrap when the component holds too much already */
   constructor(held: HeldBytes, entries: readonly Entry[] = [], isFixed = false) {
     this.#holding = new Holding(held)
-    this.#holding.set(sizeOf(entries) + entries.length * ENTRY_BYTES)
+    if (!this.#holding.resize(bytesOf(entries))) throw new CanonTrap('it holds more headers than it may')
     this.entries = entries
     this.#isFixed = isFixed
   }
 
-  /** The same that can be changed, or that cannot. */
-  copy(isFixed: boolean): Fields {
-    return new Fields(this.#holding.of, this.entries, isFixed)
-  }
-
   close(): void {
-    this.#holding.set(0)
-    this.entries = []
+    this.#holding.resize(0)
   }
 
   get(name: string): Uint8Array[] {
@@ -73,9 +69,9 @@ export class Fields {
     const lower = name.toLowerCase()
     const kept = keeps ? this.entries : this.entries.filter(([one]) => one.toLowerCase() !== lower)
     const entries = [...kept, ...added.map((value): Entry => [name, value])]
-    const bytes = sizeOf(entries)
-    if (entries.length > MOST_FIELDS || bytes > MOST_FIELD_BYTES) return err({ tag: 'forbidden' })
-    this.#holding.set(bytes + entries.length * ENTRY_BYTES)
+    const bytes = bytesOf(entries)
+    const fits = entries.length <= MOST_FIELDS && bytes <= MOST_FIELD_BYTES && this.#holding.resize(bytes)
+    if (!fits) return err({ tag: 'forbidden' })
     this.entries = entries
     return ok()
   }
@@ -92,18 +88,17 @@ export class OutgoingBody {
   readonly #holding: Holding
 
   /** @param most bytes */
-  constructor(most: number, held: HeldBytes) {
-    this.#most = most
+  constructor(held: HeldBytes, most: number) {
     this.#holding = new Holding(held)
+    this.#most = most
   }
 
   stream(): OutputStream | undefined {
     if (this.#stream) return undefined
     this.#stream = new OutputStream((bytes) => {
-      if (this.#finished !== undefined) throw errno('EPIPE')
-      this.#holding.add(bytes.length)
       this.#length += bytes.length
       if (this.#length > this.#most) throw errno('EFBIG')
+      if (!this.#holding.resize(this.#length)) throw errno('ENOSPC')
       this.#chunks.push(bytes)
       return bytes.length
     })
@@ -118,24 +113,18 @@ export class OutgoingBody {
       whole.set(chunk, at)
       at += chunk.length
     }
-    this.#chunks.length = 0
     this.#finished = whole
+    this.#chunks.length = 0
     this.#onFinish?.(whole)
   }
 
   /** Dropped without an end: what was to be sent is not whole. */
   close(): void {
+    this.#chunks.length = 0
+    this.#holding.resize(0)
     if (this.#finished !== undefined) return
     this.#finished = 'dropped'
-    this.release()
     this.#onFinish?.(undefined)
-  }
-
-  /** It was sent, or never will be. */
-  release(): void {
-    this.#finished = 'dropped'
-    this.#chunks.length = 0
-    this.#holding.set(0)
   }
 
   /** Tells the body once it is whole, or undefined when it never will be. */
@@ -145,37 +134,22 @@ export class OutgoingBody {
   }
 }
 
-export class OutgoingRequest {
+export class OutgoingRequest implements Closable {
   readonly headers: Fields
   method: Named = { tag: 'get' }
   path: string | undefined
   scheme: Named | undefined
   authority: string | undefined
   body: OutgoingBody | undefined
-  readonly #holding: Holding
 
-  /** @param headers are the request's from here on */
-  constructor(headers: Fields, held: HeldBytes) {
-    this.headers = headers.copy(true)
+  /** Takes headers over. */
+  constructor(held: HeldBytes, headers: Fields) {
     headers.close()
-    this.#holding = new Holding(held)
+    this.headers = new Fields(held, headers.entries, true)
   }
 
-  get held(): HeldBytes {
-    return this.#holding.of
-  }
-
-  /** A part was set. */
-  changed(): void {
-    const texts = [this.method.val, this.path, this.scheme?.val, this.authority]
-    this.#holding.set(texts.reduce((sum, text = '') => sum + text.length * 2, 0))
-  }
-
-  /** It was sent, or never will be. */
   close(): void {
     this.headers.close()
-    this.#holding.set(0)
-    this.body?.release()
   }
 
   /** Undefined for what is no URL: the gate decides on everything else. */
@@ -214,19 +188,19 @@ export class FutureResponse implements Pollable {
   readonly #done = Promise.withResolvers<void>()
 
   /** Makes the request once its body is whole. */
-  constructor(process: Process, request: OutgoingRequest, url: string) {
+  constructor({ process, held }: World, request: OutgoingRequest, url: string) {
     const headers = request.headers.entries
       .filter(([name]) => !OF_CONNECTION.has(name.toLowerCase()))
       .map(([name, value]) => [name, latin1(value)])
     const send = (body: Uint8Array | undefined): void => {
       const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
-      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, request)
+      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, held)
     }
     if (!request.body) send(undefined)
     else
       request.body.whenWhole((body) => {
         if (body) send(body)
-        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, request)
+        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, held)
       })
   }
 
@@ -246,15 +220,13 @@ export class FutureResponse implements Pollable {
     return ok(this.#answer())
   }
 
-  async #settle(make: () => Promise<Uint8Array>, process: Process, request: OutgoingRequest): Promise<void> {
-    const held = request.held
+  async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
     try {
       const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
       this.#answer = () => ok(response)
     } catch (error) {
       this.#answer = () => err(httpErrorOf(error))
     }
-    request.close()
     this.#done.resolve()
   }
 }

@@ -66,7 +66,11 @@ const onFields: HostInterface = {
     (_, on: Fields, one: string, content: Uint8Array) => on.change(one, [content], true),
   ),
   '[method]fields.entries': func([fields.borrow], list(pair), (_, on: Fields) => on.entries),
-  '[method]fields.clone': func([fields.borrow], fields.own, (_, on: Fields) => on.copy(false)),
+  '[method]fields.clone': func(
+    [fields.borrow],
+    fields.own,
+    ({ held }: World, on: Fields) => new Fields(held, on.entries),
+  ),
 }
 
 const request = types.outgoingRequest.borrow
@@ -80,7 +84,6 @@ function part(
 ): HostInterface {
   const assign: Act = (_world: World, on: OutgoingRequest, to: never) => {
     set(on, to)
-    on.changed()
     return ok()
   }
   return {
@@ -98,14 +101,14 @@ const onRequests: HostInterface = {
   '[constructor]outgoing-request': func(
     [fields.own],
     types.outgoingRequest.own,
-    ({ held }: World, headers: Fields) => new OutgoingRequest(headers, held),
+    ({ held }: World, headers: Fields) => new OutgoingRequest(held, headers),
   ),
   '[method]outgoing-request.body': func(
     [request],
     result(types.outgoingBody.own),
     ({ process, held }: World, on: OutgoingRequest): Result => {
       if (on.body) return err()
-      on.body = new OutgoingBody(process.services.limits.flatBytes, held)
+      on.body = new OutgoingBody(held, process.services.limits.flatBytes)
       return ok(on.body)
     },
   ),
@@ -141,7 +144,7 @@ const onRequests: HostInterface = {
       on.authority = to
     },
   ),
-  '[method]outgoing-request.headers': func([request], fields.own, (_, on: OutgoingRequest) => on.headers.copy(true)),
+  '[method]outgoing-request.headers': func([request], fields.own, (_, on: OutgoingRequest) => on.headers),
   '[method]outgoing-body.write': func([types.outgoingBody.borrow], result(outputStream.own), (_, on: OutgoingBody) =>
     once(on.stream()),
   ),
@@ -203,7 +206,7 @@ const onAnswers: HostInterface = {
     on.get(),
   ),
   '[method]incoming-response.status': func([response], primitive('u16'), (_, on: IncomingResponse) => on.status),
-  '[method]incoming-response.headers': func([response], fields.own, (_, on: IncomingResponse) => on.headers.copy(true)),
+  '[method]incoming-response.headers': func([response], fields.own, (_, on: IncomingResponse) => on.headers),
   '[method]incoming-response.consume': func([response], result(types.incomingBody.own), (_, on: IncomingResponse) =>
     once(on.consume()),
   ),
@@ -229,9 +232,9 @@ export const http: Readonly<Record<string, HostInterface>> = {
     handle: func(
       [types.outgoingRequest.own, option(types.requestOptions.own)],
       result(types.futureResponse.own, types.httpError),
-      ({ process }: World, on: OutgoingRequest): Result => {
+      (world: World, on: OutgoingRequest): Result => {
         const { url } = on
-        return url === undefined ? err({ tag: 'HTTP-request-URI-invalid' }) : ok(new FutureResponse(process, on, url))
+        return url === undefined ? err({ tag: 'HTTP-request-URI-invalid' }) : ok(new FutureResponse(world, on, url))
       },
     ),
   },

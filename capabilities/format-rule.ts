@@ -18,11 +18,15 @@ function urlPattern(url: string): string {
   return origin === undefined || path === undefined ? url : `${origin}${pathPattern(path)}`
 }
 
-/** The rule that would allow a request, such as `fs.read=/data/**`. */
-export function formatRule(action: ActionName, resource: string): string {
+/**
+ * The rule that would allow a request, such as `fs.read=/data/**`.
+ * @param method of a `net.fetch`, unless a grant that names no methods has it
+ */
+export function formatRule(action: ActionName, resource: string, method?: string): string {
   if (action === 'clock.precise') return 'clock'
   if (action === 'fs.read' || action === 'fs.write') return `${action}=${pathPattern(resource)}`
-  if (action === 'net.fetch' || action === 'net.resolve') return `net.fetch=${urlPattern(resource)}`
+  if (action === 'net.fetch' || action === 'net.resolve')
+    return `net.fetch=${method === undefined ? '' : `${method} `}${urlPattern(resource)}`
   return `${action}=${resource}`
 }
 

@@ -11,3 +11,8 @@ export const SPECIAL_ADDRESS = 32
 export function methodNumber(method: (typeof METHODS)[number], scheme: (typeof SCHEMES)[number]): number {
   return METHODS.indexOf(method) * 2 + SCHEMES.indexOf(scheme)
 }
+
+/** The method of such a number. */
+export function methodOfNumber(number: number): (typeof METHODS)[number] | undefined {
+  return METHODS[(number % SPECIAL_ADDRESS) >> 1]
+}

@@ -1,7 +1,9 @@
 /** The arguments of a call as the host gave them in, what wasm takes out; and what it returned, as a value. */
 import { TokaError } from '../../src/errors.ts'
 import type { ValueType } from '../../src/loader/describe.ts'
+import { AddedExport } from '../../src/loader/layout.ts'
 import type { FunctionExport, Program } from './program.ts'
+import { isRuby } from './ruby.ts'
 
 const I64 = 2n ** 63n
 
@@ -24,6 +26,19 @@ function argumentOf(type: ValueType, given: unknown, place: string): number | bi
 
 const describe = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value)
 
+/** The functions that a caller can name: what the loader added is not among them. */
+function namesOf({ functions }: Program): string {
+  const names = [...functions.keys()].filter((name) => !name.startsWith('__fuel') && name !== AddedExport.start)
+  return names.length === 0 ? 'none' : `${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`
+}
+
+/** The refusal of a run in which nothing would happen. */
+export function nothingToRun(program: Program): TokaError {
+  if (isRuby(program))
+    return invalid("source: Ruby runs source text alone, such as source: 'puts 1'; args do not name it")
+  return invalid(`the module is no program: it does not export _start. Call one of its functions: ${namesOf(program)}`)
+}
+
 /**
  * The export of a name, and the arguments that it takes.
  * @throws TokaError TOKA_REQUEST_INVALID for a name that no function has, or arguments that do not fit
@@ -35,8 +50,8 @@ export function entryOf(
 ): { entry: FunctionExport; args: (number | bigint)[] } {
   const entry = program.functions.get(name)
   if (!entry || name.startsWith('__fuel')) {
-    const names = [...program.functions.keys()].slice(0, 20).join(', ')
-    throw invalid(`call: the module exports no function ${JSON.stringify(name.slice(0, 100))}; it has: ${names}`)
+    const shown = JSON.stringify(name.slice(0, 100))
+    throw invalid(`call: the module exports no function ${shown}; it has: ${namesOf(program)}`)
   }
   const { params, results } = entry
   const strange = [...params, ...results].find((type) => type === 'v128' || !/^[if]\d/.test(type))

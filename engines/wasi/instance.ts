@@ -17,7 +17,7 @@ import type { Image } from '../../src/loader/image.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
 import { type BoundState, bindState, PAGE_BYTES } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
-import { entryOf } from './entry.ts'
+import { entryOf, nothingToRun } from './entry.ts'
 import { Guest, type GuestHost } from './guest.ts'
 import { Outcome } from './outcome.ts'
 import { Entry, type Program, type ProgramImport } from './program.ts'
@@ -170,7 +170,8 @@ export class WasiInstance implements Instance {
       return () => evaluateRuby(this.#ruby(), source)
     }
     if (functions.has(Entry.command)) return async () => this.#guest.enter(Entry.command, []) as Promise<undefined>
-    return async () => undefined
+    if (this.#program.hasStart && !isRuby(this.#program)) return async () => undefined
+    throw nothingToRun(this.#program)
   }
 
   #ruby(): RubyGuest {

@@ -3,7 +3,7 @@
 export const HELP = `toka - runs untrusted tools in WebAssembly sandboxes; whatever is not granted is denied
 
 usage:
-  toka run FILE|- [options] [-- ARGS…]    run a JavaScript, TypeScript or WebAssembly tool
+  toka run FILE|- [options] [-- ARGS…]    run a tool: JavaScript, TypeScript, Python or WebAssembly
   toka run --help                         its options
   toka keys init|rotate|list              keys that tokens are signed with
   toka token mint|attenuate|inspect|verify|revoke
@@ -24,12 +24,12 @@ Runs a tool in a sandbox. FILE is read here and handed to the sandbox as /tool/N
 to the guest. What it prints is printed; a tool that prints nothing has its value printed.
 
 the tool
-  --language L             javascript, typescript or wasm; otherwise the ending says it (.js .mjs .ts .mts .wasm)
+  --language L             javascript, typescript, python or wasm; or by its ending: .js .mjs .ts .mts .py .wasm
   --input JSON             the argument of its default-exported function (in a script: the global \`input\`)
   --env NAME=VALUE         a variable of its environment, again for more
   --packages NAME,…        packages of Python (NAME or NAME==VERSION) from the image that has them all: toka image build
   --images DIR             where images are (default .toka/images)
-  -- ARGS…                 its arguments: process.argv from the third on, argv of a WASI command from the second on
+  -- ARGS…                 its arguments: process.argv from the third on; sys.argv and a WASI command's from the second
   --call EXPORT            of a .wasm reactor or component: the export to call, with ARGS as its numbers,
                            or the list of values that --input gives
 

@@ -1,6 +1,7 @@
 /** `toka image`: wheels and a lock in, an image of Python packages out; what images there are, and whether they are whole. */
+import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ListedImage } from '../packages/index.node.ts'
+import type { BuiltPackages, ListedImage } from '../packages/index.node.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { Flags } from './flags.ts'
 import { IMAGE_HELP } from './help.ts'
@@ -31,16 +32,23 @@ async function reading<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+async function buildFrom(wheels: string, lock: string): Promise<BuiltPackages> {
+  await reading(`--wheels ${JSON.stringify(wheels)}`, () => readdir(wheels))
+  await reading(`--lock ${JSON.stringify(lock)}`, () => access(lock))
+  const { buildPackages } = await import('../packages/index.node.ts')
+  return reading('--wheels or --lock', () => buildPackages({ wheels, lock }))
+}
+
 const build: Command = async (flags, { stdout, stderr }) => {
   if (!flags.flags.has('python')) throw new UsageError('toka image build: say for what: --python')
   const [wheels, lock] = [needed(flags, 'wheels'), needed(flags, 'lock')]
-  const { buildPackages, writePackageImage } = await import('../packages/index.node.ts')
-  const { name, bytes, packages, left } = await reading('--wheels or --lock', () => buildPackages({ wheels, lock }))
+  const { writePackageImage } = await import('../packages/index.node.ts')
+  const { name, bytes, packages, left } = await buildFrom(wheels, lock)
   await reading(`--images ${JSON.stringify(directoryOf(flags))}`, () =>
     writePackageImage(directoryOf(flags), name, bytes),
   )
   if (left.length > 0) stderr.write(`left out, for other environments: ${left.join(', ')}\n`)
-  stderr.write(`${packages.length} packages, ${formatSize(bytes.length)}\n`)
+  stderr.write(`${packages.length} ${packages.length === 1 ? 'package' : 'packages'}, ${formatSize(bytes.length)}\n`)
   stdout.write(`${name}\n`)
   return ExitCode.good
 }

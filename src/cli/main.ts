@@ -53,7 +53,7 @@ async function dispatch(argv: readonly string[], terminal: Terminal): Promise<nu
 }
 
 function unknown(word: string): string {
-  if (/\.(m?[jt]s)$/.test(word)) return `${word} is no command: did you mean toka run ${word}?`
+  if (/\.(m?[jt]s|py|wasm)$/.test(word)) return `${word} is no command: did you mean toka run ${word}?`
   const near = closest(word, [...Object.keys(COMMANDS), '--help', '--version'])
   return `${word} is no command${near ? `: did you mean ${near}?` : ': see toka --help'}`
 }

@@ -120,7 +120,10 @@ export function parseRunOptions(argv: readonly string[]): RunPlan | 'help' {
 /** What only Python has: names that commas part. */
 function packagesOf({ texts }: Flags): Pick<RunPlan, 'packages' | 'images'> {
   const images = texts.get('images')
-  const packages = (texts.get('packages') ?? '').split(',').filter((name) => name !== '')
+  const packages = (texts.get('packages') ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   if (images !== undefined && packages.length === 0) throw new UsageError('--images goes with --packages')
   return { packages, ...(images === undefined ? {} : { images }) }
 }
@@ -165,7 +168,10 @@ function languageOf(file: string, option: string | undefined): Language {
       `--language ${JSON.stringify(option)}: ${near ? `did you mean ${near}?` : `no engine runs it: ${HAVE}`}`,
     )
   }
-  if (file === '-') throw new UsageError(`a source from stdin needs --language: ${LANGUAGES.join(' or ')}`)
+  if (file === '-')
+    throw new UsageError(
+      `a source from stdin needs --language: ${LANGUAGES.slice(0, -1).join(', ')} or ${LANGUAGES.at(-1)}`,
+    )
   const ending = /\.[^./\\]+$/.exec(file)?.[0] ?? ''
   const language = ENDINGS[ending.toLowerCase()]
   if (language) return language

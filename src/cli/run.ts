@@ -1,5 +1,5 @@
 /** `toka run`: a plan is loaded, run in a sandbox of its own, and its result shown. */
-import { createToka, type RunRequest, type RunResult, type TokaOptions, type TraceEvent } from '../index.ts'
+import { createToka, type RunRequest, type RunResult, TokaError, type TokaOptions, type TraceEvent } from '../index.ts'
 import { IMAGES_DIRECTORY } from './image-commands.ts'
 import { ExitCode, exitCodeOf } from './exit-codes.ts'
 import { RUN_HELP } from './help.ts'
@@ -53,6 +53,11 @@ async function runOnce(plan: RunPlan, request: RunRequest): Promise<RunResult> {
     const toka = await createToka({ ...(security ? { security } : {}), ...(await imagesOf(plan)) })
     try {
       return await toka.run(request)
+    } catch (error) {
+      // Whose fault it is that something does not load: a module comes from the caller, an engine from the installation.
+      if (plan.language === 'wasm' && error instanceof TokaError && error.code === 'TOKA_ENGINE_LOAD')
+        throw new UsageError(`FILE ${JSON.stringify(plan.file)}: ${error.message} (${error.code})`)
+      throw error
     } finally {
       await toka.dispose()
     }
@@ -74,10 +79,10 @@ function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint
   for (const line of summarise(plan.file, result, paint)) terminal.stderr.write(`${line}\n`)
 }
 
-/** Text as it is, everything else as JSON. On a terminal a guest's text has no control of it. */
 /** Text that ends its last line keeps its end. */
 const endLine = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`)
 
+/** Text as it is, everything else as JSON. On a terminal a guest's text has no control of it. */
 function valueText(value: unknown, terminal: Terminal): string {
   const text = typeof value === 'string' ? value : valueToJson(value)
   return terminal.stdout.isTTY ? visible(text, true) : text

@@ -4,6 +4,7 @@ import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import type { Limits } from '../limits.ts'
 import { Audit } from './audit.ts'
 import type { Cvm, Slots } from './cvm.ts'
+import { methodOfNumber } from '../../capabilities/methods.ts'
 import { absentImport, type Denial, DenialList, describeDenial, reasonName } from './denials.ts'
 import type { Ledger } from './ledger.ts'
 import { isLate } from './maybe.ts'
@@ -52,6 +53,15 @@ export type Ask = {
   least?: number
   /** What a request says beside its name. */
   slots?: Slots
+}
+
+/** What was decided. */
+type Concluded = { resource: string; reason: number; link: number; method?: string }
+
+/** Of a request with a method that grants allow only by its name. */
+function unusualMethod(slots: Slots | undefined): { method?: string } {
+  const method = slots?.method === undefined ? undefined : methodOfNumber(slots.method)
+  return method === undefined || method === 'GET' || method === 'HEAD' ? {} : { method }
 }
 
 /** A call that waits for its driver. */
@@ -151,7 +161,7 @@ export class Calls {
     if (answer === -Reason.QUOTA && this.#policy.topUp?.()) answer = decide(RequestFlag.CONTINUED)
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
-    const permit = this.#conclude(operation, checked, answer, now, begun)
+    const permit = this.#conclude(operation, checked, answer, now, begun, slots)
     if (permit && this.#clean !== undefined) this.#raise(operation, length, now)
     return permit
   }
@@ -216,27 +226,40 @@ export class Calls {
     this.#absent.clear()
   }
 
-  #conclude(operation: ActionName, name: string, answer: number, now: number, begun: number): Permit | undefined {
+  #conclude(
+    operation: ActionName,
+    name: string,
+    answer: number,
+    now: number,
+    begun: number,
+    slots?: Slots,
+  ): Permit | undefined {
     const link = this.cvm.exports.link()
     const amount = answer > 0 ? this.cvm.exports.amount() : 0
     const reason = answer > 0 ? 0 : this.#reasonOf(-answer, link)
     this.audit.add({ time: now, operation: Action[operation], reason, link, amount, resource: name })
-    this.#report(operation, name, reason, link, begun)
+    this.#report(operation, { resource: name, reason, link, ...unusualMethod(slots) }, begun)
     return answer > 0 ? { reservation: answer, operation, name, amount } : undefined
   }
 
-  #report(asked: ActionName, name: string, reason: number, link: number, begun: number): void {
+  #report(asked: ActionName, { reason, ...about }: Concluded, begun: number): void {
     // A lookup is the beginning of a request, and nothing that one could grant by itself.
     const operation = asked === 'net.resolve' ? 'net.fetch' : asked
     const { onEvent, trace } = this.#observers
-    const denial = reason === 0 ? undefined : describeDenial(operation, name, reasonName(reason), link)
+    const denial = reason === 0 ? undefined : describeDenial({ operation, ...about, reason: reasonName(reason) })
     if (denial) this.denials.add(denial)
     if (!onEvent && !trace) return
     try {
       const microseconds = begun === 0 ? 0 : (performance.now() - begun) * 1_000
       const verdict = denial ? 'denied' : 'allowed'
-      trace?.({ operation, resource: name, verdict, ...(denial ? { reason: denial.reason } : {}), microseconds })
-      onEvent?.(denial ? { type: 'denied', denial } : { type: 'allowed', operation, resource: name })
+      trace?.({
+        operation,
+        resource: about.resource,
+        verdict,
+        ...(denial ? { reason: denial.reason } : {}),
+        microseconds,
+      })
+      onEvent?.(denial ? { type: 'denied', denial } : { type: 'allowed', operation, resource: about.resource })
     } catch {
       // An observer's fault must not decide a call.
     }

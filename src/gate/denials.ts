@@ -35,6 +35,8 @@ export type Denial = {
   /** The canonical path or the name asked for; the raw text, cut, when it has no canonical form. */
   resource: string
   reason: DenialReason
+  /** Of a request: its method, unless it is GET or HEAD, which grants allow when they name none. */
+  method?: string
   /** The link of the token's chain that refused; 0 for plain grants. */
   link: number
   /** Of a token: the link that refused, what of it, and what it allows of this kind. */
@@ -64,10 +66,13 @@ export function reasonName(reason: number): DenialReason {
   return REASONS[reason] ?? 'fault'
 }
 
-function remedy(operation: ActionName, resource: string, reason: DenialReason): string {
+type Refusal = Pick<Denial, 'resource' | 'reason' | 'link' | 'method'> & { operation: ActionName }
+
+function remedy({ operation, resource, reason, method }: Refusal): string {
+  const rule = (): string => `--allow ${quoteShell(formatRule(operation, resource, method))}`
   switch (reason) {
     case 'read-only':
-      return `a mount of mode rw, and --allow ${quoteShell(formatRule(operation, resource))}`
+      return `a mount of mode rw, and ${rule()}`
     case 'limit':
       return 'a higher limit of hostCalls or concurrentCalls'
     case 'quota':
@@ -89,13 +94,13 @@ function remedy(operation: ActionName, resource: string, reason: DenialReason): 
     case 'fault':
       return ''
     default:
-      return `--allow ${quoteShell(formatRule(operation, resource))}`
+      return rule()
   }
 }
 
 /** A denial with its remedy. */
-export function describeDenial(operation: ActionName, resource: string, reason: DenialReason, link: number): Denial {
-  return { operation, resource, reason, link, allow: remedy(operation, resource, reason) }
+export function describeDenial(refusal: Refusal): Denial {
+  return { ...refusal, allow: remedy(refusal) }
 }
 
 /** A call of an import that is there for no guest: nothing would allow it. */

@@ -264,4 +264,4 @@ export class GuestCalls {
 }
 
 const BLOCKING =
-  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. Use the awaited form, or isolation: 'worker'"
+  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. JavaScript can await it; isolation: 'worker' waits for tools; Node 26 and Chrome 137 can suspend guests"

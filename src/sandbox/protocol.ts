@@ -131,7 +131,14 @@ const TO_WORKER = {
   input: fields({ kind: oneOf('input'), run: count, chunk: optional(bytes(MUCH)), failed: flag }),
 }
 
-const denial = fields({ operation: text(32), resource: text(MUCH), reason: text(32), link: count, allow: text(MUCH) })
+const denial = fields({
+  operation: text(32),
+  resource: text(MUCH),
+  reason: text(32),
+  method: optional(text(32)),
+  link: count,
+  allow: text(MUCH),
+})
 
 const guestEvent = either(
   either(

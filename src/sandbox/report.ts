@@ -98,7 +98,7 @@ function borneOut(exit: Exit, denials: readonly Denial[]): Exit & { error?: RunE
     denials.findLast(({ resource }) => resource !== '' && error.message.includes(resource)) ?? denials.at(-1)
   if (!denial) return { ...exit, error: { ...error, code: 'TOKA_GUEST_ERROR' } }
   if (denial.reason !== 'no-grant' || denial.operation === GUEST_IMPORT) return exit
-  return { ...exit, error: { ...error, grant: formatRule(denial.operation, denial.resource) } }
+  return { ...exit, error: { ...error, grant: formatRule(denial.operation, denial.resource, denial.method) } }
 }
 
 function endingOf({ stopped, error, value }: Exit & { error?: RunError }): {

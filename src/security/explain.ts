@@ -62,9 +62,9 @@ function constraintOf({ reason, operation, resource: asked }: Denial, link: Link
   }
 }
 
-function remedyOf({ operation, resource, allow }: Denial, link: number): string {
+function remedyOf({ operation, resource, method, allow }: Denial, link: number): string {
   if (operation === GUEST_IMPORT) return allow
-  return `a token whose link ${link} allows ${quoteShell(formatRule(operation, resource))}`
+  return `a token whose link ${link} allows ${quoteShell(formatRule(operation, resource, method))}`
 }
 
 /** @param first the place of the token's root in the program */

@@ -1,7 +1,7 @@
 /** Hostile guests against the network: whatever is not granted is not connected to, however it is spelled, looked up or redirected. */
 import { describe, expect, test } from 'vitest'
-import type { GrantInput } from '../../src/index.ts'
-import { all, grant, handlers, outcomes, port, seen } from '../network-world.node.ts'
+import { type GrantInput, parseRule } from '../../src/index.ts'
+import { all, grant, handlers, outcomes, port, run, seen } from '../network-world.node.ts'
 
 describe('where a request goes', () => {
   test('what is granted is reached', async () => {
@@ -58,6 +58,17 @@ describe('where a request goes', () => {
     expect(closed.connected).toBe(0)
     const open = await outcomes(urls, { grants: [grant({ hosts })] })
     expect(open.value).toEqual(Array(3).fill([200, 'GET /']))
+  })
+
+  test('a denial of another method than GET names the rule that allows it, from both threads', async () => {
+    const origin = `http://127.0.0.1:${port}`
+    const post = [`${origin}/a/b`, { method: 'POST', body: 'x' }]
+    for (const isolation of ['inline', 'worker'] as const) {
+      const { denials } = await run([post], { isolation, grants: [parseRule(`net.fetch=${origin}/**`)] })
+      const rule = `net.fetch=POST ${origin}/a/**`
+      expect(denials).toMatchObject([{ reason: 'no-grant', method: 'POST', allow: `--allow '${rule}'` }])
+      expect((await run([post], { isolation, grants: [parseRule(rule)] })).value).toEqual([[200, 'POST /a/b']])
+    }
   })
 
   test('credentials, other schemes, ports, methods and encoded separators are refused', async () => {

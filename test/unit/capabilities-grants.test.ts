@@ -138,6 +138,8 @@ describe('rules', () => {
     expect(formatRule('fs.read', '/x')).toBe('fs.read=/x')
     expect(formatRule('fs.write', '/a[1]*/{b}/c')).toBe('fs.write=/a[[]1][*]/[{]b[}]/**')
     expect(formatRule('clock.precise', '')).toBe('clock')
+    expect(formatRule('net.fetch', 'https://a.example/v1/x?q')).toBe('net.fetch=https://a.example/v1/**')
+    expect(formatRule('net.fetch', 'https://a.example/v1/x', 'POST')).toBe('net.fetch=POST https://a.example/v1/**')
     expect(formatRule('fs.read', '/a\u001b\n/x')).toBe('fs.read=/a??/**')
     expect(quoteShell("it's")).toBe("'it'\\''s'")
   })

@@ -91,6 +91,10 @@ describe('--mount', () => {
   })
 })
 
+test('packages are parted by commas, with spaces or without', () => {
+  expect(plan('a.py', '--packages', 'humanize, tabulate==0.9.0,').packages).toEqual(['humanize', 'tabulate==0.9.0'])
+})
+
 describe('a mistake is told with the option, the value and what was expected', () => {
   test.each<[string, string[], RegExp]>([
     ['no file', [], /no FILE given/],

@@ -16,6 +16,20 @@ describe('what cannot be used is bad usage, before anything runs', () => {
     }
   })
 
+  test('a FILE that is no module, as the file and not as a fault of ours', async () => {
+    const text = await toka(['run', file('text.wasm', 'hello, module')])
+    expect(text).toMatchObject({ code: 64, stdout: '' })
+    expect(text.stderr).toMatch(/FILE ".*text\.wasm": the module is refused: it does not begin as WebAssembly does/)
+  })
+
+  test('a program of any language that is given in the place of a command', async () => {
+    for (const name of ['a.js', 'a.mts', 'a.py', 'a.wasm'])
+      expect(await toka([name])).toMatchObject({
+        code: 64,
+        stderr: expect.stringContaining(`did you mean toka run ${name}?`),
+      })
+  })
+
   test('a FILE larger than a source, by its size and by its stream', async () => {
     const sparse = join(folder, 'sparse.js')
     writeFileSync(sparse, '')

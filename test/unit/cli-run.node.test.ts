@@ -29,6 +29,15 @@ describe('toka', () => {
     expect(await toka([])).toEqual({ code: 64, stdout: '', stderr: help.stdout })
   })
 
+  test('run --help names every language and its endings', async () => {
+    const { stdout } = await toka(['run', '--help'])
+    const [line = ''] = /--language L.*/.exec(stdout) ?? []
+    const refusal = (await toka(['run', 'a.txt'])).stderr
+    const known = refusal.match(/\w+ \((?:\.\w+ ?)+\)/g) ?? []
+    expect(known.length).toBeGreaterThan(3)
+    for (const word of known.flatMap((one) => one.match(/\.?\w+/g) ?? [])) expect(line).toContain(word)
+  })
+
   test('run --help names every option, in 120 columns', async () => {
     const { stdout } = await toka(['run', '--help'])
     for (const option of [

@@ -218,7 +218,7 @@ describe('toka image', () => {
     const { wheels, lock } = await given(wheel('a'))
     const images = join(folder, 'images')
     const built = await toka(['image', 'build', '--python', '--wheels', wheels, '--lock', lock, '--images', images])
-    expect([built.code, built.stderr]).toEqual([0, expect.stringContaining('1 packages')])
+    expect([built.code, built.stderr]).toEqual([0, expect.stringContaining('1 package,')])
     const name = built.stdout.trim()
     expect((await toka(['image', 'list', '--images', images])).stdout).toBe(`${name}  a==1.0\n`)
     expect((await toka(['image', 'verify', '--images', images])).code).toBe(0)
@@ -230,6 +230,15 @@ describe('toka image', () => {
     const verified = await toka(['image', 'verify', '--images', images])
     expect([verified.code, verified.stderr]).toEqual([1, expect.stringContaining('0 of 1 images are whole')])
     expect((await listPackageImages(images))[0]?.problem).toContain('its bytes are not those of')
+  })
+
+  test('says which of its two sources is not there', async () => {
+    const { wheels, lock } = await given(wheel('a'))
+    const build = (...rest: string[]) => toka(['image', 'build', '--python', ...rest])
+    const noWheels = await build('--wheels', join(folder, 'nowhere'), '--lock', lock)
+    expect(noWheels).toMatchObject({ code: 64, stderr: expect.stringMatching(/--wheels ".*nowhere": no such file/) })
+    const noLock = await build('--wheels', wheels, '--lock', join(folder, 'nothing.toml'))
+    expect(noLock).toMatchObject({ code: 64, stderr: expect.stringMatching(/--lock ".*nothing\.toml": no such file/) })
   })
 
   test('writes nothing when a wheel is refused, and names the wheel', async () => {

@@ -117,6 +117,7 @@ describe('Ruby', () => {
       message: expect.stringContaining('oops (RuntimeError)'),
     })
     expect((await sandbox.run({ source: 'puts $x' })).stdout).toBe('41\n')
+    await expect(sandbox.run({ args: ['-e', 'puts 1'] })).rejects.toThrow('Ruby runs source text alone')
   }, 120_000)
 
   test('forks are independent, and a snapshot goes on elsewhere', async ({ skip }) => {

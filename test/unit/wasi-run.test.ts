@@ -285,6 +285,24 @@ describe('features', () => {
     await expect(refused).rejects.toMatchObject({ code: 'TOKA_ENGINE_LOAD', message: expect.stringMatching(reason) })
   })
 
+  test('a run in which nothing would happen is refused, with the functions that could be called', async () => {
+    const idle = buildModule({
+      functions: [
+        { name: 'add', code: [] },
+        { name: 'sub', code: [] },
+      ],
+    })
+    await expect(own.run(wasm(idle))).rejects.toMatchObject({
+      code: 'TOKA_REQUEST_INVALID',
+      message: 'the module is no program: it does not export _start. Call one of its functions: add, sub',
+    })
+    const sandbox = await own.open(wasm(idle))
+    await expect(sandbox.run({})).rejects.toThrow('no program')
+    expect(await sandbox.call('add')).toMatchObject({ status: 'completed' })
+    await expect(sandbox.call('mul')).rejects.toThrow('exports no function "mul"; it has: add, sub')
+    await sandbox.dispose()
+  })
+
   test('a compiled module is refused, and so is a module for another language', async () => {
     const module = new WebAssembly.Module(helloModule()) as unknown as Uint8Array
     await expect(own.open({ language: 'wasm', module })).rejects.toMatchObject({ code: 'TOKA_REQUEST_INVALID' })

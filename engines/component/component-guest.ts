@@ -13,7 +13,7 @@ import { lowerFlat, store } from './lower.ts'
 import type { GuestFunc, HostFunc, LiftOptions, Trampoline } from './plan.ts'
 import type { CoreRef } from './resource-types.ts'
 import type { Program } from './program.ts'
-import { type CallScope, HandleTable, type Representation } from './resources.ts'
+import { type CallScope, HandleTable, ObjectCount, type Representation } from './resources.ts'
 import type { ResourceType } from './resource-types.ts'
 import { type FlatSignature, flatSignature } from './wit-types.ts'
 
@@ -69,8 +69,9 @@ export class ComponentGuest {
     this.#program = program
     this.#suspension = suspension
     this.#host = host
+    const objects = new ObjectCount()
     this.#states = Array.from({ length: program.plan.instances }, () => ({
-      handles: new HandleTable(),
+      handles: new HandleTable(objects),
       entered: false,
       mayLeave: true,
     }))

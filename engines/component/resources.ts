@@ -18,19 +18,37 @@ export type Handle = {
 
 /** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
 const MOST_HANDLES = 65_536
-/** Of these, resources of the host's: each may hold a buffer. */
-const MOST_OF_HOST = 1_024
+/** Handles of objects of the host's, over all instances of a component: each may hold a buffer of 64 KiB. */
+const MOST_OBJECTS = 1_024
+
+/** Counts the host's objects over the tables of one component. */
+export class ObjectCount {
+  #left = MOST_OBJECTS
+
+  add(rep: Representation): void {
+    if (typeof rep !== 'object') return
+    if (this.#left <= 0) throw new CanonTrap(`it holds more than ${MOST_OBJECTS} resources of the host`)
+    this.#left--
+  }
+
+  remove(rep: Representation): void {
+    if (typeof rep === 'object') this.#left++
+  }
+}
 
 export class HandleTable {
   /** The place 0 is never given (CanonicalABI.md, "Table State"). */
   #handles: (Handle | undefined)[] = [undefined]
   #free: number[] = []
-  #ofHost = 0
+  readonly #objects: ObjectCount
+
+  constructor(objects: ObjectCount) {
+    this.#objects = objects
+  }
 
   add(resource: ResourceType, rep: Representation, scope?: CallScope): number {
     const handle: Handle = { resource, rep, scope, lends: 0 }
-    if (typeof rep === 'object' && ++this.#ofHost > MOST_OF_HOST)
-      throw new CanonTrap(`it holds more than ${MOST_OF_HOST} resources of the host`)
+    this.#objects.add(rep)
     const free = this.#free.pop()
     if (free !== undefined) {
       this.#handles[free] = handle
@@ -53,9 +71,9 @@ export class HandleTable {
   remove(number: number, resource: ResourceType): Handle {
     const handle = this.get(number, resource)
     if (handle.lends > 0) throw new CanonTrap(`the handle ${number} is lent to a call`)
+    this.#objects.remove(handle.rep)
     this.#handles[number] = undefined
     this.#free.push(number)
-    if (typeof handle.rep === 'object') this.#ofHost--
     return handle
   }
 
@@ -73,8 +91,8 @@ export class HandleTable {
   load(shape: { length: number; free: readonly number[] }, handles: Iterable<[number, Handle]>): void {
     this.#handles = Array.from({ length: shape.length }, () => undefined)
     for (const [number, handle] of handles) {
+      this.#objects.add(handle.rep)
       this.#handles[number] = handle
-      if (typeof handle.rep === 'object') this.#ofHost++
     }
     this.#free = [...shape.free]
   }

@@ -144,6 +144,7 @@ test.each([
   ],
   ['exports of an instance', [...type, ...instance, ...exported], /200000/],
 ] as const)('too many %s are refused before they cost time and memory', async (_, sections, reason) => {
+  // Work is done up to the bound; without one each would take a minute or gigabytes.
   expect(await refusalOf(HEADER.concat(sections))).toMatch(reason)
 })
 

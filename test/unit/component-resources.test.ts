@@ -1,5 +1,7 @@
 /** Resources: of a component, held by its caller and by another component; made, lent, given away, dropped once each. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { HandleTable, ObjectCount } from '../../engines/component/resources.ts'
+import type { ResourceType } from '../../engines/component/resource-types.ts'
 import { assembled, ComponentBench } from '../component-bench.ts'
 
 let bench: ComponentBench
@@ -86,4 +88,15 @@ test('a fork has the component’s state, its handles and those that were handed
   expect(await twin.value('alive')).toBe(1)
   expect(await bench.value('alive')).toBe(2)
   twin.dispose()
+})
+
+test('objects of the host are counted over all tables of a component, and numbers of the guest are not', () => {
+  const resource: ResourceType = { name: 'stream', by: { side: 'host', key: 'stream' } }
+  const objects = new ObjectCount()
+  const [one, other] = [new HandleTable(objects), new HandleTable(objects)]
+  for (let count = 0; count < 512; count++) for (const table of [one, other]) table.add(resource, {})
+  expect(() => other.add(resource, {})).toThrow(/more than 1024 resources of the host/)
+  expect(other.add(resource, 7)).toBe(513)
+  one.remove(1, resource)
+  expect(other.add(resource, {})).toBe(514)
 })

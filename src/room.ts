@@ -49,7 +49,7 @@ export function makeRoom(): void {
 }
 
 /** Milliseconds between tries: other threads' memories go when those threads end, or collect. */
-const WAITS = [0, 10, 50, 200, 500]
+const WAITS = [0, 10, 50, 200, 500, 1_000]
 
 /** V8 says "Out of memory" of memories and of compiled code alike, or "could not allocate memory". */
 function isNoRoom(error: unknown): boolean {

@@ -209,13 +209,24 @@ describe.each(WAYS)('%s', (way) => {
       tools: [echo],
       grants: [{ resource: 'tool', actions: ['call'], names: ['echo'], flow: { forbiddenAfter: 'secret' } }],
     }
-    expect((await (await toka.restore(before, powers)).run({ source: call })).value).toBe('out')
+    const earlier = await toka.restore(before, powers)
+    expect((await earlier.run({ source: call })).value).toBe('out')
+    // Each holds memories, of which a page has few.
+    await earlier.dispose()
     const blind = await toka.restore(await sandbox.snapshot())
     const restored = await toka.restore(await (await blind.fork()).snapshot(), powers)
-    for (const each of [sandbox, twin, await twin.fork(), restored, await restored.fork()]) {
+    for (const make of [
+      async () => sandbox,
+      async () => twin,
+      () => twin.fork(),
+      () => restored.fork(),
+      async () => restored,
+    ]) {
+      const each = await make()
       const result = await each.run({ source: call })
       expect(result.value).toBe('TOKA_DENIED')
       expect(result.denials[0]).toMatchObject({ reason: 'flow' })
+      if (each !== twin) await each.dispose()
     }
   })
 })

@@ -137,6 +137,7 @@ function loadCompound(cx: CanonContext, type: Compound, at: number): unknown {
       cx.budget.nodes(type.fields.length)
       return type.fields.map(({ type: of, offset }) => load(cx, of, at + offset))
     case 'flags':
+      cx.budget.nodes(type.labels.length)
       return liftFlags(type, unsigned(view, at, type.size))
     default:
       cx.budget.nodes(2)

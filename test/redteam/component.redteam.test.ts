@@ -83,6 +83,16 @@ test('every call of an import is counted, and each has ended in one way', async 
   expect(counted).toBe(local + allowed + denied)
 })
 
+type Section = readonly [id: number, body: ArrayLike<number>]
+
+/** A component of one core module, and what is told of it. */
+function componentOf(module: Uint8Array, ...sections: readonly Section[]): Uint8Array<ArrayBuffer> {
+  const component = new Writer().raw([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00])
+  for (const [id, body] of [[1, module] as const, [2, [1, 0, 0, 0]] as const, ...sections])
+    component.byte(id).sized(new Writer().raw(body))
+  return component.finish()
+}
+
 /** Takes a list of texts; its allocator counts down from 400,000, at each call. */
 function slowAllocator(): Uint8Array<ArrayBuffer> {
   const countDown = [0x41, ...new Writer().s32(400_000).finish(), 0x21, 4]
@@ -95,17 +105,13 @@ function slowAllocator(): Uint8Array<ArrayBuffer> {
       { name: 'f', params: ['i32', 'i32'], results: ['i32'], code: [0x20, 1] },
     ],
   })
-  const sections: readonly (readonly [id: number, body: ArrayLike<number>])[] = [
-    [1, module],
-    [2, [1, 0, 0, 0]],
+  return componentOf(
+    module,
     [6, [3, 0, 2, 1, 0, 1, 0x6d, 0, 0, 1, 0, 1, 0x72, 0, 0, 1, 0, 1, 0x66]],
     [7, [2, 0x70, 0x73, 0x40, 1, 1, 0x61, 0, 0, 0x79]],
     [8, [1, 0, 0, 1, 2, 3, 0, 4, 0, 1]],
     [11, [1, 0, 1, 0x66, 1, 0, 0]],
-  ]
-  const component = new Writer().raw([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00])
-  for (const [id, body] of sections) component.byte(id).sized(new Writer().raw(body))
-  return component.finish()
+  )
 }
 
 test('calls of an allocator are bounded together: one list cannot hold the thread by many', async () => {
@@ -118,4 +124,27 @@ test('calls of an allocator are bounded together: one list cannot hold the threa
   )
   expect(ended.error?.message).toMatch(/its allocator does not return/)
   slow.dispose()
+})
+
+/** Answers a list of 30,000 values of flags with 26 labels each. */
+function manyFlags(): Uint8Array<ArrayBuffer> {
+  const module = buildModule({
+    memory: { minimum: 4, name: 'm' },
+    functions: [{ name: 'f', results: ['i32'], code: [0x41, 8] }],
+    data: [{ offset: 8, bytes: [16, 0, 0, 0, 0x30, 0x75, 0, 0] }],
+  })
+  const labels = Array.from({ length: 26 }, (_, at) => [1, 0x61 + at]).flat()
+  return componentOf(
+    module,
+    [6, [2, 0, 2, 1, 0, 1, 0x6d, 0, 0, 1, 0, 1, 0x66]],
+    [7, [3, 0x6e, 26, ...labels, 0x70, 0, 0x40, 0, 0, 1]],
+    [8, [1, 0, 0, 0, 1, 3, 0, 2]],
+    [11, [1, 0, 1, 0x66, 1, 0, 0]],
+  )
+}
+
+test('each label of flags is a value of what a call may move', async () => {
+  const many = await ComponentBench.open(manyFlags())
+  expect((await many.call('f')).error?.message).toMatch(/it moves more values in one call than a call may/)
+  many.dispose()
 })

@@ -79,6 +79,11 @@ export class ComponentGuest {
     this.#border = this.#link()
   }
 
+  /** Its fuel, which all of them share. */
+  get fuel(): CoreInstances {
+    return this.cores
+  }
+
   /** The handles of each component instance. */
   get tables(): readonly HandleTable[] {
     return this.#states.map(({ handles }) => handles)

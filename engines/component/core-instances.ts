@@ -105,6 +105,12 @@ export class CoreInstances {
     return burned
   }
 
+  /** The guest asks at its next check, in whichever core instance that is. */
+  endSlice(): void {
+    this.#slice -= this.#left()
+    for (const instance of this.#instances) (instance.exports as CoreExports).__fuel.value = 0n
+  }
+
   /**
    * Instantiates the core modules.
    * @param starts whether their start functions run: not where a saved state is put back

@@ -1,5 +1,6 @@
 /** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
 import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
+import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
 import type { BoundState, State } from '../../src/loader/state.ts'
@@ -105,7 +106,7 @@ export class RunningComponent {
       wait: (answer) => this.#wait(answer),
       drop: (resource) => this.#host.drop(resource),
       callout: () => this.#callout(),
-      pause: () => this.#pause(),
+      pause: () => paused(this.#leash, this.guest),
       fault: (error) => this.outcome.fault(error),
     }
   }
@@ -115,7 +116,6 @@ export class RunningComponent {
     this.guest.kill()
   }
 
-  /** What the host does for a guest burns no fuel: the deadline is looked at after each call. */
   #call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown> {
     try {
       const act = () => this.#host.call(func, args)
@@ -123,7 +123,7 @@ export class RunningComponent {
       const answer = blocking && !this.#suspension ? blocking(act, this.#onWait) : act()
       return answer instanceof Promise && !this.#suspension ? this.#cannotWait(answer) : answer
     } finally {
-      if (this.#leash?.spent(0) === Verdict.kill) this.guest.kill()
+      callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
     }
   }
 
@@ -172,17 +172,6 @@ export class RunningComponent {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.kill
-    const verdict = leash.spent(this.guest.cores.burned())
-    if (verdict === Verdict.kill) {
-      this.guest.kill()
-      return Verdict.kill
-    }
-    this.guest.cores.arm(leash.slice)
-    return verdict
-  }
-
-  async #pause(): Promise<void> {
-    await this.#leash?.pause()
-    if (this.#leash?.stopped) this.guest.kill()
+    return sliceSpent(leash, this.guest, true)
   }
 }

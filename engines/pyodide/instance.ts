@@ -8,6 +8,7 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
+import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
@@ -125,7 +126,7 @@ export class PythonInstance implements Instance {
     return {
       dispatch: (operation, argument) => this.#dispatch(operation, argument),
       callout: () => this.#callout(),
-      pause: () => this.#pause(),
+      pause: () => paused(this.#leash, this.#wiring),
       stopped: () => this.#leash?.stopped !== undefined,
       waits: () => this.#waits(),
       resumes: () => this.#leash?.enter(),
@@ -155,11 +156,8 @@ export class PythonInstance implements Instance {
     return outcome.spoken && trap === undefined ? undefined : leash.stopped
   }
 
-  /** What the host does for a guest burns no fuel: the deadline and the end of its turn are looked at after each call. */
   #look(): void {
-    const verdict = this.#outcome.spoken ? undefined : this.#leash?.spent(0)
-    if (verdict === Verdict.kill) this.#wiring.kill()
-    else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.fuel.endSlice()
+    if (!this.#outcome.spoken) callMade(this.#leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
@@ -202,13 +200,7 @@ export class PythonInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(this.#wiring.fuel.burned())
-    if (verdict === Verdict.kill) {
-      this.#wiring.kill()
-      return Verdict.kill
-    }
-    this.#wiring.fuel.arm(leash.slice)
-    return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
+    return sliceSpent(leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
   /** While the thread waits the guest does not have it; a wait may outlast the leash. */
@@ -238,11 +230,6 @@ export class PythonInstance implements Instance {
     if (!leash) return
     sleepHere(milliseconds, this.#context.process.services.clock, leash)
     if (leash.stopped) this.#wiring.kill()
-  }
-
-  async #pause(): Promise<void> {
-    await this.#leash?.pause()
-    if (this.#leash?.stopped) this.#wiring.kill()
   }
 
   #fault(error: unknown): void {

@@ -8,6 +8,7 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
+import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
@@ -151,7 +152,7 @@ export class QuickJsInstance implements Instance {
     return {
       dispatch: (operation, argument) => this.#dispatch(operation, argument),
       callout: () => this.#callout(),
-      pause: () => this.#pause(),
+      pause: () => paused(this.#leash, this.#wiring),
       stopped: () => this.#leash?.stopped !== undefined,
       waits: () => this.#waits(),
       resumes: () => this.#leash?.enter(),
@@ -186,14 +187,11 @@ export class QuickJsInstance implements Instance {
     return outcome.spoken && trap === undefined && this.#wiring.calls.underWay.size === 0 ? undefined : leash.stopped
   }
 
-  /** What the host does for a guest burns no fuel: the deadline and the end of its turn are looked at after each call. */
   #dispatch(operation: number, argument: Uint8Array): MaybePromise<Uint8Array> {
     try {
       return this.#answer(operation, argument)
     } finally {
-      const verdict = this.#outcome.spoken ? undefined : this.#leash?.spent(0)
-      if (verdict === Verdict.kill) this.#wiring.kill()
-      else if (verdict === Verdict.suspend && this.#wiring.calls.maySuspend) this.#wiring.fuel.endSlice()
+      if (!this.#outcome.spoken) callMade(this.#leash, this.#wiring, this.#wiring.calls.maySuspend)
     }
   }
 
@@ -245,13 +243,7 @@ export class QuickJsInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.extend
-    const verdict = leash.spent(this.#wiring.fuel.burned())
-    if (verdict === Verdict.kill) {
-      this.#wiring.kill()
-      return Verdict.kill
-    }
-    this.#wiring.fuel.arm(leash.slice)
-    return verdict === Verdict.suspend && this.#wiring.calls.maySuspend ? Verdict.suspend : Verdict.extend
+    return sliceSpent(leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
   #blocking<T>(act: () => T): T {
@@ -269,11 +261,6 @@ export class QuickJsInstance implements Instance {
   #waits(): void {
     this.#leash?.leave()
     this.#leash?.watch(() => this.#wiring.calls.wake())
-  }
-
-  async #pause(): Promise<void> {
-    await this.#leash?.pause()
-    if (this.#leash?.stopped) this.#wiring.kill()
   }
 
   #fault(error: unknown): void {

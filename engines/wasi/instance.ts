@@ -8,6 +8,7 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
+import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { Preview1 } from '../../src/kernel/preview1.ts'
@@ -148,7 +149,7 @@ export class WasiInstance implements Instance {
         this.#outcome.refused ??= `${border.module}.${border.name}`
       },
       callout: () => this.#callout(),
-      pause: () => this.#pause(),
+      pause: () => paused(this.#leash, this.#guest),
       waited: (answer) => this.#waited(answer),
       fault: (error) => {
         this.#outcome.internal ??= error
@@ -215,14 +216,11 @@ export class WasiInstance implements Instance {
     return this.memoryBytes() > 0 && this.memoryBytes() >= most - most / 8
   }
 
-  /** What the host does for a guest burns no fuel: the deadline and the end of its turn are looked at after each call. */
   #answer({ row }: ProgramImport, parameters: readonly (number | bigint)[]): MaybePromise<number> {
     try {
       return this.#preview1 ? (row.answer?.(this.#preview1, parameters) ?? 0) : 0
     } finally {
-      const verdict = this.#outcome.exitCode === undefined ? this.#leash?.spent(0) : undefined
-      if (verdict === Verdict.kill) this.#guest.kill()
-      else if (verdict === Verdict.suspend && this.#suspension) this.#guest.fuel.endSlice()
+      if (this.#outcome.exitCode === undefined) callMade(this.#leash, this.#guest, this.#suspension !== undefined)
     }
   }
 
@@ -235,18 +233,7 @@ export class WasiInstance implements Instance {
   #callout(): number {
     const leash = this.#leash
     if (!leash) return Verdict.kill
-    const verdict = leash.spent(this.#guest.fuel.burned())
-    if (verdict === Verdict.kill) {
-      this.#guest.kill()
-      return Verdict.kill
-    }
-    this.#guest.fuel.arm(leash.slice)
-    return verdict === Verdict.suspend && this.#suspension ? Verdict.suspend : Verdict.extend
-  }
-
-  async #pause(): Promise<void> {
-    await this.#leash?.pause()
-    if (this.#leash?.stopped) this.#guest.kill()
+    return sliceSpent(leash, this.#guest, this.#suspension !== undefined)
   }
 
   /** The guest waits: others may have the thread, and its leash may end it. */

@@ -45,7 +45,8 @@ const rules: Record<string, Rule> = {
   'engines import the engine interface, the kernel, the loader and their own guest': {
     of: (path) => under(path, 'engines/'),
     files: (target, from) =>
-      under(target, ...basics, 'src/engine.ts', 'src/kernel/', 'src/loader/', engineOf(from)) || isGenerated(target),
+      under(target, ...basics, 'src/engine.ts', 'src/leashed.ts', 'src/kernel/', 'src/loader/', engineOf(from)) ||
+      isGenerated(target),
     packages: Object.values(enginePackages).flat(),
   },
   'the kernel knows nothing of policy, engines or the host': {

@@ -8,12 +8,12 @@ import { parseGlob } from '../../capabilities/glob.ts'
 import { proveInclusion } from '../../capabilities/inclusion.ts'
 import { pathPattern } from '../random-grants.ts'
 
-let isSatisfiable: (script: string) => Promise<boolean>
+let ask: (script: string) => Promise<boolean>
 
 beforeAll(async () => {
   const { Context } = await init()
   const { Solver } = Context('main')
-  isSatisfiable = async (script) => {
+  ask = async (script) => {
     const solver = new Solver()
     solver.fromString(script)
     const answer = await solver.check()
@@ -21,6 +21,15 @@ beforeAll(async () => {
     return answer === 'sat'
   }
 }, 60_000)
+
+/**
+ * What z3 says, asked once more where it is not what we say: z3's threads in WebAssembly answer wrongly once in thousands of
+ * questions (`unsat` for "/ab" outside of "/b/a*", seen on a busy machine), and a mistake of ours is the same each time.
+ */
+async function isSatisfiable(script: string, ours: boolean): Promise<boolean> {
+  const answer = await ask(script)
+  return answer === ours ? answer : ask(script)
+}
 
 /** Letters of names: `c` stands for all that no pattern mentions. */
 const LETTER = '(re.union (str.to_re "a") (str.to_re "b") (str.to_re "c"))'
@@ -61,6 +70,7 @@ test('patterns: what is proved z3 finds no name against, and what is refuted it 
     const proof = proveInclusion(child.map(parseGlob), parent.map(parseGlob), canonicalDomain('path'))
     const refuted = await isSatisfiable(
       `(declare-const x String) (assert (str.in_re x ${DOMAIN})) (assert (str.in_re x ${union(child)})) (assert (not (str.in_re x ${union(parent)})))`,
+      !proof.included,
     )
     expect(proof.included, JSON.stringify({ child, parent })).toBe(!refuted)
     tally[refuted ? 'refuted' : 'proved']++
@@ -90,6 +100,7 @@ test('networks: an address outside is named exactly when z3 finds one', async ()
     const any = (all: readonly string[]) => `(or false ${all.map(inside).join(' ')})`
     const wider = await isSatisfiable(
       `(declare-const x (_ BitVec 32)) (assert ${any(child)}) (assert (not ${any(parent)}))`,
+      found !== undefined,
     )
     expect(found !== undefined, JSON.stringify({ child, parent })).toBe(wider)
     tally[wider ? 'outside' : 'inside']++

@@ -127,7 +127,7 @@ describe('descriptors', () => {
     for (const least of [100_000, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) expect(duplicateFrom(least)).toBe(-ERRNO.EINVAL)
     const begun = performance.now()
     kernel.process.descriptors.closeFrom(0)
-    expect(performance.now() - begun).toBeLessThan(100)
+    expect(performance.now() - begun).toBeLessThan(2_000)
   })
 })
 

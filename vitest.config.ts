@@ -1,4 +1,5 @@
 /** One test suite, two projects: every test file runs in Node and in Chromium, but for the ones whose suffix names a runtime. */
+import { availableParallelism } from 'node:os'
 import { playwright } from '@vitest/browser-playwright'
 import { defaultClientConditions, defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
@@ -34,6 +35,8 @@ export default defineConfig({
           include,
           exclude: ['**/*.browser.test.ts'],
           pool: 'forks',
+          // One a processor but one is the default: on a machine with two that leaves the second idle.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           // Workers that the library starts are loaded by Node itself, outside Vite.
           execArgv: [`--conditions=${sourceCondition}`, '--disable-warning=ExperimentalWarning'],
         },

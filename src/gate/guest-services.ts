@@ -1,5 +1,6 @@
 /** What guests reach by names that no tool can have: requests to the network, loaded when the first is made. Encoded values in and out. */
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import { chain, run } from '../kernel/steps.ts'
 import { decodeValue, encodeValue } from '../kernel/values.ts'
 import type { GatedNetwork, NetworkParts } from './network.ts'
 
@@ -8,6 +9,13 @@ const PREFIX = 'toka:'
 
 export function isGuestService(name: string): boolean {
   return name.startsWith(PREFIX)
+}
+
+let Network: typeof GatedNetwork | undefined
+
+/** Loads what requests are made with: before a run, where the guest keeps its thread and nothing is loaded meanwhile. */
+export async function loadNetwork(): Promise<void> {
+  Network ??= (await import('./network.ts')).GatedNetwork
 }
 
 function read(input: Uint8Array): unknown {
@@ -37,7 +45,7 @@ export class GuestServices {
       case 'fetch':
         return this.#fetch(read(input), signal)
       case 'read':
-        return this.#opened().read(read(input), signal).then(encodeValue)
+        return chain(run(this.#opened().read(read(input), signal)), encodeValue)
       case 'cancel':
         this.#network?.cancel(read(input))
         return encodeValue(undefined)
@@ -52,12 +60,13 @@ export class GuestServices {
     this.#network?.closeAll()
   }
 
-  async #fetch(input: unknown, signal: AbortSignal): Promise<Uint8Array> {
+  #fetch(input: unknown, signal: AbortSignal): MaybePromise<Uint8Array> {
     const epoch = this.#epoch
-    const { GatedNetwork: Network } = await import('./network.ts')
-    if (epoch !== this.#epoch) throw new GuestFacingError('ECANCELED', 'the run is over')
-    this.#network ??= new Network(this.#parts)
-    return encodeValue(await this.#network.fetch(input, signal))
+    return chain(Network ? undefined : loadNetwork(), () => {
+      if (!Network || epoch !== this.#epoch) throw new GuestFacingError('ECANCELED', 'the run is over')
+      this.#network ??= new Network(this.#parts)
+      return chain(run(this.#network.fetch(input, signal)), encodeValue)
+    })
   }
 
   /** Whose bodies are read: before the first request there are none. */

@@ -3,9 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { GrantInput, RunResult } from '../../src/index.ts'
-import { canSuspend } from '../../src/loader/suspension.ts'
 import { preparePython, python, valueIn } from '../python.ts'
-import { skipReasons } from '../skip-reasons.ts'
 
 preparePython()
 
@@ -35,8 +33,7 @@ afterAll(() => {
   server.closeAllConnections()
   server.close()
 })
-beforeEach(async ({ skip }) => {
-  skip(!(await canSuspend()), skipReasons.noJspi)
+beforeEach(() => {
   seen = []
 })
 

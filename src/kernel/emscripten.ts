@@ -7,6 +7,7 @@ import { quietSystemCalls, valueSystemCalls, wasiSystemCalls } from './emscripte
 import { errno } from './errno.ts'
 import { GuestMemory } from './guest-memory.ts'
 import type { Settle } from './guest-calls.ts'
+import { KeptListings } from './kept-listings.ts'
 import type { OpenFile } from './open-file.ts'
 import type { Process } from './process.ts'
 
@@ -50,7 +51,8 @@ export class EmscriptenSyscalls {
   bind(process: Process): void {
     this.close()
     this.#opened = new WeakMap()
-    this.#context = { process, memory: new GuestMemory(this.#memory), opened: this.#opened }
+    const memory = new GuestMemory(this.#memory)
+    this.#context = { process, memory, opened: this.#opened, listings: new KeptListings() }
   }
 
   /** A run is over: an answer that comes late touches nothing. */

@@ -80,7 +80,11 @@ function* waitForFirst(context: Preview1Context, { timers, inputs }: Wanted): St
     const arrive = (): void => {
       hasArrived = true
     }
-    for (const { file } of inputs) void Promise.resolve(file.ready()).then(arrive, arrive)
+    for (const { file } of inputs) {
+      const ready = file.ready()
+      if (ready instanceof Promise) void ready.then(arrive, arrive)
+      else arrive()
+    }
     yield* wait(context.sleep(milliseconds, undefined, () => hasArrived))
     return !hasArrived
   }

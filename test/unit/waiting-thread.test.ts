@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { defineTool, type RunRequest, type RunResult } from '../../src/index.ts'
 import { tokaOf } from '../isolations.ts'
 import { preparePython, runPython, valueIn } from '../python.ts'
+import { pollModule } from '../wasm-guests.ts'
 
 preparePython()
 
@@ -196,5 +197,22 @@ describe('a thread that waits', () => {
       },
     })
     expect(await valueOf('import sys\nsys.stdin.read()', { stdin })).toBe('abcd\n')
+  })
+
+  test.each([
+    ['stdin', 20, 60_000, 1],
+    ['a time', 60_000, 20, 2],
+  ])('in a poll of stdin and a time is told of what comes first: %s', async (_first, comes, milliseconds, exitCode) => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const stdin = new ReadableStream<Uint8Array>({
+      start(controller) {
+        timer = setTimeout(() => controller.enqueue(new Uint8Array(1)), comes)
+      },
+      cancel: () => clearTimeout(timer),
+    })
+    const request = { language: 'wasm' as const, module: pollModule(milliseconds), stdin }
+    const result = await (await tokaOf(WAY)).run({ ...request, limits: { timeoutMs: 10_000 } })
+    clearTimeout(timer)
+    expect(result).toMatchObject({ status: 'completed', exitCode })
   })
 })

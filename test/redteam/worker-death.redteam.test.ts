@@ -193,6 +193,21 @@ describe('runs of a lost worker', () => {
     await pool.dispose()
   })
 
+  test('are interrupted while their thread waits for a call that will never be answered', async () => {
+    const hanging = defineTool({ ...slow, input: z.object({}), run: () => new Promise(() => {}) })
+    for (const source of ['tools.slow.sync({})', 'tools.slow({}); tools.slow({}); tools.slow.sync({})']) {
+      const start = mortalThread({ kind: 'call', direction: 'from worker', when: 'after' }, 'is terminated')
+      const pool = await makePool(start, 1, createLedger(), false)
+      const sandbox = await pool.open(await poolRequest({ tools: [hanging], grants }))
+      const result = await sandbox.run({ source })
+      expect(result).toMatchObject({ status: 'interrupted', error: { code: 'TOKA_INTERRUPTED' } })
+      expect(result.pending.length).toBeGreaterThan(0)
+      const again = await pool.open(await poolRequest())
+      expect((await again.run({ source: '1 + 1' })).value).toBe(2)
+      await pool.dispose()
+    }
+  })
+
   test('leave the runs of other workers alone', async () => {
     const start = mortalThread({ kind: 'call', direction: 'from worker', when: 'after' }, 'is terminated')
     const pool = await makePool(start, 2)

@@ -2,6 +2,7 @@
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import { chain, run } from '../kernel/steps.ts'
 import { decodeValue, encodeValue } from '../kernel/values.ts'
+import type { GateLimits } from './calls.ts'
 import type { GatedNetwork, NetworkParts } from './network.ts'
 
 /** Begins the names; `defineTool` takes no name with a colon. */
@@ -18,21 +19,27 @@ export async function loadNetwork(): Promise<void> {
   Network ??= (await import('./network.ts')).GatedNetwork
 }
 
-function read(input: Uint8Array): unknown {
+/** A request holds its body: what bounds the values that cross bounds both together. */
+function read(input: Uint8Array, { flatBytes, structuredBytes }: GateLimits): unknown {
+  const most = Math.max(flatBytes, structuredBytes)
+  if (input.length > most)
+    throw new GuestFacingError('TOKA_VALUE_SIZE', `the request has ${input.length} bytes; at most ${most} are allowed`)
   try {
-    return decodeValue(input)
+    return decodeValue(input, { structuredBytes: most, flatBytes: most })
   } catch {
     throw new GuestFacingError('EINVAL', 'the request is malformed')
   }
 }
 
+type ServiceParts = NetworkParts & { limits: Readonly<GateLimits> }
+
 export class GuestServices {
-  readonly #parts: NetworkParts
+  readonly #parts: ServiceParts
   #network: GatedNetwork | undefined
   /** Counts the runs: what was asked for in an earlier one is not begun any more. */
   #epoch = 0
 
-  constructor(parts: NetworkParts) {
+  constructor(parts: ServiceParts) {
     this.#parts = parts
   }
 
@@ -41,13 +48,14 @@ export class GuestServices {
    * @throws GuestFacingError as `GatedNetwork`, also as rejection
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const asked = read(input, this.#parts.limits)
     switch (name.slice(PREFIX.length)) {
       case 'fetch':
-        return this.#fetch(read(input), signal)
+        return this.#fetch(asked, signal)
       case 'read':
-        return chain(run(this.#opened().read(read(input), signal)), encodeValue)
+        return chain(run(this.#opened().read(asked, signal)), encodeValue)
       case 'cancel':
-        this.#network?.cancel(read(input))
+        this.#network?.cancel(asked)
         return encodeValue(undefined)
       default:
         throw new GuestFacingError('TOKA_TOOL_UNKNOWN', 'no such service')

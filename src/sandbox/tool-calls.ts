@@ -2,7 +2,7 @@
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue } from '../kernel/values.ts'
 import type { Limits } from '../limits.ts'
-import type { PendingCall, Toolbox } from '../tool.ts'
+import { type PendingCall, SERVICE_PREFIX, type Toolbox } from '../tool.ts'
 import { putMail } from './mailbox.ts'
 import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
 
@@ -14,6 +14,8 @@ export type Reply = { post: (message: ToWorker) => void; mailed: () => void }
 
 /** Bytes that the encoding adds to a string or bytes of the largest size; as in the gate. */
 const ENCODING_BYTES = 64
+/** Bytes that a question to a service may have more than what a guest asked: a canonical URL, an address. */
+const QUESTION_BYTES = 8_192
 
 function failure(error: unknown): Answer {
   const seen = error instanceof GuestFacingError ? error : new GuestFacingError('EIO', 'input/output error')
@@ -47,7 +49,8 @@ export class ToolCalls {
    */
   make(call: Call): boolean {
     const { tool, input } = call
-    const fits = input.length <= this.#most && this.#underWay.size < this.#concurrent
+    const most = this.#most + (tool.startsWith(SERVICE_PREFIX) ? QUESTION_BYTES : 0)
+    const fits = input.length <= most && this.#underWay.size < this.#concurrent
     if (!fits || !this.#toolbox.has(tool)) return false
     if (this.#stopped) this.#answer(call, failure(cancelled()))
     else this.#call(call)

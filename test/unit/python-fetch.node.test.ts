@@ -111,6 +111,20 @@ found = await asyncio.gather(*(fetch.aio(base + f"/{n}") for n in range(5)))
   })
 })
 
+describe.each([undefined, 'worker', 'worker that cannot suspend'] as const)('a body to send (%s)', (way) => {
+  test('may have as many bytes as a value that crosses, and one more is the guest’s mistake', async () => {
+    const source = `told = []
+for size in [150_000, *range(199_800, 200_001, 10)]:
+    try:
+        told.append(len(fetch(base + "/p", method="POST", body=b"x" * size).bytes()) - len("POST /p ") == size)
+    except TokaError as e:
+        told.append(e.code)
+sorted({str(t) for t in told}), told[0], told[-1]`
+    const options = { ...(way ? { way } : {}), limits: { flatBytes: 200_000 } }
+    expect(await valueOf(source, options)).toEqual([['TOKA_VALUE_SIZE', 'True'], true, 'TOKA_VALUE_SIZE'])
+  })
+})
+
 describe('urllib.request', () => {
   test('opens URLs, with headers and a body', async () => {
     const source = `with urllib.request.urlopen(base + "/x") as r:

@@ -23,7 +23,7 @@ const NAME = 'pyodide'
 const VERSION = PINS.pyodide.version
 
 /** Raised when the boot of an image changes in another way than by its inputs below. */
-const BUILD_VERSION = 1
+const BUILD_VERSION = 2
 
 /** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower, and asked for at each growth. */
 const MAXIMUM_PAGES = 2 ** 15
@@ -70,7 +70,10 @@ const EXPORTS = [
   'PyRun_SimpleString',
 ]
 
-const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
+const REWRITE: RewriteOptions = {
+  ...{ fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES },
+  stackPointer: '__stack_pointer',
+}
 
 /** What an image keeps beside the interpreter's state. */
 type Extras = { block: number; files: Record<string, Uint8Array> }

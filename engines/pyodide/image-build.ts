@@ -116,7 +116,7 @@ function startInterpreter(booting: Booting): void {
  * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
  * which is the smaller one, and overflowing that one costs the instance (test/limits).
  */
-export const STACK_BYTES = 256 * 2 ** 10
+export const STACK_BYTES = 640 * 2 ** 10
 
 function protectStack(booting: Booting): void {
   const { interpreter } = booting.wiring

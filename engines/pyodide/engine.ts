@@ -13,9 +13,10 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest } from './guest.ts'
-import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES, STACK_BYTES } from './image-build.ts'
+import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
+import { STACK_BYTES } from './stack.ts'
 import { encodeTrampoline } from './trampoline.ts'
 import type { GuestModules } from './wiring.ts'
 
@@ -39,6 +40,7 @@ const EXPORTS = [
   '__main_argc_argv',
   'emscripten_stack_init',
   'emscripten_stack_get_base',
+  'emscripten_stack_get_end',
   'PyThreadState_Get',
   'PyUnstable_ThreadState_SetStackProtection',
   'malloc',

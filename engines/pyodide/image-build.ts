@@ -9,6 +9,7 @@ import { sealFiles } from '../../src/kernel/sealed-files.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { bindState, type State } from '../../src/loader/state.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
+import { protectStack } from './stack.ts'
 import { type GuestModules, NATIVES, Wiring } from './wiring.ts'
 import { NOBODY, type WiringHost } from './wiring-host.ts'
 
@@ -112,20 +113,6 @@ function startInterpreter(booting: Booting): void {
   if (code !== 0) throw failure(booting, `CPython did not start (${code})`)
 }
 
-/**
- * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
- * which is the smaller one, and overflowing that one costs the instance (test/limits).
- */
-export const STACK_BYTES = 640 * 2 ** 10
-
-function protectStack(booting: Booting): void {
-  const { interpreter } = booting.wiring
-  const top = interpreter.emscripten_stack_get_base() >>> 0
-  const thread = interpreter.PyThreadState_Get()
-  if (interpreter.PyUnstable_ThreadState_SetStackProtection(thread, top - STACK_BYTES, STACK_BYTES) !== 0)
-    throw failure(booting, 'its stack could not be bounded')
-}
-
 /** Names of the module and its functions, as layout.ts of the bridge has them. */
 const NAMES_AT = 192
 const NAME_BYTES = 16
@@ -169,7 +156,7 @@ export async function bootState(
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   try {
     startInterpreter(booting)
-    protectStack(booting)
+    if (!protectStack(booting.wiring.interpreter)) throw failure(booting, 'its stack could not be bounded')
     const block = makeBridge(booting)
     if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
     if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')

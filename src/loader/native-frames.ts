@@ -1,14 +1,17 @@
 /** A pinned module's function in, changes out by which its own stack pointer tells how full the engine's stack is. */
-import { FRAME_SLOTS } from './costs.ts'
 import type { Edit } from './edits.ts'
 import { Op } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import { Writer } from './writer.ts'
 
-/** Operands that a body of compiled C holds at once, beside its locals; few hold more. */
-const OPERAND_SLOTS = 8
-/** Bytes of a slot, and what C keeps its stack pointer aligned to. */
-const SLOT_BYTES = 8
+/**
+ * Bytes of a frame on the engine's stack: return address, frame pointer, instance, marker, spilled operands; and the half of
+ * its locals that are kept there. An estimate, since V8's tiers differ: over recursions through CPython its stack was full
+ * at 0.87 to 1.3 times what it has (V8 14, both tiers), and later where C's own frames were large.
+ */
+const FRAME_BYTES = 64
+const LOCAL_BYTES = 4
+/** What C keeps its stack pointer aligned to. */
 const ALIGNMENT = 16
 
 /**
@@ -51,8 +54,7 @@ export class NativeFrames {
    */
   finish(place: { first: number; end: number; locals: number; resultBlock: Uint8Array }): [Edit, Edit] | undefined {
     if (!this.#calls) return undefined
-    const slots = place.locals + OPERAND_SLOTS + FRAME_SLOTS
-    const bytes = Math.ceil((slots * SLOT_BYTES) / ALIGNMENT) * ALIGNMENT
+    const bytes = Math.ceil((FRAME_BYTES + place.locals * LOCAL_BYTES) / ALIGNMENT) * ALIGNMENT
     const exit = this.#move(Op.i32Add, bytes)
     for (const edit of this.#exits) edit.code = exit.view()
     const entry = this.#move(Op.i32Sub, bytes).byte(Op.block).raw(place.resultBlock)

@@ -24,7 +24,7 @@ const NAME = 'pyodide'
 const VERSION = PINS.pyodide.version
 
 /** Raised when the boot of an image changes in another way than by its inputs below. */
-const BUILD_VERSION = 2
+const BUILD_VERSION = 3
 
 /** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower, and asked for at each growth. */
 const MAXIMUM_PAGES = 2 ** 15

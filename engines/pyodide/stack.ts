@@ -3,7 +3,7 @@ import type { InterpreterExports } from './wiring.ts'
 
 /**
  * Bytes of the stack after which CPython raises RecursionError. The rewriter takes the frames on V8's stack off the stack
- * pointer too (src/loader/native-frames.ts), and V8's stack is full when 830 KiB to 2.5 MiB are taken, by what recurses: it has
+ * pointer too (src/loader/native-frames.ts), and V8's stack is full when 820 KiB to 2.8 MiB are taken, by what recurses: it has
  * 984 KiB on a main thread, 957 of them where JSPI switches stacks, and 4 MiB in a worker of Node (V8 12 to 14).
  */
 export const STACK_BYTES = 704 * 2 ** 10
@@ -28,7 +28,11 @@ export function protectStack(interpreter: InterpreterExports): boolean {
   const places = []
   // c_stack_top, c_stack_soft_limit, c_stack_hard_limit follow upon each other (pycore_tstate.h).
   for (let at = 0; at + 12 <= THREAD_BYTES; at += 4) {
-    const [first, soft, hard] = [0, 4, 8].map((offset) => state.getUint32(at + offset, true)) as [number, number, number]
+    const [first, soft, hard] = [0, 4, 8].map((offset) => state.getUint32(at + offset, true)) as [
+      number,
+      number,
+      number,
+    ]
     const between = hard > top - STACK_BYTES && soft > hard && soft < top
     if (first === top && between) places.push(at)
   }

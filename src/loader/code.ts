@@ -40,8 +40,13 @@ const MOVING: ReadonlySet<number> = new Set([
 /** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
 export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
 
-/** What counting frames needs: the stack pointer's index, signatures, and the types of blocks that give a function's results. */
-export type FrameCount = { stackPointer: number; shape: ModuleShape; resultBlock: ScanContext['resultBlock'] }
+/** What counting frames needs: the stack pointer's index, bodies that close a cycle of direct calls, signatures, types of blocks that give results. */
+export type FrameCount = {
+  stackPointer: number
+  cyclic: Uint8Array
+  shape: ModuleShape
+  resultBlock: ScanContext['resultBlock']
+}
 
 /** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
 export class LoopHeadPass implements CodePass {
@@ -79,7 +84,7 @@ export class LoopHeadPass implements CodePass {
       readValueType(reader)
     }
     const first = reader.at
-    const frames = this.#frames && new NativeFrames(this.#frames.stackPointer)
+    const frames = this.#frames && new NativeFrames(this.#frames.stackPointer, this.#frames.cyclic[index] === 1)
     const peek = new Reader(reader.bytes, first, reader.end)
     while (!reader.done) {
       const at = reader.at

@@ -75,13 +75,20 @@ export function cappedTable(maximum: number | undefined, { trust, caps }: MeterO
 /** Slots that engines allow a table at most (JavaScript interface, "implementation-defined limits"). */
 const TABLE_LIMIT = 10_000_000
 
-function frameCount(shape: ModuleShape, appendix: Appendix, name: string | undefined): FrameCount | undefined {
+function frameCount(
+  bytes: Uint8Array,
+  shape: ModuleShape,
+  appendix: Appendix,
+  name: string | undefined,
+): FrameCount | undefined {
   if (name === undefined) return undefined
   const { index } = shape.exports.find((found) => found.kind === ExternKind.global && found.name === name) ?? {}
   const global = shape.globals[index ?? -1]
   if (index === undefined || global?.type !== 'i32' || !global.mutable)
     throw refuseModule(`it exports no stack pointer "${name}"`)
-  return { stackPointer: index, shape, resultBlock: (results) => resultBlock(appendix, results) }
+  // Who calls by a table is counted anyway: cycles of direct calls are what is looked for.
+  const { cyclic } = readCallGraph(bytes, { ...shape, references: new Set() }, false)
+  return { cyclic, stackPointer: index, shape, resultBlock: (results) => resultBlock(appendix, results) }
 }
 
 /**
@@ -107,7 +114,7 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   const added = { appendix, fuel: fuel.global, callout }
   if (trust === 'pinned' && metering === 'fast') {
     const charge = appendix.function(appendix.type(['i32'], ['i32']), chargeBody(fuel))
-    const frames = frameCount(shape, appendix, options.stackPointer)
+    const frames = frameCount(bytes, shape, appendix, options.stackPointer)
     const pass = new LoopHeadPass({ check: fuelCheck(fuel), charge: bulkCharge(charge) }, frames)
     return { pass, stack: undefined, ...added }
   }

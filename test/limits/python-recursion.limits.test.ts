@@ -122,7 +122,10 @@ except RecursionError: pass
 
   test('source that is nested too deeply is said to be so, not to need memory', async () => {
     const { error } = await python("eval('-' * 10 ** 6 + '1')")
-    expect(error).toMatchObject({ code: 'TOKA_GUEST_ERROR', message: expect.stringMatching(/^MemoryError: Parser stack/) })
+    expect(error).toMatchObject({
+      code: 'TOKA_GUEST_ERROR',
+      message: expect.stringMatching(/^MemoryError: Parser stack/),
+    })
   })
 
   describe('where CPython has no bound', () => {

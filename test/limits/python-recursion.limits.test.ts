@@ -115,8 +115,8 @@ def f(x):
     return max([x], key=f)
 try: f(1)
 except RecursionError: pass
-[parses('[' * 190 + ']' * 190), parses('f(' * 190 + ')' * 190), parses('{1:' * 190 + '1' + '}' * 190), depth(repr) > 1_000,
-  depth(json.dumps) > 1_000, calls > 300]`
+[parses('[' * 90 + ']' * 90), parses('f(' * 90 + ')' * 90), parses('{1:' * 90 + '1' + '}' * 90), depth(repr) > 500,
+  depth(json.dumps) > 500, calls > 100]`
     expect(await pythonValue(source)).toEqual([true, true, true, true, true, true])
   })
 

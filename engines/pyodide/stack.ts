@@ -47,10 +47,13 @@ export function protectStack(interpreter: InterpreterExports): StackPlace | unde
 /** The share of a thread's stack that CPython may take, as it counts: a fifth less than what the least favourable recursion can. */
 const SHARE = 0.7
 
-/** A browser's worker has half of what other threads have. Where guests are suspended each has a stack of its own. */
+/**
+ * Sets the bound for the thread that a guest runs in: a browser's worker has half the stack of others. Where guests are
+ * suspended each has a stack of its own.
+ */
 export function boundStack(memory: WebAssembly.Memory, { softLimit, stackTop }: StackPlace, suspends: boolean): void {
   const bytes = suspends ? STACK_BYTES : Math.min(STACK_BYTES, threadStack() * SHARE)
-  if (bytes < STACK_BYTES) new DataView(memory.buffer).setUint32(softLimit, stackTop - bytes, true)
+  new DataView(memory.buffer).setUint32(softLimit, stackTop - bytes, true)
 }
 
 /** Locals of the function that measures, eight bytes each, and the other words of its frame. */

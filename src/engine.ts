@@ -70,6 +70,8 @@ export interface Leash {
   onThread(running: boolean): void
   /** Why the guest must die, once it must. */
   readonly stopped: StopReason | undefined
+  /** What a promise comes to, or undefined once the run must end: work of the host before the guest is entered. */
+  until<T>(work: Promise<T>): Promise<T | undefined>
   /** The guest waits, now or later in this run: `stop` is called once when it must die. Not called for a second one. */
   watch(stop: () => void): void
 }

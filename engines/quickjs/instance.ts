@@ -88,8 +88,8 @@ export class QuickJsInstance implements Instance {
     // Held from here on: who is disposed meanwhile is not given back.
     this.#leash = leash
     try {
-      const prepared = prepareCommand(command, () => isOver(leash))
-      this.#command = prepared instanceof Promise ? await prepared : prepared
+      const prepared = prepareCommand(command, this.#translation(leash))
+      this.#command = (prepared instanceof Promise ? await leash.until(prepared) : prepared) ?? EMPTY
     } catch (error) {
       this.#leash = undefined
       return leash.stopped
@@ -218,10 +218,16 @@ export class QuickJsInstance implements Instance {
       case EngineOperation.ModuleResolve:
         return this.#resolveModule(argument)
       case EngineOperation.ModuleLoad:
-        return loadModule(this.#context.process, text.decode(argument), () => isOver(this.#leash))
+        return loadModule(this.#context.process, text.decode(argument), this.#translation(this.#leash))
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }
+  }
+
+  /** Work of the host that burns no fuel asks whether it is still wanted. */
+  #translation(leash: Leash | undefined): Parameters<typeof toJavaScript>[2] {
+    const isOver = () => this.#leash !== leash || leash?.spent(0) === Verdict.kill
+    return { waits: this.#wiring.calls.maySuspend, isOver }
   }
 
   /** @throws GuestFacingError for a number that no part has: the prelude asks for none such */
@@ -269,14 +275,9 @@ export class QuickJsInstance implements Instance {
   }
 }
 
-/** Whether a run must end, asked by work of the host that burns no fuel. */
-function isOver(leash: Leash | undefined): boolean {
-  return leash?.spent(0) === Verdict.kill
-}
-
-function prepareCommand(command: Command, mustEnd: () => boolean): MaybePromise<Uint8Array> {
+function prepareCommand(command: Command, run: Parameters<typeof toJavaScript>[2]): MaybePromise<Uint8Array> {
   const typescript = command.language === 'typescript' || /\.m?ts$/.test(command.filename)
-  const source = typescript ? toJavaScript(command.source, command.filename, mustEnd) : command.source
+  const source = typescript ? toJavaScript(command.source, command.filename, run) : command.source
   return chain(source, (code) => encodeCommand(command, code))
 }
 

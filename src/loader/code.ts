@@ -7,10 +7,11 @@ import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
+import { NativeFrames } from './native-frames.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
 import type { BodyTask, ScanContext } from './scan-context.ts'
-import type { Section } from './sections.ts'
+import { functionType, type ModuleShape, type Section } from './sections.ts'
 
 /** A body's bytes. */
 export type Body = { start: number; end: number }
@@ -39,21 +40,34 @@ const MOVING: ReadonlySet<number> = new Set([
 /** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
 export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
 
+/** What counting frames needs: the stack pointer's index, bodies that close a cycle of direct calls, signatures, types of blocks that give results. */
+export type FrameCount = {
+  stackPointer: number
+  cyclic: Uint8Array
+  shape: ModuleShape
+  resultBlock: ScanContext['resultBlock']
+}
+
 /** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
 export class LoopHeadPass implements CodePass {
   readonly facts = new FactCollector()
   readonly #meter: LoopHeadMeter | undefined
+  readonly #frames: FrameCount | undefined
 
-  /** @param meter instructions that leave the operand stack as it was */
-  constructor(meter: LoopHeadMeter | undefined) {
+  /**
+   * @param meter instructions that leave the operand stack as it was
+   * @param frames with it frames are counted (native-frames.ts)
+   */
+  constructor(meter: LoopHeadMeter | undefined, frames?: FrameCount) {
     this.#meter = meter
+    this.#frames = frames
   }
 
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
     const changes: (readonly Edit[])[] = []
     let passed = 0
-    for (const { start, end } of bodies) {
-      changes.push(this.#body(new Reader(bytes, start, end)))
+    for (const [index, { start, end }] of bodies.entries()) {
+      changes.push(this.#body(index, new Reader(bytes, start, end)))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -62,23 +76,43 @@ export class LoopHeadPass implements CodePass {
     return changes
   }
 
-  #body(reader: Reader): readonly Edit[] {
+  #body(index: number, reader: Reader): readonly Edit[] {
     const edits: Edit[] = []
+    let locals = 0
     for (let left = reader.u32(); left > 0; left--) {
-      reader.u32()
+      locals += reader.u32()
       readValueType(reader)
     }
+    const first = reader.at
+    const frames = this.#frames && new NativeFrames(this.#frames.stackPointer, this.#frames.cyclic[index] === 1)
+    const peek = new Reader(reader.bytes, first, reader.end)
     while (!reader.done) {
       const at = reader.at
       const opcode = reader.byte()
+      peek.at = reader.at
       const second = skipImmediates(reader, opcode)
       this.facts.note(reader, opcode, second, at + 1)
+      const exit = frames?.note(opcode, at, () => peek.u32())
+      if (exit) edits.push(exit)
       if (!this.#meter) continue
       if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
       else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
-    return edits
+    return frames ? this.#withFrame(frames, index, edits, { first, end: reader.end - 1, locals }) : edits
+  }
+
+  #withFrame(
+    frames: NativeFrames,
+    index: number,
+    edits: readonly Edit[],
+    { first, end, locals }: { first: number; end: number; locals: number },
+  ): readonly Edit[] {
+    const { shape, resultBlock } = this.#frames as FrameCount
+    const { params, results } = functionType(shape, shape.importedFunctions + index)
+    const place = { first, end, locals: params.length + locals, resultBlock: resultBlock(results) }
+    const around = frames.finish(place)
+    return around ? [around[0], ...edits, around[1]] : edits
   }
 }
 

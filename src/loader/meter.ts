@@ -4,13 +4,13 @@ import { GlobalCharges } from './body-frame.ts'
 import { BulkFunctions } from './bulk.ts'
 import { checkShape, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
-import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
+import { type CodePass, type FrameCount, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
 import { bulkCharge, chargeBody, fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody, counterGlobal } from './fuel.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
-import type { FunctionType, ModuleShape } from './sections.ts'
+import { ExternKind, type FunctionType, type ModuleShape } from './sections.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -24,6 +24,7 @@ export type MeterOptions = {
   /** See `RewriteOptions`. */
   linked: boolean
   caps: StrangerCaps
+  stackPointer: string | undefined
 }
 
 /** What the rewriter adds, with the indices that it exports. */
@@ -74,6 +75,22 @@ export function cappedTable(maximum: number | undefined, { trust, caps }: MeterO
 /** Slots that engines allow a table at most (JavaScript interface, "implementation-defined limits"). */
 const TABLE_LIMIT = 10_000_000
 
+function frameCount(
+  bytes: Uint8Array,
+  shape: ModuleShape,
+  appendix: Appendix,
+  name: string | undefined,
+): FrameCount | undefined {
+  if (name === undefined) return undefined
+  const { index } = shape.exports.find((found) => found.kind === ExternKind.global && found.name === name) ?? {}
+  const global = shape.globals[index ?? -1]
+  if (index === undefined || global?.type !== 'i32' || !global.mutable)
+    throw refuseModule(`it exports no stack pointer "${name}"`)
+  // Who calls by a table is counted anyway: cycles of direct calls are what is looked for.
+  const { cyclic } = readCallGraph(bytes, { ...shape, references: new Set() }, false)
+  return { cyclic, stackPointer: index, shape, resultBlock: (results) => resultBlock(appendix, results) }
+}
+
 /**
  * Prepares the pass over a module's code.
  * @throws TokaError TOKA_ENGINE_LOAD when a stranger's module declares more than it may
@@ -97,7 +114,8 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   const added = { appendix, fuel: fuel.global, callout }
   if (trust === 'pinned' && metering === 'fast') {
     const charge = appendix.function(appendix.type(['i32'], ['i32']), chargeBody(fuel))
-    const pass = new LoopHeadPass({ check: fuelCheck(fuel), charge: bulkCharge(charge) })
+    const frames = frameCount(bytes, shape, appendix, options.stackPointer)
+    const pass = new LoopHeadPass({ check: fuelCheck(fuel), charge: bulkCharge(charge) }, frames)
     return { pass, stack: undefined, ...added }
   }
   const context = makeContext(shape, appendix, fuel, options)

@@ -22,7 +22,12 @@ type Moment = {
   holdsThread?: true
 }
 
-const never = (_reached?: void): Promise<never> => new Promise(() => {})
+const never = (): Promise<never> => new Promise(() => {})
+/** Tells that it is there, and stays. */
+const stay = (reached: () => void): Promise<never> => {
+  reached()
+  return never()
+}
 const tool = (reached: () => void, run: () => unknown = never): Pick<Request, 'tools' | 'grants'> => {
   const act = (): unknown => {
     reached()
@@ -67,13 +72,13 @@ const MOMENTS: Record<string, Moment> = {
       javascript('await tools.tell({})', {
         ...tool(reached),
         grants: [{ resource: 'tool', actions: ['call'], names: ['tell'], approval: 'required' }],
-        onApproval: () => never(reached()),
+        onApproval: () => stay(reached),
       }),
   },
   'a read of stdin': {
     request: (reached) =>
       javascript('for await (const piece of process.stdin) piece', {
-        stdin: new ReadableStream({ pull: () => never(reached()) }, { highWaterMark: 0 }),
+        stdin: new ReadableStream({ pull: () => stay(reached) }, { highWaterMark: 0 }),
       }),
   },
   'output that its caller is told': {
@@ -103,7 +108,7 @@ async function cancelAt(way: Way, { request }: Moment): Promise<{ result: RunRes
 
 describe.each(WAYS)('%s', (way) => {
   test.for(Object.entries(MOMENTS))('in %s', async ([, moment], { skip }) => {
-    skip(way === 'inline' && moment.holdsThread && !(await canSuspend()), skipReasons.noJspi)
+    skip(way === 'inline' && moment.holdsThread === true && !(await canSuspend()), skipReasons.noJspi)
     const { result, tookMs } = await cancelAt(way, moment)
     expect(result).toMatchObject(cancelled)
     expect(tookMs).toBeLessThan(PROMPT_MS)

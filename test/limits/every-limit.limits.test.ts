@@ -36,6 +36,16 @@ const rows: LimitRow[] = [
     within: 16 * MiB,
   },
   {
+    limit: 'memoryBytes',
+    limits: { memoryBytes: 16 * MiB, timeoutMs: 5_000 },
+    // A block that moves is there twice.
+    guest:
+      'const b = new ArrayBuffer(8, { maxByteLength: 2 ** 28 }); for (let i = 16; ; i *= 1.3) b.resize(Math.floor(i))',
+    ends: killed('TOKA_LIMIT_MEMORY'),
+    measured: ({ usage }) => usage.memoryBytes,
+    within: 16 * MiB,
+  },
+  {
     limit: 'outputBytes',
     limits: { outputBytes: 10_000 },
     guest: 'for (let i = 0; i < 500; i++) { console.log("x".repeat(99)); console.error("y".repeat(99)) }',

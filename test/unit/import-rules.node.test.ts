@@ -126,6 +126,7 @@ const rules: Record<string, Rule> = {
     of: (path) => under(path, 'guests/') && !isGuestBuild(path),
     files: (target, from) => under(target, from.split('/').slice(0, 2).join('/').concat('/')) || isGenerated(target),
     packages: [
+      '@noble/hashes',
       'buffer',
       'core-js-pure',
       'events',

@@ -37,8 +37,11 @@ const MOVING: ReadonlySet<number> = new Set([
   MiscOp.tableFill,
 ])
 
-/** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
-export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
+/**
+ * What is put into a pinned module: instructions for loop heads, before instructions that move any length, and before
+ * `memory.grow`.
+ */
+export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array; grow?: Uint8Array }
 
 /** What counting frames needs: the stack pointer's index, bodies that close a cycle of direct calls, signatures, types of blocks that give results. */
 export type FrameCount = {
@@ -97,6 +100,7 @@ export class LoopHeadPass implements CodePass {
       if (!this.#meter) continue
       if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
       else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
+      else if (opcode === Op.memoryGrow && this.#meter.grow) edits.push({ at, until: at, code: this.#meter.grow })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
     return frames ? this.#withFrame(frames, index, edits, { first, end: reader.end - 1, locals }) : edits

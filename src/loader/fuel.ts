@@ -71,7 +71,7 @@ export function chargeBody({ global }: { global: number }): Uint8Array {
   return body.byte(Op.localGet).u32(0).byte(Op.end).finish()
 }
 
-/** A call of `charge`. */
-export function bulkCharge(charge: number): Uint8Array {
-  return new Writer(8).byte(Op.call).u32(charge).finish()
+/** A call of one of the added functions. */
+export function callOf(index: number): Uint8Array {
+  return new Writer(8).byte(Op.call).u32(index).finish()
 }

@@ -32,6 +32,7 @@ function addedExports({ shape, options: { exportState }, meter }: Plan): Added[]
   add(ExternKind.global, AddedExport.fuel, meter.fuel)
   add(ExternKind.table, AddedExport.callout, meter.callout)
   add(ExternKind.global, AddedExport.stack, meter.stack)
+  add(ExternKind.global, AddedExport.pages, meter.pages)
   add(ExternKind.function, AddedExport.start, shape.start)
   if (!exportState) return added
   shape.globals.forEach(({ mutable }, index) => {

@@ -197,6 +197,21 @@ describe('memory', () => {
     expect([grow(3), grow(1)]).toEqual([1, -1])
   })
 
+  it('cannot grow beyond the cap of its instance, by no number of pages', () => {
+    const { bytes } = rewriteModule(grower(1), { fuel: true, pagesCap: true, maximumPages: 8, exportState: true })
+    const exports = instantiate(bytes) as unknown as { grow(pages: number): number; __pages: WebAssembly.Global<'i32'> }
+    expect(exports.__pages.value).toBe(65_536)
+    exports.__pages.value = 4
+    for (const pages of [4, 7, 65_535, 65_536, 2 ** 31, -1, -65_532]) expect(exports.grow(pages)).toBe(-1)
+    expect([exports.grow(2), exports.grow(1), exports.grow(0), exports.grow(1)]).toEqual([1, 3, 4, -1])
+    exports.__pages.value = 5
+    expect([exports.grow(1), exports.grow(1)]).toEqual([4, -1])
+    exports.__pages.value = 2
+    expect([exports.grow(1), exports.grow(0)]).toEqual([-1, -1])
+    for (const other of [{ trust: 'stranger' }, { metering: 'exact' }] as const)
+      expect(() => rewriteModule(grower(1), { fuel: true, pagesCap: true, ...other })).toThrow(/capped/)
+  })
+
   it('starts with what is asked for, and keeps a lower cap of its own', () => {
     const { bytes } = rewriteModule(grower(1, 3), { minimumPages: 2, maximumPages: 10 })
     expect(describeModule(bytes).memory).toEqual({ minimum: 2, maximum: 3, imported: false })

@@ -77,7 +77,7 @@ export class ComponentInstance implements Instance {
     const component = new RunningComponent(this.#program, filename, this.#context, this.#suspension)
     try {
       const answer = await component.under(leash, async () => {
-        await component.guest.cores.instantiate(true)
+        await component.guest.instantiate(true)
         return component.guest.invoke(run, [])
       })
       const isOk = (answer as Result | undefined)?.tag !== 'err'

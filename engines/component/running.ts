@@ -1,12 +1,13 @@
 /** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
 import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
 import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
 import type { BoundState, State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonTrap } from './canon-trap.ts'
-import { ComponentGuest, type GuestHost } from './component-guest.ts'
+import { ComponentGuest } from './component-guest.ts'
 import { bindGuest, captureGuest, restoreGuest } from './guest-state.ts'
 import { HandedOut } from './handed-out.ts'
 import type { World } from './host/definitions.ts'
@@ -15,6 +16,7 @@ import { ComponentHost } from './host/host.ts'
 import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
 import type { Program } from './program.ts'
+import type { Begun, GuestHost } from './runtime.ts'
 import { type Holdings, loadHandles, saveHandles } from './saved-handles.ts'
 
 export class RunningComponent {
@@ -37,6 +39,7 @@ export class RunningComponent {
       program: name,
       held: new HeldBytes(),
       exit: (code) => this.#exit(code),
+      signal: undefined,
       sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
     }
     this.#host = new ComponentHost(this.world)
@@ -51,20 +54,22 @@ export class RunningComponent {
   /** Makes the component live: its core modules are instantiated, their start functions run. */
   begin(leash: Leash): Promise<void> {
     return this.under(leash, async () => {
-      await this.guest.cores.instantiate(true)
+      await this.guest.instantiate(true)
       this.#parts = bindGuest(this.#program, this.guest)
     })
   }
 
   /** Makes it live as it was when it was saved. */
   async resume(state: State): Promise<void> {
-    await this.guest.cores.instantiate(false)
+    await this.guest.instantiate(false)
     this.#parts = bindGuest(this.#program, this.guest)
     loadHandles(restoreGuest(this.#program, this.#parts, state), this.#holdings)
   }
 
   /** @throws TokaError TOKA_ENGINE_LOAD naming what cannot be saved */
   capture(): State {
+    if (this.guest.hasTasks)
+      throw new TokaError('TOKA_ENGINE_LOAD', 'tasks of the component wait: it cannot be forked or saved')
     return captureGuest(this.#program, this.#parts, saveHandles(this.#holdings))
   }
 
@@ -94,7 +99,7 @@ export class RunningComponent {
 
   /** Lets go of everything that the component holds of the host's. */
   close(): void {
-    this.guest.kill()
+    this.guest.end()
     for (const table of this.guest.tables)
       for (const [, { rep, scope }] of table.entries()) if (typeof rep === 'object' && !scope) this.#host.drop(rep)
   }
@@ -102,6 +107,8 @@ export class RunningComponent {
   #guestHost(): GuestHost {
     return {
       call: (func, args) => this.#call(func, args),
+      begin: (func, args) => this.#begin(func, args),
+      blocked: () => this.#blocked(),
       mayWait: (func) => this.#host.mayWait(func),
       wait: (answer) => this.#wait(answer),
       drop: (resource) => this.#host.drop(resource),
@@ -127,8 +134,21 @@ export class RunningComponent {
     }
   }
 
+  /** Something that the guest need not wait for. */
+  #begin(func: HostFunc, args: readonly unknown[]): Begun {
+    try {
+      return this.#host.begin(func, args)
+    } finally {
+      callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
+    }
+  }
+
   #cannotWait(answer: Promise<unknown>): never {
     answer.catch(() => {})
+    return this.#blocked()
+  }
+
+  #blocked(): never {
     this.outcome.blocked = true
     throw new CanonTrap('it waits where nothing can')
   }

@@ -49,7 +49,8 @@ function resourcesOf(type: WitType | undefined, found: Map<string, ResourceType>
   else if ('cases' in type) for (const one of type.cases) resourcesOf(one.type, found)
 }
 
-const typeOf = ({ params, result }: HostFunction): FunctionType => ({
+const typeOf = ({ params, result, isAsync }: HostFunction): FunctionType => ({
+  isAsync,
   params: params.map((type, at) => ({ name: `p${at}`, type })),
   result,
 })

@@ -16,6 +16,8 @@ export type World = {
   exit(code: number): void
   /** Sleeps on this thread, where the guest cannot be suspended. */
   readonly sleepHere: ((milliseconds: number) => void) | undefined
+  /** Of a call that can be given up, aborted when it is, or the run ends. */
+  readonly signal: AbortSignal | undefined
 }
 
 /** Arguments as lifted: the host's resources are its objects. */
@@ -25,20 +27,29 @@ export type HostFunction = {
   readonly params: readonly WitType[]
   readonly result: WitType | undefined
   readonly act: Act
-  /** The answer may take time: the guest is suspended in it. */
+  /** The answer may take time: the guest is suspended in it, or goes on where it asked for that. */
   readonly waits: boolean
+  /** It is an async function of WASI 0.3. */
+  readonly isAsync: boolean
+  /** It changes nothing, so that it can be given up: by `world.signal`. */
+  readonly cancels: boolean
 }
 
 /** Functions by their names, such as `[method]pollable.block`. */
 export type HostInterface = Readonly<Record<string, HostFunction>>
 
 export function func(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
-  return { params, result, act, waits: false }
+  return { params, result, act, waits: false, isAsync: false, cancels: false }
 }
 
 /** One whose answer may take time. */
 export function waiting(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
-  return { params, result, act, waits: true }
+  return { params, result, act, waits: true, isAsync: false, cancels: false }
+}
+
+/** An async function of WASI 0.3. */
+export function asynchronous(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
+  return { params, result, act, waits: true, isAsync: true, cancels: false }
 }
 
 /** A resource that the host implements, by interface and name. */

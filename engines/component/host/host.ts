@@ -4,6 +4,7 @@ import { CanonTrap } from '../canon-trap.ts'
 import { refuseComponent } from '../component-reader.ts'
 import type { HostFunc } from '../plan.ts'
 import { withoutVersion } from '../resolve.ts'
+import type { Begun } from '../runtime.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { sameType, type WitType } from '../wit-types.ts'
 import { err, type HostFunction, isClosable, type World } from './definitions.ts'
@@ -26,9 +27,10 @@ function find({ from, name }: HostFunc): HostFunction | undefined {
 }
 
 /** Whether a function is declared as we have it: a component that lies about a type would get values of another. */
-function isAsDeclared({ type }: HostFunc, { params, result }: HostFunction): boolean {
+function isAsDeclared({ type }: HostFunc, { params, result, isAsync }: HostFunction): boolean {
   const same = (a: WitType | undefined, b: WitType | undefined) => sameType(a, b, sameResource)
   return (
+    type.isAsync === isAsync &&
     type.params.length === params.length &&
     params.every((param, at) => same(param, type.params[at]?.type)) &&
     same(result, type.result)
@@ -85,6 +87,17 @@ export class ComponentHost {
     const denied = denial(func)
     if (denied) return denied
     throw new CanonTrap(`it calls ${func.from}#${func.name}, which does not exist here`)
+  }
+
+  /** Calls a function whose answer the guest need not wait for. */
+  begin(func: HostFunc, args: readonly unknown[]): Begun {
+    const known = isWasi(func) ? find(func) : undefined
+    if (!known) return { answer: this.call(func, args) }
+    if (!known.cancels) return { answer: known.act({ ...this.#world, sleepHere: undefined }, ...(args as never[])) }
+    const given = new AbortController()
+    const signal = AbortSignal.any([this.#world.process.signal, given.signal])
+    const answer = known.act({ ...this.#world, sleepHere: undefined, signal }, ...(args as never[]))
+    return { answer, cancel: () => given.abort() }
   }
 
   drop(resource: object): void {

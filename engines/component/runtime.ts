@@ -141,7 +141,7 @@ export class Runtime {
   /** A thread for what is no call of a function: it has its own context, and never waits. */
   asideThread(instance: number): Thread {
     const task = new Task({ ...INSIDE, instance }, this.state(instance), NO_CALLER)
-    return new Thread(task, nothing())
+    return new Thread(task, nothing(), false)
   }
 
   /** @throws CanonTrap inside of an allocator, or of what tidies up */

@@ -76,12 +76,17 @@ function copy(runtime: Runtime, builtin: Copy, instance: number, raw: readonly n
   const listener = {
     copied: (takeBack: () => void) => {
       end.event = event('completed', takeBack)
+      end.onCancel = () => {
+        end.event = event('cancelled', takeBack)
+      }
     },
     done: (result: CopyResult) => {
       end.event = event(result)
+      end.onCancel = undefined
     },
   }
   end.state = 'copying'
+  end.onCancel = undefined
   if (end instanceof ReadEnd) end.shared.read(state, buffer, listener)
   else end.shared.write(state, buffer, listener)
   return settled(runtime, end, options.isAsync)
@@ -93,6 +98,7 @@ function cancel(runtime: Runtime, end: CopyEnd, isAsync: boolean): CoreAnswer {
   mustNotBeInSet(end, isAsync)
   end.state = 'cancelling'
   if (!end.event) end.cancel()
+  else end.onCancel?.()
   return settled(runtime, end, isAsync)
 }
 

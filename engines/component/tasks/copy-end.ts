@@ -8,6 +8,8 @@ export type CopyState = 'idle' | 'copying' | 'cancelling' | 'done'
 
 export abstract class CopyEnd extends Waitable {
   state: CopyState = 'idle'
+  /** Of a copy that could go on, though something was copied: it is cancelled, not completed. */
+  onCancel: (() => void) | undefined
   abstract readonly type: ChannelType
   protected abstract readonly shared: { cancel(): void; drop(): void }
 

@@ -170,6 +170,7 @@ export class Scheduler {
   }
 
   async #park(block: Block): Promise<boolean> {
+    if (!this.current.mayWait) throw new CanonTrap('a start function waits, and nothing could end that')
     if (!this.#canSuspend) this.#onBlocked()
     if (this.#parked.size >= MOST_PARKED) throw new CanonTrap(`more than ${MOST_PARKED} of its tasks wait at once`)
     const { current } = this

@@ -34,6 +34,7 @@ class Turn {
 
 export class Thread {
   readonly task: Task
+  readonly mayWait: boolean
   /** What the guest keeps here instead of in its memory: each thread has its own. */
   readonly storage: [CoreValue, CoreValue] = [0, 0]
   /** What it waits for; undefined while it runs or waits for nothing. */
@@ -41,8 +42,10 @@ export class Thread {
   #go: ((cancelled: boolean) => void) | undefined
   #turn = new Turn()
 
-  constructor(task: Task, body: ThreadBody) {
+  /** @param mayWait not where nothing could let it go on: a start function, an allocator */
+  constructor(task: Task, body: ThreadBody, mayWait = true) {
     this.task = task
+    this.mayWait = mayWait
     this.#go = () => this.#step(() => body.next(), body)
   }
 

@@ -13,6 +13,7 @@ import type { HandleTable, Representation } from './resources.ts'
 import type { ResourceType } from './resource-types.ts'
 import { type GuestHost, Runtime } from './runtime.ts'
 import { answerBuiltin, builtinSuspends, builtinType } from './tasks/builtins.ts'
+import type { Scheduler } from './tasks/scheduler.ts'
 import { LiftedCall } from './tasks/lifted.ts'
 import { callLowered, lowerSuspends } from './tasks/lowered.ts'
 import type { FlatSignature } from './wit-types.ts'
@@ -94,6 +95,10 @@ export class ComponentGuest {
   /** A `Death`, or what the CVM answered; 0 while it lives. */
   get death(): number {
     return this.#border.dead.value
+  }
+
+  get scheduler(): Scheduler {
+    return this.#runtime.scheduler
   }
 
   /** Whether tasks of it wait for something, between two calls. */

@@ -71,7 +71,7 @@ export class ComponentInstance implements Instance {
       return refused(
         new TokaError(
           'TOKA_REQUEST_INVALID',
-          `the component is no program: it does not export wasi:cli/run@0.2. Call one of its functions: ${[...this.#program.plan.exports.keys()].slice(0, 20).join(', ')}`,
+          `the component is no program: it does not export wasi:cli/run. Call one of its functions: ${[...this.#program.plan.exports.keys()].slice(0, 20).join(', ')}`,
         ),
       )
     const component = new RunningComponent(this.#program, filename, this.#context, this.#suspension)

@@ -6,7 +6,7 @@ import type { Representation, TableItem } from './resources.ts'
 import type { Readable } from './tasks/channel.ts'
 import { ReadEnd } from './tasks/copy-end.ts'
 import type { ResourceType } from './resource-types.ts'
-import type { FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
+import type { ChannelType, FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 
 const UTF16_TAG = 0x8000_0000
 const utf8 = new TextEncoder()
@@ -56,8 +56,8 @@ function lowerList(cx: CanonContext, element: WitType, items: Uint8Array | reado
 }
 
 /** A stream or a future comes as a readable end of its own. */
-function lowerChannel(cx: CanonContext, shared: unknown): number {
-  return cx.handles.addItem(new ReadEnd(shared as Readable))
+function lowerChannel(cx: CanonContext, type: ChannelType, shared: unknown): number {
+  return cx.handles.addItem(new ReadEnd(shared as Readable, type))
 }
 
 function lowerOwn(cx: CanonContext, resource: ResourceType, rep: unknown): number {
@@ -132,7 +132,7 @@ export function store(cx: CanonContext, type: WitType, value: unknown, at: numbe
       return view.setUint32(at, lowerBorrow(cx, type.resource, value), true)
     case 'stream':
     case 'future':
-      return view.setUint32(at, lowerChannel(cx, value), true)
+      return view.setUint32(at, lowerChannel(cx, type, value), true)
     case 'error-context':
       return view.setUint32(at, cx.handles.addItem(value as TableItem), true)
     case 'flags':
@@ -208,7 +208,7 @@ export function lowerFlat(cx: CanonContext, type: WitType, value: unknown, out: 
       return
     case 'stream':
     case 'future':
-      out.push(lowerChannel(cx, value))
+      out.push(lowerChannel(cx, type, value))
       return
     case 'error-context':
       out.push(cx.handles.addItem(value as TableItem))

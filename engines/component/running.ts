@@ -40,6 +40,7 @@ export class RunningComponent {
       held: new HeldBytes(),
       exit: (code) => this.#exit(code),
       signal: undefined,
+      tasks: () => this.guest.scheduler,
       sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
     }
     this.#host = new ComponentHost(this.world)

@@ -1,6 +1,7 @@
 /** How an interface that components import is written down: each function with its WIT type and what it does. */
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
+import type { Scheduler } from '../tasks/scheduler.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
@@ -16,6 +17,8 @@ export type World = {
   exit(code: number): void
   /** Sleeps on this thread, where the guest cannot be suspended. */
   readonly sleepHere: ((milliseconds: number) => void) | undefined
+  /** Where the host says that it answers later: streams and futures of its own. */
+  readonly tasks: () => Scheduler
   /** Of a call that can be given up, aborted when it is, or the run ends. */
   readonly signal: AbortSignal | undefined
 }

@@ -8,10 +8,11 @@ import type { Begun } from '../runtime.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { sameType, type WitType } from '../wit-types.ts'
 import { err, type HostFunction, isClosable, type World } from './definitions.ts'
-import { INTERFACES } from './interfaces.ts'
+import { INTERFACES, INTERFACES_3 } from './interfaces.ts'
 import { callTool } from './tools.ts'
 
-const VERSION = /@0\.2\.\d+(?:-[0-9A-Za-z.-]+)?$/
+/** Candidates of 0.3.0 are taken for it where the types of their functions are the same, which is compared. */
+const VERSION = /@0\.([23])\.\d+(?:-[0-9A-Za-z.-]+)?$/
 
 function isWasi(func: HostFunc): boolean {
   return func.from.startsWith('wasi:')
@@ -22,7 +23,8 @@ function sameResource(a: ResourceType, b: ResourceType): boolean {
 }
 
 function find({ from, name }: HostFunc): HostFunction | undefined {
-  const functions = INTERFACES[withoutVersion(from)]
+  const all = VERSION.exec(from)?.[1] === '3' ? INTERFACES_3 : INTERFACES
+  const functions = all[withoutVersion(from)]
   return functions && Object.hasOwn(functions, name) ? functions[name] : undefined
 }
 
@@ -47,7 +49,7 @@ export function checkImports(imports: readonly HostFunc[]): void {
     const shown = from === '' ? name : `${from}#${name}`
     if (isWasi(func)) {
       if (!VERSION.test(from))
-        throw refuseComponent(`it imports ${shown}: WASI 0.2 is what runs here, not ${from.split('@')[1] ?? 'that'}`)
+        throw refuseComponent(`it imports ${shown}: WASI 0.2 and 0.3 are what runs here, not ${from.split('@')[1] ?? 'that'}`)
       const known = find(func)
       if (known && !isAsDeclared(func, known))
         throw refuseComponent(`it imports ${shown} with another type than it has`)

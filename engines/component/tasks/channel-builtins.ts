@@ -30,7 +30,7 @@ function payload([, , of]: EventTuple): number {
 function make(runtime: Runtime, { type }: ChannelBuiltin, instance: number): bigint {
   const { handles } = runtime.state(instance)
   const shared = new GuestChannel(type)
-  const reader = handles.addItem(new ReadEnd(shared))
+  const reader = handles.addItem(new ReadEnd(shared, type))
   return BigInt(reader) | (BigInt(handles.addItem(new WriteEnd(shared))) << 32n)
 }
 

@@ -38,7 +38,6 @@ export type CopyListener = {
 
 /** The end that is read from: a guest's channel, or the host's. */
 export interface Readable {
-  readonly type: ChannelType
   /** @param reader whose buffer it is; undefined for the host */
   read(reader: InstanceState | undefined, into: ReadBuffer, listener: CopyListener): void
   cancel(): void

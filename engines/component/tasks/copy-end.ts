@@ -28,14 +28,13 @@ export abstract class CopyEnd extends Waitable {
 export class ReadEnd extends CopyEnd {
   override readonly what = 'readable end'
   readonly shared: Readable
+  readonly type: ChannelType
 
-  constructor(shared: Readable) {
+  /** @param type as the component that holds it declares it */
+  constructor(shared: Readable, type: ChannelType) {
     super()
     this.shared = shared
-  }
-
-  get type(): ChannelType {
-    return this.shared.type
+    this.type = type
   }
 }
 

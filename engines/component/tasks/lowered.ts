@@ -58,7 +58,11 @@ class LoweredCall {
     const { onStart, onResolve } = this.#caller()
     const { answer, cancel } = this.#runtime.host.begin(callee, onStart())
     if (!(answer instanceof Promise)) return onResolve({ value: answer })
-    this.#runtime.scheduler.track(answer, (value) => {
+    // What was given up fails as a rule, and nobody is left to be told.
+    const heard = answer.catch((error: unknown) => {
+      if (!this.subtask.isResolved) throw error
+    })
+    this.#runtime.scheduler.track(heard, (value) => {
       if (!this.subtask.isResolved) onResolve({ value })
     })
     if (cancel)

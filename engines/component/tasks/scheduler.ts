@@ -47,6 +47,11 @@ export class Scheduler {
     return this.#underWay > 0 || this.#answers.length > 0
   }
 
+  /** Of the call under way: answers to an earlier one never come. */
+  get call(): number {
+    return this.#call
+  }
+
   /** The host does something that must be done before the call ends. */
   get hasWork(): boolean {
     return this.#work > 0

@@ -167,6 +167,17 @@ class Intake implements ReadBuffer {
   }
 }
 
+/** Reads a future that a guest gave. @param tell hears its value, or undefined when there will be none */
+export function readFuture(readable: Readable, tell: (value: unknown) => void): void {
+  const intake = new Intake(1)
+  const done = (): void => {
+    const [values] = intake.take()
+    readable.drop()
+    tell(Array.isArray(values) ? values[0] : undefined)
+  }
+  readable.read(undefined, intake, { copied: done, done })
+}
+
 /**
  * Reads what a guest gave, to its end: each piece is taken before the next is asked for.
  * @param most values of one piece

@@ -18,7 +18,7 @@ const MOST_TABLES = 64
  * Caps that whole programs in components exceed: the JavaScript engine that componentize-js links has functions of
  * 76 KB. The largest one allowed takes some milliseconds at its first call.
  */
-const CAPS = { bodyBytes: 2 ** 18, functions: 40_000 } as const
+const CAPS = { bodyBytes: 2 ** 19, functions: 40_000 } as const
 
 /** One core module of a component, rewritten. */
 export type CoreModule = {

@@ -176,7 +176,11 @@ export class ComponentGuest {
         suspends: this.#suspends(trampoline),
       }),
     )
-    const functions = trampolines.map((trampoline, at) => [String(at), this.#answer(trampoline)] as const)
+    const functions = trampolines.map((trampoline, at) => {
+      const answer = this.#answer(trampoline)
+      const now = (...raw: CoreValue[]) => this.#now(answer(...raw))
+      return [String(at), this.#suspends(trampoline) && this.#suspension ? answer : now] as const
+    })
     return instantiateBorder(imports, {
       suspension: this.#suspension,
       onFault: (error) => this.#host.fault(error),
@@ -184,6 +188,13 @@ export class ComponentGuest {
       suspend: () => this.#host.pause(),
       host: { canon: Object.fromEntries(functions) },
     })
+  }
+
+  /** What an import answers that cannot suspend the guest: a promise would be taken for a number. */
+  #now(answer: MaybePromise<CoreValue | undefined>): CoreValue | undefined {
+    if (!(answer instanceof Promise)) return answer
+    answer.catch(() => {})
+    return this.#host.blocked()
   }
 
   #suspends(trampoline: Trampoline): boolean {

@@ -1,8 +1,7 @@
 /** Components of WASI 0.3 in sandboxes: programs with streams, asynchronous calls, tools that are asked at once, limits. */
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { componentTools } from '../../src/component-tools.ts'
-import { createToka, defineTool, type GrantInput } from '../../src/index.ts'
+import { componentTools, createToka, defineTool, type GrantInput } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
 import { assembled } from '../component-bench.ts'
 import { tokaOf, WAYS } from '../isolations.ts'
@@ -70,16 +69,16 @@ describe.each(WAYS)('%s', (way) => {
   test('a deadline ends a call that waits for others', async () => {
     const toka = await tokaOf(way)
     const { tool } = lateLookup(60_000)
-    const request = { language: 'wasm', module: assembled('async-tools'), tools: [tool], grants } as const
+    const request = { language: 'wasm' as const, module: assembled('async-tools'), tools: [tool], grants }
     const ended = await toka.run({ ...request, call: 'both', input: ['1', '2'], limits: { timeoutMs: 300 } })
-    expect(ended.status).toBe('timeout')
+    expect(ended).toMatchObject({ status: 'limit', error: { code: 'TOKA_LIMIT_TIME' } })
   })
 })
 
 test('tools that are asked asynchronously work at the same time', async () => {
   const toka = await createToka({ isolation: 'inline' })
   const { tool, most } = lateLookup()
-  const request = { language: 'wasm', module: assembled('async-tools'), tools: [tool], grants } as const
+  const request = { language: 'wasm' as const, module: assembled('async-tools'), tools: [tool], grants }
   expect(await toka.run({ ...request, call: 'both', input: ['a', 'b'] })).toMatchObject({
     value: 'customer a;customer b;',
   })
@@ -90,7 +89,7 @@ test('tools that are asked asynchronously work at the same time', async () => {
 test('an asynchronous function that waits on its stack needs suspension, and says so', async () => {
   const toka = await createToka({ isolation: 'inline' })
   const { tool } = lateLookup(1)
-  const request = { language: 'wasm', module: assembled('async-tools'), tools: [tool], grants } as const
+  const request = { language: 'wasm' as const, module: assembled('async-tools'), tools: [tool], grants }
   const ended = await toka.run({ ...request, call: 'one', input: ['7'] })
   if (await canSuspend()) expect(ended.value).toBe('customer 7;')
   else expect(ended.error?.code).toBe('TOKA_CALL_BLOCKING')
@@ -100,12 +99,18 @@ test('an asynchronous function that waits on its stack needs suspension, and say
 test('asynchronous functions are tools like others', async () => {
   const toka = await createToka({ isolation: 'inline' })
   const { tool } = lateLookup(1)
-  const [both] = await componentTools(toka, {
+  const tools = await componentTools(toka, {
     module: assembled('async-tools'),
     exports: ['both'],
     tools: [tool],
     grants,
   })
-  expect(both?.name).toBe('both')
+  const ended = await toka.run({
+    language: 'javascript',
+    source: "export default await tools.both({ one: '1', other: '2' })",
+    tools,
+    grants: [{ resource: 'tool', actions: ['call'], names: ['both'] }],
+  })
+  expect(ended.value).toBe('customer 1;customer 2;')
   await toka.dispose()
 })

@@ -174,16 +174,13 @@ export class Scheduler {
     this.#waiting.clear()
   }
 
-  async #park(block: Block): Promise<boolean> {
+  /** @throws at once where it cannot: an import that answers a promise where nothing suspends would go on with nonsense */
+  #park(block: Block): Promise<boolean> {
     if (!this.current.mayWait) throw new CanonTrap('a start function waits, and nothing could end that')
     if (!this.#canSuspend) this.#onBlocked()
     if (this.#parked.size >= MOST_PARKED) throw new CanonTrap(`more than ${MOST_PARKED} of its tasks wait at once`)
     const { current } = this
     this.#parked.add(current)
-    try {
-      return await current.park(block)
-    } finally {
-      this.#parked.delete(current)
-    }
+    return current.park(block).finally(() => this.#parked.delete(current))
   }
 }

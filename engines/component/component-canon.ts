@@ -40,7 +40,8 @@ function flag(reader: Reader): boolean {
 /** The type of what a task keeps beside its stack. */
 function coreType(reader: Reader): 'i32' | 'i64' {
   const code = reader.byte()
-  if (code !== 0x7f && code !== 0x7e) throw refuseComponent('a context is of another type than i32 or i64', reader.at - 1)
+  if (code !== 0x7f && code !== 0x7e)
+    throw refuseComponent('a context is of another type than i32 or i64', reader.at - 1)
   return code === 0x7f ? 'i32' : 'i64'
 }
 
@@ -48,20 +49,26 @@ const plain = (name: PlainBuiltin) => (): Builtin => ({ name })
 
 /** The builtins of one of the two kinds of channels, which stand in the same order. */
 function channel(of: Channel, first: number): Readonly<Record<number, (reader: Reader) => Builtin>> {
-  const typed = (name: 'new' | 'drop-readable' | 'drop-writable') => (reader: Reader): Builtin => ({
-    name: `${of}.${name}`,
-    type: reader.u32(),
-  })
-  const copy = (name: 'read' | 'write') => (reader: Reader): Builtin => ({
-    name: `${of}.${name}`,
-    type: reader.u32(),
-    options: readOptions(reader),
-  })
-  const cancel = (name: 'cancel-read' | 'cancel-write') => (reader: Reader): Builtin => ({
-    name: `${of}.${name}`,
-    type: reader.u32(),
-    isAsync: flag(reader),
-  })
+  const typed =
+    (name: 'new' | 'drop-readable' | 'drop-writable') =>
+    (reader: Reader): Builtin => ({
+      name: `${of}.${name}`,
+      type: reader.u32(),
+    })
+  const copy =
+    (name: 'read' | 'write') =>
+    (reader: Reader): Builtin => ({
+      name: `${of}.${name}`,
+      type: reader.u32(),
+      options: readOptions(reader),
+    })
+  const cancel =
+    (name: 'cancel-read' | 'cancel-write') =>
+    (reader: Reader): Builtin => ({
+      name: `${of}.${name}`,
+      type: reader.u32(),
+      isAsync: flag(reader),
+    })
   return {
     [first]: typed('new'),
     [first + 1]: copy('read'),
@@ -73,11 +80,13 @@ function channel(of: Channel, first: number): Readonly<Record<number, (reader: R
   }
 }
 
-const waiting = (name: 'waitable-set.wait' | 'waitable-set.poll') => (reader: Reader): Builtin => ({
-  name,
-  cancellable: flag(reader),
-  memory: reader.u32(),
-})
+const waiting =
+  (name: 'waitable-set.wait' | 'waitable-set.poll') =>
+  (reader: Reader): Builtin => ({
+    name,
+    cancellable: flag(reader),
+    memory: reader.u32(),
+  })
 
 const BUILTINS: Readonly<Record<number, (reader: Reader) => Builtin>> = {
   0x05: plain('task.cancel'),

@@ -1,4 +1,5 @@
 /** A live component: its core instances linked behind one border, its functions called with WIT values, killed by a trap. */
+import type { FlatSignature } from './flat-signature.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { chain, run, type Steps, wait } from '../../src/kernel/steps.ts'
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
@@ -16,7 +17,6 @@ import { answerBuiltin, builtinSuspends, builtinType } from './tasks/builtins.ts
 import type { Scheduler } from './tasks/scheduler.ts'
 import { LiftedCall } from './tasks/lifted.ts'
 import { callLowered, lowerSuspends } from './tasks/lowered.ts'
-import type { FlatSignature } from './wit-types.ts'
 import { primitive } from './wit-types.ts'
 
 /** What the CVM counts the calls of components under. */

@@ -1,7 +1,8 @@
 /** What a component comes to once its definitions are resolved: core modules to instantiate in order, and functions between them. */
+import type { FlatSignature } from './flat-signature.ts'
 import type { CoreRef, ResourceType } from './resource-types.ts'
 import type { AsyncBuiltin } from './component-ast.ts'
-import type { ChannelType, FlatSignature, FunctionType, WitType } from './wit-types.ts'
+import type { ChannelType, FunctionType, WitType } from './wit-types.ts'
 
 /** How values of a function travel. */
 export type LiftOptions = {

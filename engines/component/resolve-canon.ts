@@ -28,7 +28,8 @@ export function mustFit(type: FunctionType, { isAsync, callback, postReturn }: C
   if (isAsync && !type.isAsync) throw refuseComponent(`a function that is not async is ${how} as one`)
   if (callback !== undefined && !(isAsync && how === 'lifted'))
     throw refuseComponent('a callback stands where nothing calls it')
-  if (postReturn !== undefined && (isAsync || how !== 'lifted')) throw refuseComponent('post-return stands where nothing calls it')
+  if (postReturn !== undefined && (isAsync || how !== 'lifted'))
+    throw refuseComponent('post-return stands where nothing calls it')
 }
 
 /** @throws TokaError TOKA_ENGINE_LOAD for an index that nothing has */
@@ -52,7 +53,9 @@ export function plannedBuiltin({ builtin }: Extract<Definition, { kind: 'builtin
     default: {
       if (!('type' in builtin)) return builtin
       const type = scope.channelType(builtin.type, builtin.name.split('.')[0] as Channel)
-      return 'options' in builtin ? { ...builtin, type, options: optionsOf(builtin.options, scope) } : { ...builtin, type }
+      return 'options' in builtin
+        ? { ...builtin, type, options: optionsOf(builtin.options, scope) }
+        : { ...builtin, type }
     }
   }
 }

@@ -1,4 +1,5 @@
 /** A component's definitions in, its plan out: nested components are instantiated on paper, aliases followed, types made one. */
+import { flatSignature } from './flat-signature.ts'
 import type { Definition, ExternType, TypeDefinition } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
 import type { CoreInstantiation, Func, GuestFunc, HostFunc, Plan, Trampoline } from './plan.ts'
@@ -6,7 +7,6 @@ import type { CoreRef } from './resource-types.ts'
 import type { ResourceType } from './resource-types.ts'
 import { type CoreInstance, Effort, type Item, Scope } from './scope.ts'
 import { mustFit, optionsOf, plannedBuiltin } from './resolve-canon.ts'
-import { flatSignature } from './wit-types.ts'
 
 /** Core instances of one component, and component instances: each holds memory and tables, or handles. */
 const MOST_CORE_INSTANCES = 64
@@ -137,7 +137,11 @@ class Resolver {
       case 'builtin':
         return {
           sort: 'core func',
-          value: this.#trampoline({ kind: 'builtin', builtin: plannedBuiltin(definition, scope), instance: scope.instance }),
+          value: this.#trampoline({
+            kind: 'builtin',
+            builtin: plannedBuiltin(definition, scope),
+            instance: scope.instance,
+          }),
         }
       default:
         throw refuseComponent('a declaration stands where a definition should')

@@ -1,4 +1,5 @@
 /** What calls into a component and out of it share: its core instances, its instances' states, its threads. */
+import { type FlatSignature, flatSignature } from './flat-signature.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { BORDER } from '../../src/limits.ts'
@@ -13,7 +14,6 @@ import type { CoreRef } from './resource-types.ts'
 import { Scheduler } from './tasks/scheduler.ts'
 import { Task } from './tasks/task.ts'
 import { Thread } from './tasks/thread.ts'
-import { type FlatSignature, flatSignature } from './wit-types.ts'
 
 /** What the host does for a guest that goes on meanwhile. */
 export type Begun = {

@@ -112,7 +112,11 @@ export function loadHandles(bytes: Uint8Array, { tables, handedOut, resources, w
     ]
     for (const [at, table] of tables.entries()) {
       const [length, free, entries, sets] = saved[at] as [number, number[], SavedEntry[], number[]]
-      table.load({ length, free }, entries.map(handle), sets.map((number) => [number, new WaitableSet()]))
+      table.load(
+        { length, free },
+        entries.map(handle),
+        sets.map((number) => [number, new WaitableSet()]),
+      )
     }
     handedOut.load(
       last,

@@ -76,8 +76,6 @@ export type FunctionType = {
 
 /** MAX_FLAT_PARAMS of the canonical ABI; more values go through memory. */
 export const MOST_FLAT = 16
-/** MAX_FLAT_ASYNC_PARAMS. */
-const MOST_FLAT_ASYNC = 4
 /** The specification keeps element sizes below 2^28 (Binary.md, "Type Definitions"). */
 const MOST_BYTES = 2 ** 28
 /** Types within types. */
@@ -280,7 +278,17 @@ export function own(resource: ResourceType): WitType {
 }
 
 export function borrow(resource: ResourceType): WitType {
-  return { kind: 'borrow', resource, size: 4, align: 4, flat: ['i32'], depth: 1, ...NOTHING_INSIDE, borrows: true, handles: true }
+  return {
+    kind: 'borrow',
+    resource,
+    size: 4,
+    align: 4,
+    flat: ['i32'],
+    depth: 1,
+    ...NOTHING_INSIDE,
+    borrows: true,
+    handles: true,
+  }
 }
 
 /** A stream or a future. */
@@ -300,49 +308,6 @@ export const errorContext: WitType = {
   depth: 1,
   ...NOTHING_INSIDE,
   channels: true,
-}
-
-/** A list of parameters as one tuple, for what goes through memory; undefined for none. */
-export function tupleOf({ params }: Pick<FunctionType, 'params'>): WitType | undefined {
-  return params.length === 0 ? undefined : tuple(params.map(({ type }) => type))
-}
-
-/** How a function is passed: which parameters and results are core values (CanonicalABI.md, "flatten_functype"). */
-export type FlatSignature = {
-  params: readonly FlatType[]
-  results: readonly FlatType[]
-  /** Parameters go through memory, and their tuple. */
-  spilled: WitType | undefined
-  /** The result goes through memory. */
-  indirect: boolean
-}
-
-/** How an asynchronous function is passed: its result comes later, to a place that the caller brings, or by `task.return`. */
-function asyncSignature(type: FunctionType, side: 'lift' | 'lower', hasCallback: boolean): FlatSignature {
-  const all = tupleOf(type)
-  const most = side === 'lift' ? MOST_FLAT : MOST_FLAT_ASYNC
-  const spills = all !== undefined && (all.flat === undefined || all.flat.length > most)
-  const params: FlatType[] = spills ? ['i32'] : [...(all?.flat ?? [])]
-  const indirect = side === 'lower' && type.result !== undefined
-  if (indirect) params.push('i32')
-  return { params, results: side === 'lower' || hasCallback ? ['i32'] : [], spilled: spills ? all : undefined, indirect }
-}
-
-/** @param side `lift` is called by us, `lower` by the guest, which brings the place for a large result */
-export function flatSignature(
-  type: FunctionType,
-  side: 'lift' | 'lower',
-  { isAsync, hasCallback }: { isAsync: boolean; hasCallback: boolean } = { isAsync: false, hasCallback: false },
-): FlatSignature {
-  if (isAsync) return asyncSignature(type, side, hasCallback)
-  const all = tupleOf(type)
-  const spills = all !== undefined && all.flat === undefined
-  const params: FlatType[] = spills ? ['i32'] : [...(all?.flat ?? [])]
-  const { result: answer } = type
-  const indirect = answer !== undefined && (answer.flat === undefined || answer.flat.length > 1)
-  if (indirect && side === 'lower') params.push('i32')
-  const results: readonly FlatType[] = !answer ? [] : !indirect ? (answer.flat ?? []) : side === 'lift' ? ['i32'] : []
-  return { params, results, spilled: spills ? all : undefined, indirect }
 }
 
 /** Whether two types are the same; resources by `sameResource`. */

@@ -32,6 +32,7 @@ export const WASI_2: Extra = (call, drop) => {
       (call ${drop('wasi:io/streams/input-stream')} (local.get $stream))
       (call ${of('incoming-body')} (local.get $body)) (call ${of('incoming-response')} (local.get $response))
       (i32.const 16))`
-  const lifts = '  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") MEMORY))'
+  const lifts =
+    '  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") MEMORY))'
   return { definitions: '', imports: [], functions, lifts }
 }

@@ -1,7 +1,8 @@
 /** The text of a component that exports every function of WASI that we have: each goes through the component to our host. */
+import { flatSignature } from '../../engines/component/flat-signature.ts'
 import type { HostFunction, HostInterface } from '../../engines/component/host/definitions.ts'
 import type { ResourceType } from '../../engines/component/resource-types.ts'
-import { flatSignature, type FunctionType, type WitType } from '../../engines/component/wit-types.ts'
+import type { FunctionType, WitType } from '../../engines/component/wit-types.ts'
 
 function keyOf({ by }: ResourceType): string {
   return by.side === 'host' ? by.key : ''
@@ -145,15 +146,16 @@ export function wasiText(interfaces: Interfaces, version: string, extra: Extra):
   const cores = functions.map(({ one }, at) => coreText(`f${at}`, typeOf(one)))
   const instance = (from: string) => `$${from.replace(/[:/]/g, '.')}`
   const lowers = functions.map(
-    ({ from, name }, at) =>
-      `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") ${MEMORY}))`,
+    ({ from, name }, at) => `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") ${MEMORY}))`,
   )
   const call = (from: string, name: string) =>
     `$f${functions.findIndex((one) => one.from === from && one.name === name)}`
   const drop = (key: string) => `$${key.replace(/[:/]/g, '.')}`
   const resources = [...allResources(interfaces).values()]
   const drops = resources.map((one) => `  (core func $drop.${keyOf(one)} (canon resource.drop ${idOf(one)}))`)
-  const callable = functions.map((one, at) => ({ ...one, at })).filter(({ one }) => ![...one.params, one.result].some((type) => type?.channels))
+  const callable = functions
+    .map((one, at) => ({ ...one, at }))
+    .filter(({ one }) => ![...one.params, one.result].some((type) => type?.channels))
   const more = extra(call, drop)
   const lifts = callable.map(({ from, name, one, at }) => {
     const label = `${from}#${name}`.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')

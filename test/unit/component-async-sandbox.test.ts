@@ -37,7 +37,11 @@ describe.each(WAYS)('%s', (way) => {
       exitCode: 0,
       stdout: 'hello',
     })
-    expect(await toka.run({ ...request, stdin: '!no' })).toMatchObject({ status: 'completed', exitCode: 1, stdout: '!no' })
+    expect(await toka.run({ ...request, stdin: '!no' })).toMatchObject({
+      status: 'completed',
+      exitCode: 1,
+      stdout: '!no',
+    })
     const long = 'x'.repeat(300_000)
     const ended = await toka.run({ ...request, stdin: long })
     expect(ended.stdout === long).toBe(true)

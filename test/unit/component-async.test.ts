@@ -57,7 +57,8 @@ describe('tasks', () => {
   ]
   test.each(WAITS)('%s is a trap, and where nothing can wait it says so', async (name, message) => {
     const { error } = await callOf('tasks', name)
-    if (await canSuspend()) expect(error).toMatchObject({ code: 'TOKA_GUEST_TRAP', message: expect.stringMatching(message) })
+    if (await canSuspend())
+      expect(error).toMatchObject({ code: 'TOKA_GUEST_TRAP', message: expect.stringMatching(message) })
     else expect(error?.code).toBe('TOKA_CALL_BLOCKING')
   })
 

@@ -52,7 +52,12 @@ test('a request of WASI 0.3 sends its body as a stream while it is made, and its
   skip(!(await canSuspend()), skipReasons.noJspi)
   const before = seen.length
   const body = new TextEncoder().encode('a body')
-  const request = { language: 'wasm' as const, module: assembled('wasi3'), call: 'post', input: [`a.test:${port}`, body] }
+  const request = {
+    language: 'wasm' as const,
+    module: assembled('wasi3'),
+    call: 'post',
+    input: [`a.test:${port}`, body],
+  }
   const ended = await toka.run({ ...request, grants: [grant({ methods: ['POST'] })], network: { lookup } })
   expect(ended.error).toBeUndefined()
   expect(text.decode(ended.value as Uint8Array)).toBe('POST /')

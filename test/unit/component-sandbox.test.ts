@@ -162,7 +162,10 @@ const EXACT_FUEL = 326
 /** A core module of one function, lifted with the option `async` to a type without it. */
 const LIFTED_ASYNC = [
   ...[0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00],
-  ...[1, 31, 0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0, 10, 4, 1, 2, 0, 0x0b],
+  ...[
+    1, 31, 0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 0x66, 0, 0, 10, 4, 1, 2, 0,
+    0x0b,
+  ],
   ...[2, 4, 1, 0, 0, 0], // core instance 0
   ...[6, 7, 1, 0, 0, 1, 0, 1, 0x66], // core func 0: its export "f"
   ...[7, 5, 1, 0x40, 0, 1, 0], // type 0: (func)

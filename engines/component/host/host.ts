@@ -49,7 +49,9 @@ export function checkImports(imports: readonly HostFunc[]): void {
     const shown = from === '' ? name : `${from}#${name}`
     if (isWasi(func)) {
       if (!VERSION.test(from))
-        throw refuseComponent(`it imports ${shown}: WASI 0.2 and 0.3 are what runs here, not ${from.split('@')[1] ?? 'that'}`)
+        throw refuseComponent(
+          `it imports ${shown}: WASI 0.2 and 0.3 are what runs here, not ${from.split('@')[1] ?? 'that'}`,
+        )
       const known = find(func)
       if (known && !isAsDeclared(func, known))
         throw refuseComponent(`it imports ${shown} with another type than it has`)

@@ -140,7 +140,8 @@ function waitOnSet(
   const { scheduler } = runtime
   const set = state.handles.item(number, WaitableSet)
   if (name === 'waitable-set.poll') {
-    if (scheduler.current.task.takeCancel(cancellable)) return told(runtime, memory, pointer, [Event.taskCancelled, 0, 0])
+    if (scheduler.current.task.takeCancel(cancellable))
+      return told(runtime, memory, pointer, [Event.taskCancelled, 0, 0])
     scheduler.takeAnswers()
     return told(runtime, memory, pointer, set.hasEvent ? set.takeEvent() : [Event.none, 0, 0])
   }
@@ -196,7 +197,11 @@ function errorContext(
 }
 
 /** What answers a builtin of one component instance. */
-export function answerBuiltin(runtime: Runtime, builtin: PlannedBuiltin, instance: number): (...raw: CoreValue[]) => CoreAnswer {
+export function answerBuiltin(
+  runtime: Runtime,
+  builtin: PlannedBuiltin,
+  instance: number,
+): (...raw: CoreValue[]) => CoreAnswer {
   const state = runtime.state(instance)
   const { handles } = state
   const act = (raw: readonly CoreValue[]): CoreAnswer => {

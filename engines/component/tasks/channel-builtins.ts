@@ -38,7 +38,8 @@ function make(runtime: Runtime, { type }: ChannelBuiltin, instance: number): big
 function endOf(runtime: Runtime, { name, type }: ChannelBuiltin, instance: number, number: number): ReadEnd | WriteEnd {
   const isReading = name.includes('read')
   const end = runtime.state(instance).handles.item<ReadEnd | WriteEnd>(number, isReading ? ReadEnd : WriteEnd)
-  if (!isSame(end.type, type)) throw new CanonTrap(`the handle ${number} is an end of a ${end.type.kind} of another type`)
+  if (!isSame(end.type, type))
+    throw new CanonTrap(`the handle ${number} is an end of a ${end.type.kind} of another type`)
   return end
 }
 
@@ -108,7 +109,14 @@ export function channelBuiltin(
   builtin: ChannelBuiltin,
   instance: number,
 ): (...raw: CoreValue[]) => CoreAnswer {
-  if ('options' in builtin) return (...raw) => copy(runtime, builtin, instance, raw.map((value) => Number(value) >>> 0))
+  if ('options' in builtin)
+    return (...raw) =>
+      copy(
+        runtime,
+        builtin,
+        instance,
+        raw.map((value) => Number(value) >>> 0),
+      )
   if ('isAsync' in builtin)
     return (number) => cancel(runtime, endOf(runtime, builtin, instance, Number(number) >>> 0), builtin.isAsync)
   if (builtin.name === 'stream.new' || builtin.name === 'future.new') return () => make(runtime, builtin, instance)

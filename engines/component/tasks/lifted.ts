@@ -1,4 +1,5 @@
 /** A function of the guest is called: its task begins, runs on a thread of its own and ends (CanonicalABI.md, "canon lift"). */
+import type { FlatSignature } from '../flat-signature.ts'
 import { type Steps, wait } from '../../../src/kernel/steps.ts'
 import type { CanonContext } from '../canon-context.ts'
 import { CanonTrap } from '../canon-trap.ts'
@@ -6,7 +7,7 @@ import { type CoreValue, FlatValues, liftFlat, load } from '../lift.ts'
 import { lowerFlat, store } from '../lower.ts'
 import type { GuestFunc } from '../plan.ts'
 import type { Runtime } from '../runtime.ts'
-import type { FlatSignature, WitType } from '../wit-types.ts'
+import type { WitType } from '../wit-types.ts'
 import { type Caller, canHearCancel, mustHoldBack, Task } from './task.ts'
 import { type Block, Thread, type ThreadBody } from './thread.ts'
 import { Event, type EventTuple, WaitableSet } from './waitable.ts'
@@ -130,7 +131,12 @@ export class LiftedCall {
     const runtime = this.#runtime
     const args = this.task.start()
     const cx = runtime.context(func.options, func.instance, { scope: this.task })
-    return lowerArguments(cx, func.type.params.map(({ type }) => type), runtime.signatureOf(func), args)
+    return lowerArguments(
+      cx,
+      func.type.params.map(({ type }) => type),
+      runtime.signatureOf(func),
+      args,
+    )
   }
 
   *#runSync(): Waiting<void> {

@@ -169,8 +169,8 @@ export class Scheduler {
 
   /** The guest is dead: its threads are let go on, into the trap that waits at the border. */
   end(): void {
-    for (const thread of this.#waiting) if (this.#parked.has(thread))
-        void Promise.resolve(thread.resume(true)).catch(() => {})
+    for (const thread of this.#waiting)
+      if (this.#parked.has(thread)) void Promise.resolve(thread.resume(true)).catch(() => {})
     this.#waiting.clear()
   }
 

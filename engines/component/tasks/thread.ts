@@ -50,7 +50,7 @@ export class Thread {
   }
 
   get isReady(): boolean {
-    return this.block !== undefined && this.block.until()
+    return this.block?.until() === true
   }
 
   get isCancellable(): boolean {

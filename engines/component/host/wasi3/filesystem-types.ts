@@ -14,9 +14,15 @@ function labelsOf(type: WitType): string[] {
 }
 
 export const errorCode = open(labelsOf(types.errorCode).filter((label) => label !== 'would-block'))
-const descriptorType = open(
-  ['block-device', 'character-device', 'directory', 'fifo', 'symbolic-link', 'regular-file', 'socket'],
-)
+const descriptorType = open([
+  'block-device',
+  'character-device',
+  'directory',
+  'fifo',
+  'symbolic-link',
+  'regular-file',
+  'socket',
+])
 
 /** What is called otherwise now is something else. */
 function opened(value: unknown, type: WitType): { tag: string } {

@@ -47,7 +47,14 @@ function reading(world: World, open: () => InputStream): [HostStream, HostFuture
   try {
     return givenBytes(world, open(), codeOf)
   } catch (error) {
-    return [new HostStream(world.tasks(), () => undefined, () => {}), never(error)]
+    return [
+      new HostStream(
+        world.tasks(),
+        () => undefined,
+        () => {},
+      ),
+      never(error),
+    ]
   }
 }
 
@@ -68,8 +75,7 @@ function listing(world: World, on: Descriptor): [HostStream, HostFuture] {
   const give = (all: DirectoryEntry[], most: number): Values | undefined => {
     rest = all
     const taken = all.splice(0, most)
-    const shown = ({ kind, name }: DirectoryEntry) =>
-      valueOf3(types.directoryEntry, { type: types.kindOf(kind), name })
+    const shown = ({ kind, name }: DirectoryEntry) => valueOf3(types.directoryEntry, { type: types.kindOf(kind), name })
     return taken.length > 0 ? taken.map(shown) : undefined
   }
   const pull = (most: number): MaybePromise<Values | undefined> =>

@@ -14,7 +14,11 @@ export type Body = { contents: Readable | undefined; trailers: Readable }
 const codeOf = (error: GuestFacingError): unknown => httpErrorOf(error)
 
 function nothing({ tasks }: World): HostStream {
-  return new HostStream(tasks(), () => undefined, () => {})
+  return new HostStream(
+    tasks(),
+    () => undefined,
+    () => {},
+  )
 }
 
 /** Times that a program asks for: kept, and the sandbox's own hold. */

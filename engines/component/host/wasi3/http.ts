@@ -1,9 +1,18 @@
 /** wasi:http of WASI 0.3, as a client: requests over the network that a component is granted, bodies as streams. */
 import { channel, list, option, primitive, result, tuple, variant, type WitType } from '../../wit-types.ts'
 import type { Readable } from '../../tasks/channel.ts'
-import { asynchronous, err, func, type HostFunction, type HostInterface, ok, type Result, type World } from '../definitions.ts'
+import {
+  asynchronous,
+  err,
+  func,
+  type HostFunction,
+  type HostInterface,
+  ok,
+  type Result,
+  type World,
+} from '../definitions.ts'
 import { http } from '../http.ts'
-import { Fields } from '../http-request.ts'
+import type { Fields } from '../http-request.ts'
 import * as types from '../http-types.ts'
 import { bytesStream } from './cli.ts'
 import { Request, RequestOptions, Response } from './http-messages.ts'
@@ -97,19 +106,51 @@ const onRequests: HostInterface = {
     },
   ),
   ...accessors<Request>(request, 'request', [
-    ['method', types.method, (on) => on.parts.method, (on, to) => { on.parts.method = to }],
-    ['path-with-query', option(string), (on) => on.parts.path, (on, to) => { on.parts.path = to }],
-    ['scheme', option(types.scheme), (on) => on.parts.scheme, (on, to) => { on.parts.scheme = to }],
-    ['authority', option(string), (on) => on.parts.authority, (on, to) => { on.parts.authority = to }],
+    [
+      'method',
+      types.method,
+      (on) => on.parts.method,
+      (on, to) => {
+        on.parts.method = to
+      },
+    ],
+    [
+      'path-with-query',
+      option(string),
+      (on) => on.parts.path,
+      (on, to) => {
+        on.parts.path = to
+      },
+    ],
+    [
+      'scheme',
+      option(types.scheme),
+      (on) => on.parts.scheme,
+      (on, to) => {
+        on.parts.scheme = to
+      },
+    ],
+    [
+      'authority',
+      option(string),
+      (on) => on.parts.authority,
+      (on, to) => {
+        on.parts.authority = to
+      },
+    ],
   ]),
   '[method]request.get-options': func([request], option(types.requestOptions.own), (_, on: Request) =>
     on.options?.copy(true),
   ),
   '[method]request.get-headers': func([request], fields.own, (_, on: Request) => on.parts.headers),
-  '[static]request.consume-body': func([types.request.own, sent], consumed, (world: World, on: Request, done: Readable) => {
-    done.drop()
-    return on.consume(world)
-  }),
+  '[static]request.consume-body': func(
+    [types.request.own, sent],
+    consumed,
+    (world: World, on: Request, done: Readable) => {
+      done.drop()
+      return on.consume(world)
+    },
+  ),
 }
 
 function time(label: string): [string, HostFunction][] {

@@ -35,6 +35,8 @@ function typeOf(trampoline: Trampoline): Pick<FlatSignature, 'params' | 'results
   }
 }
 
+type CoreImport = (...raw: CoreValue[]) => MaybePromise<CoreValue | undefined>
+
 /** A destructor as a function of the component. */
 function destructorOf({ by }: ResourceType): GuestFunc | undefined {
   if (by.side === 'host' || !by.destructor) return undefined
@@ -121,7 +123,22 @@ export class ComponentGuest {
    * @throws CanonTrap or a trap of the engine, also as rejection: the guest is lost
    */
   invoke(func: GuestFunc, args: readonly unknown[], handOut?: CanonContext['handOut']): MaybePromise<unknown> {
-    return run(this.#invoke(func, args, handOut))
+    return this.#fatal(() => run(this.#invoke(func, args, handOut)))
+  }
+
+  /** Whatever fails while the guest runs is its end: nothing of it is left in the middle of something. */
+  #fatal<T>(act: () => MaybePromise<T>): MaybePromise<T> {
+    const fail = (error: unknown): never => {
+      this.#host.fault(error)
+      this.kill()
+      throw error
+    }
+    try {
+      const answer = act()
+      return answer instanceof Promise ? answer.catch(fail) : answer
+    } catch (error) {
+      return fail(error)
+    }
   }
 
   *#invoke(func: GuestFunc, args: readonly unknown[], handOut?: CanonContext['handOut']): Steps<unknown> {
@@ -146,6 +163,8 @@ export class ComponentGuest {
   /** Lets one thread go on, or waits for the host. @returns false when nothing more can happen */
   *#turn(): Steps<boolean> {
     const { scheduler } = this.#runtime
+    yield* wait(this.#host.breathe())
+    if (this.death !== Death.alive) throw new CanonTrap('it was ended')
     scheduler.takeAnswers()
     const thread = scheduler.nextReady()
     if (thread) {
@@ -177,7 +196,7 @@ export class ComponentGuest {
       }),
     )
     const functions = trampolines.map((trampoline, at) => {
-      const answer = this.#answer(trampoline)
+      const answer = this.#worked(this.#answer(trampoline))
       const now = (...raw: CoreValue[]) => this.#now(answer(...raw))
       return [String(at), this.#suspends(trampoline) && this.#suspension ? answer : now] as const
     })
@@ -188,6 +207,17 @@ export class ComponentGuest {
       suspend: () => this.#host.pause(),
       host: { canon: Object.fromEntries(functions) },
     })
+  }
+
+  /** What the host does for a guest burns no fuel: values that are moved, and whatever else. */
+  #worked(answer: CoreImport): CoreImport {
+    return (...raw) => {
+      try {
+        return answer(...raw)
+      } finally {
+        this.#host.worked()
+      }
+    }
   }
 
   /** What an import answers that cannot suspend the guest: a promise would be taken for a number. */
@@ -204,7 +234,7 @@ export class ComponentGuest {
   }
 
   /** What we do when the guest calls a function of ours. */
-  #answer(trampoline: Trampoline): (...raw: CoreValue[]) => MaybePromise<CoreValue | undefined> {
+  #answer(trampoline: Trampoline): CoreImport {
     const runtime = this.#runtime
     const { instance } = trampoline
     const state = runtime.state(instance)

@@ -46,6 +46,8 @@ const NOBODY: GuestHost = {
   call: () => undefined,
   mayWait: () => false,
   begin: () => ({ answer: undefined }),
+  worked: () => {},
+  breathe: () => {},
   wait: (answer) => answer,
   blocked: () => {
     throw new TokaError('TOKA_INTERNAL', 'nothing waits where nothing runs')
@@ -116,7 +118,8 @@ export const component: ExecutionEngine = {
 
   describe({ bytes }: GuestModule): GuestFunction[] {
     const { exports } = resolveComponent(readComponent(bytes))
-    return [...exports].map(([name, { type }]) => ({
+    const callable = [...exports].filter(([, { type }]) => ![type.result, ...type.params.map((one) => one.type)].some((of) => of?.channels))
+    return callable.map(([name, { type }]) => ({
       name,
       params: type.params.map((param) => ({ key: keyOf(param.name), type: param.type })),
       result: type.result,

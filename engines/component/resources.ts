@@ -20,6 +20,8 @@ export type Handle = {
 export abstract class TableItem {
   /** For messages. */
   abstract readonly what: string
+  /** The host's object behind it, of which there may be fewer. */
+  readonly object: object | undefined
 }
 
 /** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
@@ -58,6 +60,7 @@ export class HandleTable {
   }
 
   addItem(item: TableItem): number {
+    if (item.object) this.#objects.add(item.object)
     return this.#place(item)
   }
 
@@ -98,6 +101,7 @@ export class HandleTable {
 
   removeItem<T extends TableItem>(number: number, kind: abstract new (...args: never[]) => T): T {
     const item = this.item(number, kind)
+    if (item.object) this.#objects.remove(item.object)
     this.#clear(number)
     return item
   }

@@ -16,7 +16,7 @@ import { ComponentHost } from './host/host.ts'
 import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
 import type { Program } from './program.ts'
-import type { Begun, GuestHost } from './runtime.ts'
+import type { GuestHost } from './runtime.ts'
 import { type Holdings, loadHandles, saveHandles } from './saved-handles.ts'
 
 export class RunningComponent {
@@ -108,8 +108,10 @@ export class RunningComponent {
   #guestHost(): GuestHost {
     return {
       call: (func, args) => this.#call(func, args),
-      begin: (func, args) => this.#begin(func, args),
+      begin: (func, args) => this.#host.begin(func, args),
       blocked: () => this.#blocked(),
+      worked: () => this.#worked(),
+      breathe: () => this.#breathe(),
       mayWait: (func) => this.#host.mayWait(func),
       wait: (answer) => this.#wait(answer),
       drop: (resource) => this.#host.drop(resource),
@@ -125,23 +127,20 @@ export class RunningComponent {
   }
 
   #call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown> {
-    try {
-      const act = () => this.#host.call(func, args)
-      const { blocking } = this.#context
-      const answer = blocking && !this.#suspension ? blocking(act, this.#onWait) : act()
-      return answer instanceof Promise && !this.#suspension ? this.#cannotWait(answer) : answer
-    } finally {
-      callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
-    }
+    const act = () => this.#host.call(func, args)
+    const { blocking } = this.#context
+    const answer = blocking && !this.#suspension ? blocking(act, this.#onWait) : act()
+    return answer instanceof Promise && !this.#suspension ? this.#cannotWait(answer) : answer
   }
 
-  /** Something that the guest need not wait for. */
-  #begin(func: HostFunc, args: readonly unknown[]): Begun {
-    try {
-      return this.#host.begin(func, args)
-    } finally {
-      callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
-    }
+  #worked(): void {
+    callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
+  }
+
+  #breathe(): MaybePromise<void> {
+    const verdict = this.#leash?.spent(0)
+    if (verdict === Verdict.kill) this.#die()
+    if (verdict === Verdict.suspend) return paused(this.#leash, this.guest)
   }
 
   #cannotWait(answer: Promise<unknown>): never {

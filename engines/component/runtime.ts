@@ -28,6 +28,10 @@ export type GuestHost = {
   /** Calls a function whose answer the guest need not wait for. */
   begin(func: HostFunc, args: readonly unknown[]): Begun
   mayWait(func: HostFunc): boolean
+  /** The host worked for the guest, which burned no fuel: whether its time is over is looked at. */
+  worked(): void
+  /** Between two threads: others have their turn, if the guest's is over. */
+  breathe(): MaybePromise<void>
   /** The guest waits for an answer: others have the thread meanwhile. Rejects when it must die. */
   wait<T>(answer: Promise<T>): Promise<T>
   /** A thread would have to wait, and the guest cannot be suspended. */

@@ -68,7 +68,8 @@
       (global.set $w (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32)))))
     (func $is (param i32 i32) (if (i32.ne (local.get 0) (local.get 1)) (then unreachable)))
     ;; Eight bytes are written at once and read in two pieces: the writer hears of both together.
-    (func (export "pieces") (result i32) (local $set i32)
+    (func (export "copies") async (result u32) (canon lift (core func $m "copies")))
+  (func (export "pieces") (result i32) (local $set i32)
       (call $ends (call $new))
       (call $is (call $write (global.get $w) (i32.const 64) (i32.const 8)) (i32.const -1))
       (call $is (call $read (global.get $r) (i32.const 128) (i32.const 3)) (i32.const 0x30))
@@ -108,6 +109,15 @@
       (call $error.message (local.get $error) (i32.const 48))
       (call $error.drop (local.get $error))
       (i32.const 48))
+    ;; Moves bytes for ever.
+    (func (export "copies") (result i32)
+      (call $ends (call $new))
+      (loop $more
+        (call $is (call $write (global.get $w) (i32.const 0) (i32.const 65536)) (i32.const -1))
+        (drop (call $read (global.get $r) (i32.const 0) (i32.const 65536)))
+        (drop (call $cancel-write (global.get $w)))
+        (br $more))
+      (i32.const 0))
     ;; Each of these is a trap.
     (func (export "future-unwritten") (result i32)
       (call $ends (call $number.new)) (call $number.drop-writable (global.get $w)) (i32.const 0))

@@ -112,6 +112,27 @@ describe('streams and futures', () => {
   })
 })
 
+test.each([
+  ['tasks', 'spin'],
+  ['channels', 'copies'],
+] as const)('%s: what goes on for ever (%s) is ended on time, and others have the thread meanwhile', async (name, method) => {
+  let turns = 0
+  const timer = setInterval(() => turns++, 5)
+  const ended = await callOf(name, method, 200)
+  clearInterval(timer)
+  expect(ended.stopped).toBe('time')
+  expect(ended.elapsedMs).toBeLessThan(3_000)
+  if (name === 'tasks' || (await canSuspend())) expect(turns).toBeGreaterThan(1)
+})
+
+test('a function that takes a stream or a future is refused from outside, by name', async () => {
+  const ended = await callOf('tasks', 'hold')
+  expect(ended.error).toMatchObject({
+    code: 'TOKA_VALUE_UNSUPPORTED',
+    message: expect.stringContaining('hold takes or gives streams'),
+  })
+})
+
 test('what is called back needs no suspension: it works where there is none', async () => {
   allowSuspension(false)
   try {

@@ -1,7 +1,7 @@
 /** The ends of streams and futures that a guest holds, as handles that it can wait for (CanonicalABI.md, "Stream State"). */
 import { CanonTrap } from '../canon-trap.ts'
 import type { ChannelType } from '../wit-types.ts'
-import type { GuestChannel, Readable } from './channel.ts'
+import { GuestChannel, type Readable } from './channel.ts'
 import { Waitable } from './waitable.ts'
 
 export type CopyState = 'idle' | 'copying' | 'cancelling' | 'done'
@@ -29,12 +29,14 @@ export class ReadEnd extends CopyEnd {
   override readonly what = 'readable end'
   readonly shared: Readable
   readonly type: ChannelType
+  override readonly object: object | undefined
 
   /** @param type as the component that holds it declares it */
   constructor(shared: Readable, type: ChannelType) {
     super()
     this.shared = shared
     this.type = type
+    this.object = shared instanceof GuestChannel ? undefined : shared
   }
 }
 

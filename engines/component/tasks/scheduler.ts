@@ -7,6 +7,8 @@ import type { Block, Thread } from './thread.ts'
 
 /** Tasks that live at once, over all instances of a component. */
 const MOST_TASKS = 1_024
+/** Things that the host does at once for tasks that go on meanwhile. */
+const MOST_ASKED = 1_024
 /** Threads that wait with the guest's code on their stack: each has a stack of the engine's. */
 const MOST_PARKED = 256
 
@@ -117,6 +119,7 @@ export class Scheduler {
    * @param isWork the call does not end before it is there
    */
   track<T>(answer: Promise<T>, accept: (value: T) => void, isWork = false): void {
+    if (this.#underWay >= MOST_ASKED) throw new CanonTrap(`the host does more than ${MOST_ASKED} things for it at once`)
     const call = this.#call
     this.#underWay++
     if (isWork) this.#work++

@@ -118,7 +118,9 @@ export const component: ExecutionEngine = {
 
   describe({ bytes }: GuestModule): GuestFunction[] {
     const { exports } = resolveComponent(readComponent(bytes))
-    const callable = [...exports].filter(([, { type }]) => ![type.result, ...type.params.map((one) => one.type)].some((of) => of?.channels))
+    const callable = [...exports].filter(
+      ([, { type }]) => ![type.result, ...type.params.map((one) => one.type)].some((of) => of?.channels),
+    )
     return callable.map(([name, { type }]) => ({
       name,
       params: type.params.map((param) => ({ key: keyOf(param.name), type: param.type })),

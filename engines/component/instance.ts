@@ -111,7 +111,9 @@ export class ComponentInstance implements Instance {
       const value = await component.under(leash, act)
       return { exitCode: 0, value: encodeValue(value, VALUE_LIMITS), lost: false }
     } catch (error) {
-      return error instanceof TokaError && component.guest.death === 0 ? refused(error) : this.#lose(component, error, leash)
+      return error instanceof TokaError && component.guest.death === 0
+        ? refused(error)
+        : this.#lose(component, error, leash)
     }
   }
 

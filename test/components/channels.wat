@@ -68,8 +68,7 @@
       (global.set $w (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32)))))
     (func $is (param i32 i32) (if (i32.ne (local.get 0) (local.get 1)) (then unreachable)))
     ;; Eight bytes are written at once and read in two pieces: the writer hears of both together.
-    (func (export "copies") async (result u32) (canon lift (core func $m "copies")))
-  (func (export "pieces") (result i32) (local $set i32)
+    (func (export "pieces") (result i32) (local $set i32)
       (call $ends (call $new))
       (call $is (call $write (global.get $w) (i32.const 64) (i32.const 8)) (i32.const -1))
       (call $is (call $read (global.get $r) (i32.const 128) (i32.const 3)) (i32.const 0x30))
@@ -165,6 +164,7 @@
     (export "error.drop" (func $error.drop))))))
   (func (export "future") async (result u64) (canon lift (core func $m "future")))
   (func (export "message") async (result string) (canon lift (core func $m "message") (memory (core memory $mem "memory"))))
+  (func (export "copies") async (result u32) (canon lift (core func $m "copies")))
   (func (export "pieces") async (result u32) (canon lift (core func $m "pieces")))
   (func (export "cancelled-read") async (result u32) (canon lift (core func $m "cancelled-read")))
   (func (export "cancelled-write") async (result u32) (canon lift (core func $m "cancelled-write")))

@@ -115,15 +115,18 @@ describe('streams and futures', () => {
 test.each([
   ['tasks', 'spin'],
   ['channels', 'copies'],
-] as const)('%s: what goes on for ever (%s) is ended on time, and others have the thread meanwhile', async (name, method) => {
-  let turns = 0
-  const timer = setInterval(() => turns++, 5)
-  const ended = await callOf(name, method, 200)
-  clearInterval(timer)
-  expect(ended.stopped).toBe('time')
-  expect(ended.elapsedMs).toBeLessThan(3_000)
-  if (name === 'tasks' || (await canSuspend())) expect(turns).toBeGreaterThan(1)
-})
+] as const)(
+  '%s: what goes on for ever (%s) is ended on time, and others have the thread meanwhile',
+  async (name, method) => {
+    let turns = 0
+    const timer = setInterval(() => turns++, 5)
+    const ended = await callOf(name, method, 200)
+    clearInterval(timer)
+    expect(ended.stopped).toBe('time')
+    expect(ended.elapsedMs).toBeLessThan(3_000)
+    if (name === 'tasks' || (await canSuspend())) expect(turns).toBeGreaterThan(1)
+  },
+)
 
 test('a function that takes a stream or a future is refused from outside, by name', async () => {
   const ended = await callOf('tasks', 'hold')

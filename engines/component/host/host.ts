@@ -97,10 +97,10 @@ export class ComponentHost {
   begin(func: HostFunc, args: readonly unknown[]): Begun {
     const known = isWasi(func) ? find(func) : undefined
     if (!known) return { answer: this.call(func, args) }
-    if (!known.cancels) return { answer: known.act({ ...this.#world, sleepHere: undefined }, ...(args as never[])) }
+    if (!known.cancels) return { answer: known.act({ ...this.#world, waitHere: undefined }, ...(args as never[])) }
     const given = new AbortController()
     const signal = AbortSignal.any([this.#world.process.signal, given.signal])
-    const answer = known.act({ ...this.#world, sleepHere: undefined, signal }, ...(args as never[]))
+    const answer = known.act({ ...this.#world, waitHere: undefined, signal }, ...(args as never[]))
     return { answer, cancel: () => given.abort() }
   }
 

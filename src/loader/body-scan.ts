@@ -303,8 +303,8 @@ export class BodyScan {
 
   #finish({ results }: FunctionType): ScannedBody {
     const { caps, callersPay } = this.#context
-    const { locals, highest, merged } = this.#operands
-    const slots = (locals + highest) * (this.#vectors ? 2 : 1)
+    const { locals, highest, handed, merged } = this.#operands
+    const slots = (locals + highest + handed) * (this.#vectors ? 2 : 1)
     this.#most('slots in its frame', slots, caps?.frameSlots)
     this.#most('slots merged between its branches', merged, caps?.mergedSlots)
     const metered = this.#metering.end()

@@ -2,7 +2,7 @@
 import { BodyScan } from './body-scan.ts'
 import { type CallGraph, Trait } from './call-graph.ts'
 import { type CodeFacts, FactCollector } from './code-facts.ts'
-import { FRAME_SLOTS, UNCOUNTED_SLOTS } from './costs.ts'
+import { Depth } from './depth.ts'
 import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
@@ -104,13 +104,13 @@ export class MeteredPass implements CodePass {
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
     const { order } = this.#graph
     const changes = new Array<readonly Edit[]>(bodies.length).fill([])
-    const uncounted = new Uint32Array(bodies.length)
+    const depth = new Depth(this.#graph)
     let passed = 0
     for (const index of order) {
       const { start, end } = bodies[index] as Body
       this.#checkSize(index, end - start)
       const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
-      changes[index] = scanned.finish(this.#countedSlots(index, scanned.slots, uncounted))
+      changes[index] = scanned.finish(depth.slotsOf(index, scanned.slots))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -138,25 +138,6 @@ export class MeteredPass implements CodePass {
       // A body without a loop passes few charges; giving the fuel back at each call costs more than it saves then.
       keepsFuel: (traits & Trait.exceptions) === 0 && (this.#exact || (loops && callsNothing)),
     }
-  }
-
-  /**
-   * Depth is counted in the functions through which recursion must pass, in one on each long way down without them, and
-   * in those that may catch an exception, which must put it right.
-   * @param uncounted by the body: slots of the longest way down from it that nobody counts
-   * @returns the slots of its frame and of what nobody counts below it, when it is one that counts
-   */
-  #countedSlots(index: number, slots: number, uncounted: Uint32Array): number | undefined {
-    const { cyclic, traits, callees } = this.#graph
-    let below = 0
-    for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
-    const all = FRAME_SLOTS + slots + below
-    const own = traits[index] as number
-    const calls = (own & Trait.calls) !== 0
-    const catches = (own & Trait.exceptions) !== 0
-    if (calls && (catches || cyclic[index] === 1 || all > UNCOUNTED_SLOTS)) return all
-    uncounted[index] = all
-    return undefined
   }
 }
 

@@ -68,8 +68,9 @@ async function end(subject: Subject): Promise<{ ending: Ending; text: string }> 
   }
 }
 
-const sawWhat = (family: Guest['family']) =>
-  family === 'files' ? 'read a file above its directory' : "saw the host's globals"
+function sawWhat(family: Guest['family']): string {
+  return family === 'files' ? 'read a file above its directory' : "saw the host's globals"
+}
 
 /** The largest that this process has ever been, in bytes. */
 function peakRss(): number {

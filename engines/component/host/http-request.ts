@@ -181,9 +181,11 @@ function callService(process: Process, name: string, input: unknown): MaybePromi
 }
 
 /** An answer that is under way. */
-export class FutureResponse implements Pollable {
+export class FutureResponse implements Pollable, Closable {
   /** Makes the answer, or throws a fault of ours: nobody hears one that comes while nothing of the guest runs. */
   #answer: (() => Result) | undefined
+  /** The response, until it is taken or let go of. */
+  #response: IncomingResponse | undefined
   #isTaken = false
   readonly #done = Promise.withResolvers<void>()
 
@@ -217,12 +219,22 @@ export class FutureResponse implements Pollable {
     if (!this.#answer) return undefined
     if (this.#isTaken) return err()
     this.#isTaken = true
+    this.#response = undefined
     return ok(this.#answer())
+  }
+
+  /** Nobody takes the answer any more: the gate gets its body back, now or when it comes. */
+  close(): void {
+    this.#isTaken = true
+    this.#response?.close()
+    this.#response = undefined
   }
 
   async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
     try {
       const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
+      if (this.#isTaken) response.close()
+      else this.#response = response
       this.#answer = () => ok(response)
     } catch (error) {
       this.#answer = () => err(httpErrorOf(error))

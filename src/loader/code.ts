@@ -9,6 +9,7 @@ import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
+import type { Snippet } from './snippet.ts'
 import type { BodyTask, ScanContext } from './scan-context.ts'
 import type { Section } from './sections.ts'
 
@@ -37,7 +38,7 @@ const MOVING: ReadonlySet<number> = new Set([
 ])
 
 /** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
-export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
+export type LoopHeadMeter = { check: Snippet; charge: Uint8Array }
 
 /** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
 export class LoopHeadPass implements CodePass {
@@ -74,7 +75,7 @@ export class LoopHeadPass implements CodePass {
       const second = skipImmediates(reader, opcode)
       this.facts.note(reader, opcode, second, at + 1)
       if (!this.#meter) continue
-      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
+      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, ...this.#meter.check })
       else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)

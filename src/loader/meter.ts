@@ -11,6 +11,7 @@ import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
 import type { FunctionType, ModuleShape } from './sections.ts'
+import { NOTHING } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -52,7 +53,7 @@ function makeContext(
     bulk: new BulkFunctions(appendix, fuel, tables),
     stack: stranger ? appendix.global(counterGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
-    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : new Uint8Array(0)),
+    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : NOTHING),
     caps: stranger ? caps : undefined,
     callersPay: new Uint8Array(shape.functions.length),
   }

@@ -272,9 +272,8 @@ it('bytes that are no module are refused with one stable code', () => {
 
 describe('branches that the rewriter puts in', () => {
   /** A loop in a function that calls itself: charges, and the depth of calls. */
-  const parts = {
-    functions: [{ name: 'run', params: ['i32'], code: [0x03, 0x40, 0x10, 0, 0x20, 0, 0x0d, 0, 0x0b] }],
-  } as const
+  const code = [0x03, 0x40, 0x20, 0, 0x10, 0, 0x20, 0, 0x0d, 0, 0x0b]
+  const parts: ModuleParts = { functions: [{ name: 'run', params: ['i32'], code }] }
   const options: Record<string, RewriteOptions> = {
     pinned: { fuel: true },
     'pinned, exact': { fuel: true, metering: 'exact' },

@@ -1,5 +1,6 @@
 /** The limits suite: the same hostile guests against Toka and against other sandboxes, each pair in a process of its own. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
 import { GUESTS } from './limits/guests.ts'
 import { type Guest, LANGUAGES, type Language } from './limits/guest.ts'
 import type { Measured } from './limits/measured.ts'
@@ -108,9 +109,13 @@ async function writeResults(
     return { family: guest.family, guest: guest.name, peer, ...verdict, red: isRed(verdict.mark), ...measured }
   })
   const guests = [...new Set(rows.map(({ guest }) => guest))]
-  const record = { suite: 'limits', language, ...circumstances, peers, guests, cells }
+  const load = Math.round(loadavg()[2] ?? 0)
+  const record = { suite: 'limits', language, ...circumstances, load, peers, guests, cells }
   await mkdir(new URL('results/', import.meta.url), { recursive: true })
   await writeFile(new URL(`results/limits-${language}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`)
   const file = new URL('../docs/limits.md', import.meta.url)
-  await writeFile(file, page(await readFile(file, 'utf8'), language, partOf(language, peers, rows, circumstances)))
+  await writeFile(
+    file,
+    page(await readFile(file, 'utf8'), language, partOf(language, peers, rows, { ...circumstances, load })),
+  )
 }

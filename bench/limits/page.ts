@@ -60,9 +60,9 @@ export function partOf(
   language: Language,
   peers: readonly PeerHeading[],
   rows: readonly Row[],
-  circumstances: Circumstances,
+  circumstances: Circumstances & { load: number },
 ): string {
-  const { date, machine, versions } = circumstances
+  const { date, machine, versions, load } = circumstances
   const { title, guests, sandboxes } = TITLES[language]
   const count = new Set(rows.map(({ guest }) => guest.name)).size
   const list = peers.map(({ name, version, kind }) => [name, version || versionOf(name, versions), kind])
@@ -70,8 +70,9 @@ export function partOf(
 
 ## ${title}
 
-${count} ${guests} against Toka and ${sandboxes} (${date.slice(0, 10)}; ${machine}; Node ${versions['node']}). Each guest counts
-once for a sandbox, by the worst that it did.
+${count} ${guests} against Toka and ${sandboxes} (${date.slice(0, 10)}; ${machine}; Node ${versions['node']};
+programs that ran or wanted to, at the end: ${load}, this one counted). Each guest counts once for a sandbox, by the worst that it
+did. On a machine whose processors are fewer than its programs all that is late is later, in every column.
 
 ${markdownTable(['sandbox', 'version', 'kind'], list)}
 

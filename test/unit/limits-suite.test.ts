@@ -97,7 +97,7 @@ describe('a verdict', () => {
 describe('the page', () => {
   test('keeps the part of a language that was not measured', () => {
     const [scripts, modules] = (['javascript', 'wasm'] as const).map((language) => {
-      const circumstances = { date: '2026-01-01', versions: { node: '1' }, machine: language }
+      const circumstances = { date: '2026-01-01', versions: { node: '1' }, machine: language, load: 1 }
       return partOf(language, [], [], circumstances)
     })
     const first = page('', 'javascript', scripts as string)

@@ -12,6 +12,7 @@ import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
 import { ExternKind, type FunctionType, type ModuleShape } from './sections.ts'
+import { NOTHING } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -57,7 +58,7 @@ function makeContext(
     bulk: new BulkFunctions(appendix, fuel, tables),
     stack: stranger ? appendix.global(counterGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
-    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : new Uint8Array(0)),
+    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : NOTHING),
     caps: stranger ? caps : undefined,
     callersPay: new Uint8Array(shape.functions.length),
   }

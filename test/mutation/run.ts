@@ -17,5 +17,6 @@ const narrowed = files.length > 0 ? ['--mutate', files.join(',')] : ['--incremen
 const { status } = spawnSync(process.execPath, [stryker, 'run', 'test/mutation/stryker.config.json', ...narrowed], {
   cwd: root,
   stdio: 'inherit',
+  env: { ...process.env, TOKA_MUTATED: files.join(',') },
 })
 process.exitCode = status ?? 70

@@ -11,28 +11,43 @@ const SANDBOXES = PEERS.filter(({ name }) => name !== 'node:vm' && name !== 'vm2
 
 type Figures = { runs: number[]; calls?: number[] }
 
-function figuresOf({ name, nodeFlags = [] }: PeerEntry): Figures {
-  const program = fileURLToPath(new URL('peer-runs.ts', import.meta.url))
-  const flags = ['--conditions=toka-source', '--disable-warning=ExperimentalWarning', ...nodeFlags]
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, program, name], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(stderr)
-  return JSON.parse(stdout) as Figures
+/** Of each sandbox under load, with the unit and what is measured. */
+const LOADS = {
+  lag: ['ms', 'worst lag of the host, 20 guests that loop'],
+  alive: ['KiB', 'memory of a live guest that waits, each of 50'],
+  bomb: ['x', 'memory that a bomb takes at most, of its limit'],
+} as const
+
+/** What a program of a sandbox printed. It is ended from outside after a minute. */
+function figuresOf<T>({ name, nodeFlags = [] }: PeerEntry, file: string, ...args: string[]): T {
+  const program = fileURLToPath(new URL(file, import.meta.url))
+  const flags = ['--conditions=toka-source', '--disable-warning=ExperimentalWarning', '--expose-gc', ...nodeFlags]
+  const options = { encoding: 'utf8', timeout: 60_000 } as const
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, program, name, ...args], options)
+  if (status !== 0) throw new Error(stderr || 'it did not end within a minute')
+  return JSON.parse(stdout) as T
+}
+
+/** Rounds of one program, all sandboxes in each round. */
+function inRounds<T>(file: string, ...args: string[]): Map<string, T[]> {
+  const figures = new Map<string, T[]>(SANDBOXES.map(({ name }) => [name, []]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const entry of SANDBOXES) {
+      try {
+        figures.get(entry.name)?.push(figuresOf<T>(entry, file, ...args))
+      } catch (error) {
+        process.stderr.write(`${entry.name} does not run here: ${String((error as Error).message).slice(0, 300)}\n`)
+      }
+    }
+  }
+  return figures
 }
 
 /** @throws Error when a package of the peers cannot be installed */
 export async function* measures(): AsyncGenerator<Measure> {
   const failed = installPeers()
   if (failed) throw new Error(`the peers cannot be installed: ${failed}`)
-  const figures = new Map<string, Figures[]>(SANDBOXES.map(({ name }) => [name, []]))
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const entry of SANDBOXES) {
-      try {
-        figures.get(entry.name)?.push(figuresOf(entry))
-      } catch (error) {
-        process.stderr.write(`${entry.name} does not run here: ${String((error as Error).message).slice(0, 300)}\n`)
-      }
-    }
-  }
+  const figures = inRounds<Figures>('peer-runs.ts')
   for (const [name, rounds] of figures) {
     if (rounds.length > 0)
       yield summary(
@@ -44,5 +59,10 @@ export async function* measures(): AsyncGenerator<Measure> {
   for (const [name, rounds] of figures) {
     const calls = rounds.flatMap((round) => round.calls ?? [])
     if (calls.length > 0) yield summary(`awaited call of the host: ${name}`, 'us', calls)
+  }
+  for (const [load, [unit, what]] of Object.entries(LOADS)) {
+    for (const [name, seen] of inRounds<number>('peer-load.ts', load)) {
+      if (seen.length > 0) yield summary(`${what}: ${name}`, unit, seen)
+    }
   }
 }

@@ -1,8 +1,8 @@
 /** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
 import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
-import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
+import { callMade, type OnThread, paused, settledOnThread, sliceSpent, waitOnThread } from '../../src/leashed.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
+import { nappingThread } from '../../src/kernel/waiting-thread.ts'
 import type { BoundState, State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonTrap } from './canon-trap.ts'
@@ -37,7 +37,7 @@ export class RunningComponent {
       program: name,
       held: new HeldBytes(),
       exit: (code) => this.#exit(code),
-      sleepHere: suspension ? undefined : (milliseconds) => this.#sleep(milliseconds),
+      waitHere: suspension ? undefined : (milliseconds, isOver) => this.#waitHere(milliseconds, isOver),
     }
     this.#host = new ComponentHost(this.world)
     this.guest = new ComponentGuest(program, suspension, this.#guestHost())
@@ -118,10 +118,11 @@ export class RunningComponent {
 
   #call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown> {
     try {
-      const act = () => this.#host.call(func, args)
-      const { blocking } = this.#context
-      const answer = blocking && !this.#suspension ? blocking(act, this.#onWait) : act()
-      return answer instanceof Promise && !this.#suspension ? this.#cannotWait(answer) : answer
+      if (this.#suspension) return this.#host.call(func, args)
+      // A component that only asks again and again, without waiting, hears of what has arrived too.
+      this.#context.thread?.wait(0)
+      const answer = settledOnThread(this.#onThread, this.#host.call(func, args))
+      return answer instanceof Promise ? this.#cannotWait(answer) : answer
     } finally {
       callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
     }
@@ -133,16 +134,13 @@ export class RunningComponent {
     throw new CanonTrap('it waits where nothing can')
   }
 
-  readonly #onWait = (waiting: boolean): void => {
-    this.#leash?.onThread(!waiting)
-    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.guest.kill()
+  get #onThread(): OnThread {
+    return { leash: this.#leash, guest: this.guest, thread: this.#context.thread ?? nappingThread }
   }
 
-  /** The thread sleeps for the guest. */
-  #sleep(milliseconds: number): void {
-    this.#leash?.onThread(false)
-    sleepOnThread(milliseconds, () => this.#leash?.spent(0) === Verdict.kill)
-    this.#leash?.onThread(true)
+  /** The thread waits for the guest. */
+  #waitHere(milliseconds: number, isOver: () => boolean): void {
+    waitOnThread(this.#onThread, milliseconds, isOver)
     if (this.#leash?.stopped) this.#die()
   }
 

@@ -54,7 +54,7 @@ function startInterpreter(modules: GuestModules): Booting {
     wallMs: () => 0,
     monotonicMs: () => 0,
     random: (length) => new Uint8Array(length),
-    blocking: (act) => act(),
+    settle: (answer) => answer,
     mostHeld: () => 0,
   }
   const wiring = new Wiring(modules, undefined)

@@ -8,10 +8,11 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
-import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
+import { callMade, type OnThread, paused, settledOnThread, sliceSpent } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
+import { nappingThread } from '../../src/kernel/waiting-thread.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import { chain } from '../../src/kernel/steps.ts'
 import type { Image } from '../../src/loader/image.ts'
@@ -88,8 +89,8 @@ export class QuickJsInstance implements Instance {
     // Held from here on: who is disposed meanwhile is not given back.
     this.#leash = leash
     try {
-      const prepared = prepareCommand(command, () => isOver(leash))
-      this.#command = prepared instanceof Promise ? await prepared : prepared
+      const prepared = prepareCommand(command, this.#translation(leash))
+      this.#command = (prepared instanceof Promise ? await leash.until(prepared) : prepared) ?? EMPTY
     } catch (error) {
       this.#leash = undefined
       return leash.stopped
@@ -160,7 +161,7 @@ export class QuickJsInstance implements Instance {
       wallMs: () => clock.wallMs(),
       monotonicMs: () => clock.monotonicMs(),
       random: (length) => random.fill(length),
-      blocking: (act) => this.#blocking(act),
+      settle: (answer) => settledOnThread(this.#onThread, answer),
       mostHeld: () => limits.memoryBytes,
     }
   }
@@ -218,10 +219,16 @@ export class QuickJsInstance implements Instance {
       case EngineOperation.ModuleResolve:
         return this.#resolveModule(argument)
       case EngineOperation.ModuleLoad:
-        return loadModule(this.#context.process, text.decode(argument), () => isOver(this.#leash))
+        return loadModule(this.#context.process, text.decode(argument), this.#translation(this.#leash))
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }
+  }
+
+  /** Work of the host that burns no fuel asks whether it is still wanted. */
+  #translation(leash: Leash | undefined): Parameters<typeof toJavaScript>[2] {
+    const isOver = () => this.#leash !== leash || leash?.spent(0) === Verdict.kill
+    return { waits: this.#wiring.calls.maySuspend, isOver }
   }
 
   /** @throws GuestFacingError for a number that no part has: the prelude asks for none such */
@@ -246,15 +253,8 @@ export class QuickJsInstance implements Instance {
     return sliceSpent(leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
-  #blocking<T>(act: () => T): T {
-    const { blocking } = this.#context
-    return blocking ? blocking(act, this.#onWait) : act()
-  }
-
-  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
-  readonly #onWait = (waiting: boolean): void => {
-    this.#leash?.onThread(!waiting)
-    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
+  get #onThread(): OnThread {
+    return { leash: this.#leash, guest: this.#wiring, thread: this.#context.thread ?? nappingThread }
   }
 
   /** The guest is going to wait for the host. */
@@ -269,14 +269,9 @@ export class QuickJsInstance implements Instance {
   }
 }
 
-/** Whether a run must end, asked by work of the host that burns no fuel. */
-function isOver(leash: Leash | undefined): boolean {
-  return leash?.spent(0) === Verdict.kill
-}
-
-function prepareCommand(command: Command, mustEnd: () => boolean): MaybePromise<Uint8Array> {
+function prepareCommand(command: Command, run: Parameters<typeof toJavaScript>[2]): MaybePromise<Uint8Array> {
   const typescript = command.language === 'typescript' || /\.m?ts$/.test(command.filename)
-  const source = typescript ? toJavaScript(command.source, command.filename, mustEnd) : command.source
+  const source = typescript ? toJavaScript(command.source, command.filename, run) : command.source
   return chain(source, (code) => encodeCommand(command, code))
 }
 

@@ -89,12 +89,15 @@ export function resolveModule(process: Process, importer: string, specifier: str
   })
 }
 
-/** The JavaScript source of a module file. `isOver` tells whether the run must end. */
-export function loadModule(process: Process, path: string, isOver: () => boolean): MaybePromise<Uint8Array> {
-  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path, isOver))
+/** Whether the guest can wait, and whether its run must end or has ended. */
+type Run = Parameters<typeof toJavaScript>[2]
+
+/** The JavaScript source of a module file. */
+export function loadModule(process: Process, path: string, run: Run): MaybePromise<Uint8Array> {
+  return chain(readFile(process, path, BORDER.sourceBytes), (bytes) => translate(bytes, path, run))
 }
 
-function translate(bytes: Uint8Array, path: string, isOver: () => boolean): MaybePromise<Uint8Array> {
+function translate(bytes: Uint8Array, path: string, run: Run): MaybePromise<Uint8Array> {
   let source: string
   try {
     source = text.decode(bytes)
@@ -103,7 +106,6 @@ function translate(bytes: Uint8Array, path: string, isOver: () => boolean): Mayb
   }
   const ending = endingOf(path)
   if (ending === '.json') return utf8.encode(`export default JSON.parse(${JSON.stringify(source)})`)
-  if (ending === '.ts' || ending === '.mts')
-    return chain(toJavaScript(source, path, isOver), (code) => utf8.encode(code))
+  if (ending === '.ts' || ending === '.mts') return chain(toJavaScript(source, path, run), (code) => utf8.encode(code))
   return bytes
 }

@@ -1,99 +1,51 @@
-/** TypeScript text in, JavaScript text out, line for line: the one transformer of every runtime. */
+/** A guest's TypeScript: transformed on a thread of its own where the guest can wait for it, else here. */
+import { startTransformer } from '#typescript'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
+import { TYPESCRIPT_UNITS } from '../../src/typescript/protocol.ts'
+import { Transformer } from '../../src/typescript/transformer.ts'
 
-/** Largest TypeScript source, in UTF-16 units: the transformer runs on the host's thread, where no fuel stops it. */
-export const TYPESCRIPT_LIMIT = 2 ** 20
-
-/** Longest time on the host's thread, in milliseconds: an honest source of the largest size takes one second. */
+/** Longest time on the guest's own thread, in milliseconds: an honest source of the largest size takes one second. */
 const LONGEST_MS = 3_000
-/** Reads of the source between two looks at the clock. */
-const READS = 64
 
-/**
- * A source that stops being read when its reader has had its time. The transformer parses twice what may be an arrow
- * function or a class in a field, which doubles at each level, and numbers fields by trying: it is never done with some
- * sources of a hundred characters. It has no hook for giving up, but whatever it does it goes on reading.
- */
-class LeashedText extends String {
-  readonly #isOver: () => boolean
-  readonly #deadline = performance.now() + LONGEST_MS
-  #reads = 0
+type Here = typeof import('../../src/typescript/transform.ts')
 
-  constructor(text: string, isOver: () => boolean) {
-    super(text)
-    this.#isOver = isOver
-  }
+let here: Here | undefined
 
-  override charCodeAt(index: number): number {
-    this.#count()
-    return super.charCodeAt(index)
-  }
-
-  override slice(start?: number, end?: number): string {
-    this.#count()
-    return super.slice(start, end)
-  }
-
-  #count(): void {
-    if (++this.#reads % READS !== 0) return
-    if (performance.now() > this.#deadline || this.#isOver()) throw new Error('it takes too long to transform')
-  }
+/** Makes the transformer of this thread ready, for guests that cannot wait: one that meets no TypeScript starts without it. */
+export async function loadTransformer(): Promise<void> {
+  here ??= await import('../../src/typescript/transform.ts')
 }
 
-const NAMESPACE = /^[^\S\n\r]*(?:export[^\S\n\r]+)?(?:namespace|module)[^\S\n\r]+[\w$.]+[^\S\n\r]*\{/
-const AMBIENT = /\bdeclare\s/
+const elsewhere = new Transformer(startTransformer)
 
 /**
- * The transformer drops namespaces with all that is in them, in silence. What it dropped is no longer on its line.
- * Within `declare … { }` they are types: there only those that begin a line count.
+ * Strips types; each statement stays on its line.
+ * @param waits whether the guest can wait: then a source that is never done holds up nobody
+ * @param isOver whether the run must end, or has ended: asked while it takes long
+ * @throws GuestFacingError with code `SyntaxError` when the source does not parse, or takes too long; when it is too large
  */
-function refuseNamespaces(source: string, code: string): void {
-  if (!/\b(?:namespace|module)\b/.test(source)) return
-  const ambient = AMBIENT.test(source)
-  const after = code.split('\n')
-  source.split('\n').forEach((line, at) => {
-    const found = NAMESPACE.exec(line)?.[0]
-    if (found === undefined || after[at]?.includes(found) || (ambient && /^\s/.test(line))) return
-    const column = found.length - found.trimStart().length + 1
-    throw new Error(`TypeScript namespaces are not supported: use a module or an object (${at + 1}:${column})`)
+export function toJavaScript(
+  source: string,
+  filename: string,
+  { waits, isOver }: { waits: boolean; isOver: () => boolean },
+): MaybePromise<string> {
+  if (source.length > TYPESCRIPT_UNITS)
+    throw new GuestFacingError('TOKA_VALUE_SIZE', `${filename}: TypeScript sources are limited to 1 MiB`)
+  if (!waits && here) return transformHere(here, source, filename, isOver)
+  return elsewhere.transform(source, isOver).catch((error: Error) => {
+    throw refusal(filename, error)
   })
 }
 
-type Transform = typeof import('sucrase')['transform']
-
-let loaded: Transform | undefined
-
-/** Makes the transformer ready: a process that meets no TypeScript starts in half the time without it. */
-export async function loadTransformer(): Promise<void> {
-  loaded ??= (await import('sucrase')).transform
-}
-
-/**
- * Strips types and keeps line numbers (sucrase leaves each statement on its line). At once, but for the first source.
- * @param isOver whether the run must end: asked while it takes long
- * @throws GuestFacingError with code `SyntaxError` when the source does not parse, or takes too long; when it is too large
- */
-export function toJavaScript(source: string, filename: string, isOver: () => boolean): MaybePromise<string> {
-  return loaded
-    ? transformed(loaded, source, filename, isOver)
-    : loadTransformer().then(() => toJavaScript(source, filename, isOver))
-}
-
-function transformed(transform: Transform, source: string, filename: string, isOver: () => boolean): string {
-  if (source.length > TYPESCRIPT_LIMIT) {
-    throw new GuestFacingError('TOKA_VALUE_SIZE', `${filename}: TypeScript sources are limited to 1 MiB`)
-  }
+function transformHere({ stripTypes, Unfinished }: Here, source: string, filename: string, isOver: () => boolean) {
+  const deadline = performance.now() + LONGEST_MS
   try {
-    const text = new LeashedText(source, isOver) as unknown as string
-    const { code } = transform(text, {
-      transforms: ['typescript'],
-      disableESTransforms: true,
-      keepUnusedImports: false,
-    })
-    refuseNamespaces(source, code)
-    return code
+    return stripTypes(source, () => performance.now() > deadline || isOver())
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    throw new GuestFacingError('SyntaxError', `${filename}: ${message.replace(/^Error transforming [^:]*: /, '')}`)
+    throw refusal(filename, error instanceof Unfinished ? new Error('it takes too long to transform') : error)
   }
+}
+
+function refusal(filename: string, error: unknown): GuestFacingError {
+  return new GuestFacingError('SyntaxError', `${filename}: ${error instanceof Error ? error.message : String(error)}`)
 }

@@ -1,5 +1,4 @@
 /** Grants and rules from the caller in, checked ones out, with the library's own error. */
-import { compileGrants as compile, type Program } from '../../capabilities/compile.ts'
 import { GrantError } from '../../capabilities/grant-error.ts'
 import { parseRule as parse } from '../../capabilities/rules.ts'
 import { type Grant, parseGrants } from '../../capabilities/schema.ts'
@@ -10,7 +9,8 @@ export function orTokaError(error: unknown): unknown {
   return error instanceof GrantError ? new TokaError('TOKA_GRANT_INVALID', error.message) : error
 }
 
-function attempt<T>(work: () => T): T {
+/** @throws the library's own error for one of the capabilities' */
+export function attempt<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {
@@ -33,14 +33,6 @@ export function checkGrants(grants: unknown): Grant[] {
 export async function importWassettePolicy(text: string): Promise<Grant[]> {
   const { importWassette } = await import('../../capabilities/wassette.ts')
   return attempt(() => importWassette(text))
-}
-
-/**
- * Checks grants and compiles them.
- * @throws TokaError TOKA_GRANT_INVALID naming the grant, the field and what is expected
- */
-export function compileGrants(grants: unknown): Program {
-  return attempt(() => compile(parseGrants(grants)))
 }
 
 /**

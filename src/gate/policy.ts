@@ -1,6 +1,6 @@
 /** Grants in, what gates decide by out: a program and the account that it charges, both plain data. */
 import type { Program } from '../../capabilities/compile.ts'
-import { compileGrants } from './grants.ts'
+import { compileGrants } from './compile-grants.ts'
 import type { Account, Ledger } from './ledger.ts'
 
 /** The same in every worker that shares the ledger's memory. Each gate verifies the program anew. */

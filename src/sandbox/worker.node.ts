@@ -1,20 +1,7 @@
 /** `#worker` in Node: a worker thread that runs src/worker/entry.node.ts. */
-import process from 'node:process'
 import { SHARE_ENV, Worker } from 'node:worker_threads'
+import { workerFlags } from '../worker-flags.node.ts'
 import type { StartThread } from './thread.ts'
-
-/**
- * Flags of this process that a worker needs too: how modules are found and read. Others (a program given by `--eval`,
- * a preloaded module) are none of its business, and some are refused.
- */
-function workerFlags(): string[] {
-  const kept: string[] = []
-  process.execArgv.forEach((flag, at, all) => {
-    if (/^(--conditions=|--experimental-|--disable-warning=|--no-warnings)/.test(flag)) kept.push(flag)
-    else if (flag === '--conditions' || flag === '-C') kept.push(`--conditions=${all[at + 1] ?? ''}`)
-  })
-  return kept
-}
 
 export const startThread: StartThread = ({ message, ended }) => {
   const worker = new Worker(new URL('../worker/entry.node.ts', import.meta.url), {

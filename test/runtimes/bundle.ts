@@ -11,6 +11,7 @@ const ENTRIES = {
   packages: 'src/packages/index.node.ts',
   toka: 'src/cli/toka.ts',
   'entry.node': 'src/worker/entry.node.ts',
+  'serve.node': 'src/typescript/serve.node.ts',
 }
 
 /**

@@ -33,7 +33,7 @@ const basics = ['src/errors.ts', 'src/limits.ts', 'src/embedded-wasm.ts', 'src/r
 const engineOf = (path: string) => /^engines\/[^/]+\//.exec(path)?.[0] ?? ''
 
 const enginePackages: Record<string, readonly string[]> = {
-  'engines/quickjs/': ['quickjs-wasi', 'sucrase'],
+  'engines/quickjs/': ['quickjs-wasi'],
 }
 
 const rules: Record<string, Rule> = {
@@ -45,9 +45,24 @@ const rules: Record<string, Rule> = {
   'engines import the engine interface, the kernel, the loader and their own guest': {
     of: (path) => under(path, 'engines/'),
     files: (target, from) =>
-      under(target, ...basics, 'src/engine.ts', 'src/leashed.ts', 'src/kernel/', 'src/loader/', engineOf(from)) ||
-      isGenerated(target),
+      under(
+        target,
+        ...basics,
+        'src/engine.ts',
+        'src/leashed.ts',
+        'src/kernel/',
+        'src/loader/',
+        'src/typescript/',
+        engineOf(from),
+      ) || isGenerated(target),
     packages: Object.values(enginePackages).flat(),
+  },
+  'TypeScript is transformed knowing nothing of sandboxes': {
+    of: (path) => under(path, 'src/typescript/'),
+    files: (target) =>
+      under(target, ...basics, 'src/typescript/', 'src/worker-flags.node.ts', 'src/sandbox/checks.ts') ||
+      target === 'src/kernel/host-port.ts',
+    packages: ['sucrase'],
   },
   'the kernel knows nothing of policy, engines or the host': {
     of: (path) => under(path, 'src/kernel/'),
@@ -111,6 +126,7 @@ const rules: Record<string, Rule> = {
     of: (path) => under(path, 'guests/') && !isGuestBuild(path),
     files: (target, from) => under(target, from.split('/').slice(0, 2).join('/').concat('/')) || isGenerated(target),
     packages: [
+      '@noble/hashes',
       'buffer',
       'core-js-pure',
       'events',

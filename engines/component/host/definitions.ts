@@ -14,8 +14,8 @@ export type World = {
   readonly held: HeldBytes
   /** The component asks to end. It is killed by a trap. */
   exit(code: number): void
-  /** Sleeps on this thread, where the guest cannot be suspended. */
-  readonly sleepHere: ((milliseconds: number) => void) | undefined
+  /** Waits on this thread, where the guest cannot be suspended, until the time is over or something is so. */
+  readonly waitHere: ((milliseconds: number, isOver: () => boolean) => void) | undefined
 }
 
 /** Arguments as lifted: the host's resources are its objects. */

@@ -1,6 +1,7 @@
 /** A request of wasi:http while it is put together, and what comes of it: made through the gate, like every guest's. */
 import { errno } from '../../../src/kernel/errno.ts'
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
+import { Later } from '../../../src/kernel/later.ts'
 import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
@@ -185,7 +186,8 @@ export class FutureResponse implements Pollable {
   /** Makes the answer, or throws a fault of ours: nobody hears one that comes while nothing of the guest runs. */
   #answer: (() => Result) | undefined
   #isTaken = false
-  readonly #done = Promise.withResolvers<void>()
+  /** Until the body is whole nothing is under way, and nothing comes. */
+  #pending: Promise<void> = new Later(() => {})
 
   /** Makes the request once its body is whole. */
   constructor({ process, held }: World, request: OutgoingRequest, url: string) {
@@ -194,13 +196,13 @@ export class FutureResponse implements Pollable {
       .map(([name, value]) => [name, latin1(value)])
     const send = (body: Uint8Array | undefined): void => {
       const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
-      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, held)
+      this.#make(() => callService(process, SERVICE.fetch, input), process, held)
     }
     if (!request.body) send(undefined)
     else
       request.body.whenWhole((body) => {
         if (body) send(body)
-        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, held)
+        else this.#fail(errno('EINVAL'))
       })
   }
 
@@ -208,8 +210,8 @@ export class FutureResponse implements Pollable {
     return this.#answer !== undefined
   }
 
-  wait(): Promise<void> {
-    return this.#done.promise
+  wait(): MaybePromise<void> {
+    return this.#answer ? undefined : this.#pending
   }
 
   /** The answer, once: undefined while it is under way. */
@@ -220,14 +222,23 @@ export class FutureResponse implements Pollable {
     return ok(this.#answer())
   }
 
-  async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
-    try {
-      const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
+  #make(make: () => MaybePromise<Uint8Array>, process: Process, held: HeldBytes): void {
+    const fail = (error: unknown): void => this.#fail(error)
+    const accept = (bytes: Uint8Array): void => {
+      const response = new IncomingResponse(process, held, decodeValue(bytes) as Answer)
       this.#answer = () => ok(response)
-    } catch (error) {
-      this.#answer = () => err(httpErrorOf(error))
     }
-    this.#done.resolve()
+    try {
+      const answer = make()
+      if (answer instanceof Promise) this.#pending = answer.then(accept).catch(fail)
+      else accept(answer)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#answer = () => err(httpErrorOf(error))
   }
 }
 

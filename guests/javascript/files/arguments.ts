@@ -93,7 +93,8 @@ function isUrl(value: unknown): value is FileUrl {
   return isLoaded('url') && value instanceof part<typeof import('../parts/url.ts')>('url').URL
 }
 
-function pathOfUrl(url: FileUrl): string {
+/** The path that a `file:` URL names. */
+export function pathOfUrl(url: FileUrl): string {
   if (url.protocol !== 'file:') throw codedError('ERR_INVALID_URL_SCHEME', 'The URL must be of scheme file')
   if (url.hostname !== '') throw codedError('ERR_INVALID_FILE_URL_HOST', 'File URL host must be empty')
   if (/%2f/i.test(url.pathname)) {

@@ -5,8 +5,11 @@ import { codedError } from '../failures.ts'
 import { indexOfText, sliceText, startsWith } from '../primordials.ts'
 import { fs, fsPromises } from '../modules/fs.ts'
 import { process } from '../modules/process.ts'
+import { timers, timersPromises } from '../modules/timers-promises.ts'
+import { url } from '../modules/url.ts'
 import { subset } from '../modules/subset.ts'
 import { part } from '../parts.ts'
+import { defineHidden } from '../realm/define.ts'
 
 const { win32: _none, posix: _self, ...posix } = path as typeof path & { _makeLong: unknown }
 const paths: object = subset(
@@ -31,18 +34,54 @@ const PROCESS_NAMES =
 
 const BUFFER_NAMES = 'Buffer SlowBuffer INSPECT_MAX_BYTES kMaxLength kStringMaxLength constants atob btoa'.split(' ')
 
-const modules: Record<string, { readonly value: object; names: string[] }> = Object.assign(Object.create(null), {
-  buffer: {
+const ASSERT_NAMES = (
+  'AssertionError deepEqual deepStrictEqual doesNotMatch doesNotReject doesNotThrow equal fail ifError match ' +
+  'notDeepEqual notDeepStrictEqual notEqual notStrictEqual ok rejects strict strictEqual throws'
+).split(' ')
+const CRYPTO_NAMES =
+  'createHash createHmac getHashes getRandomValues hash randomBytes randomInt randomUUID timingSafeEqual webcrypto'.split(
+    ' ',
+  )
+const EVENTS_NAMES = ['EventEmitter', 'defaultMaxListeners', 'listenerCount', 'on', 'once']
+const UTIL_NAMES = (
+  'TextDecoder TextEncoder callbackify debug debuglog deprecate format formatWithOptions inherits inspect isArray ' +
+  'isDeepStrictEqual promisify stripVTControlCharacters types'
+).split(' ')
+
+/** Of the package `events` alone this is missing. */
+defineHidden(EventEmitter, 'on', () => {
+  throw codedError('ERR_TOKA_NOT_AVAILABLE', 'events.on is not available in a sandbox: use emitter.on, or events.once')
+})
+
+type BuiltinModule = { readonly value: object; names: readonly string[] }
+
+/** One whose code loads when a program first asks for it. */
+function late(names: readonly string[], load: () => object): BuiltinModule {
+  return {
     get value() {
-      return part<typeof import('./buffer.ts')>('buffer').buffer
+      return load()
     },
-    names: BUFFER_NAMES,
-  },
+    names,
+  }
+}
+
+const assert = () => part<typeof import('./assert.ts')>('assert')
+
+const modules: Record<string, BuiltinModule> = Object.assign(Object.create(null), {
+  assert: late(ASSERT_NAMES, () => assert().assert),
+  'assert/strict': late(ASSERT_NAMES, () => assert().assertStrict),
+  buffer: late(BUFFER_NAMES, () => part<typeof import('./buffer.ts')>('buffer').buffer),
+  crypto: late(CRYPTO_NAMES, () => part<typeof import('./hashes.ts')>('hashes').hashes),
+  events: { value: EventEmitter, names: EVENTS_NAMES },
   fs: { value: fs, names: Object.keys(fs) },
   'fs/promises': { value: fsPromises, names: Object.keys(fsPromises) },
   path: { value: paths, names: Object.keys(paths) },
   'path/posix': { value: paths, names: Object.keys(paths) },
   process: { value: process, names: PROCESS_NAMES },
+  timers: { value: timers, names: Object.keys(timers) },
+  'timers/promises': { value: timersPromises, names: Object.keys(timersPromises) },
+  url: { value: url, names: Object.keys(url) },
+  util: late(UTIL_NAMES, () => part<typeof import('./util.ts')>('util').util),
 })
 
 const NETWORK = 'a sandbox has no sockets: give the run a tool that makes the request'
@@ -67,13 +106,9 @@ const MISSING: Record<string, string> = Object.assign(Object.create(null), {
   cluster: PROCESSES,
   worker_threads: THREADS,
   async_hooks: BUNDLE,
-  assert: BUNDLE,
-  'assert/strict': BUNDLE,
   console: GLOBAL('console'),
   constants: 'use the constants of "fs"',
-  crypto: GLOBAL('crypto.randomUUID and crypto.getRandomValues'),
   diagnostics_channel: BUNDLE,
-  events: `use EventTarget, or ${BUNDLE}`,
   module: 'use import or require',
   os: 'a sandbox tells nothing of its machine',
   perf_hooks: GLOBAL('performance'),
@@ -88,11 +123,7 @@ const MISSING: Record<string, string> = Object.assign(Object.create(null), {
   'stream/web': BUNDLE,
   string_decoder: GLOBAL('TextDecoder'),
   test: BUNDLE,
-  timers: GLOBAL('setTimeout, setInterval and setImmediate'),
-  'timers/promises': GLOBAL('setTimeout, setInterval and setImmediate'),
   tty: 'standard streams of a run are no terminals',
-  url: GLOBAL('URL and URLSearchParams'),
-  util: BUNDLE,
   v8: 'the engine is not V8',
   vm: 'start another sandbox for other code',
   wasi: 'run the module in a sandbox of its own',

@@ -49,5 +49,7 @@ declare module 'core-js-pure/actual/structured-clone' {
 
 declare module 'node-inspect-extracted' {
   export function inspect(value: unknown, options?: object): string
+  export function format(...values: unknown[]): string
   export function formatWithOptions(options: object, ...values: unknown[]): string
+  export function stripVTControlCharacters(text: string): string
 }

@@ -19,10 +19,7 @@ function world() {
   }
   const { process } = boot({ port: port({ callTool }) }).kernel
   const held = new HeldBytes()
-  const tasks = () => {
-    throw new Error('nothing here belongs to a task')
-  }
-  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined, tasks, signal: undefined }
+  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined }
   const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
   return { ask, cancelled }
 }

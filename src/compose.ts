@@ -1,8 +1,9 @@
 /** The composition root of one sandbox: alone constructs host drivers, on the thread that the sandbox lives on. */
 import { openMount } from '#mounts'
-import type { ExecutionEngine, ProcessContext } from './engine.ts'
+import type { ExecutionEngine } from './engine.ts'
 import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
 import { createGate, type Gate } from './gate/gate.ts'
+import { loadNetwork } from './gate/guest-services.ts'
 import { mapMaybe } from './gate/maybe.ts'
 import type { Ledger } from './gate/ledger.ts'
 import type { Policy } from './gate/policy.ts'
@@ -33,7 +34,6 @@ export type Composition = {
   policy: Policy
   ledger: Ledger
   tools: Tools
-  blocking?: ProcessContext['blocking']
 }
 
 /**
@@ -41,7 +41,9 @@ export type Composition = {
  * @throws TokaError as `openSnapshot`; TOKA_MOUNT_MISSING, TOKA_MOUNT_UNSUPPORTED, TOKA_REQUEST_INVALID for a mount's place or a file's path
  */
 export async function composeSandbox(composition: Composition): Promise<LocalSandbox> {
-  const { options, limits, engine, image: base, snapshot, policy, ledger, tools, blocking } = composition
+  const { options, limits, engine, image: base, snapshot, policy, ledger, tools } = composition
+  // A guest that keeps its thread lets nothing be loaded meanwhile.
+  if (tools.thread) await loadNetwork()
   const snapshots = snapshot && (await loadSnapshots())
   const { tainted = false, ...start } = snapshots?.openSnapshot(snapshot!, base, limits) ?? { image: base }
   const openDrivers = (toolbox: Tools, of?: Drivers) => openAll(options, toolbox, of)
@@ -66,7 +68,6 @@ export async function composeSandbox(composition: Composition): Promise<LocalSan
       drivers,
       openDrivers,
       toolbox: tools,
-      ...(blocking ? { blocking } : {}),
     })
   } catch (error) {
     gate.dispose()

@@ -2,6 +2,7 @@
 import type { TokaErrorCode } from './errors.ts'
 import type { MaybePromise } from './kernel/host-port.ts'
 import type { Process } from './kernel/process.ts'
+import type { WaitingThread } from './kernel/waiting-thread.ts'
 import type { Image } from './loader/image.ts'
 import type { Limits, Metering } from './limits.ts'
 
@@ -85,11 +86,10 @@ export type ProcessContext = {
   /** The CVM's counter, a WebAssembly function (i32 operation) -> i32: non-zero kills. Linked wasm to wasm. */
   count: (operation: number) => number
   /**
-   * Makes a host call whose answer the guest waits for, where the thread itself can wait: what is answered elsewhere
-   * is there at once. Absent where it cannot; needless where guests can be suspended.
-   * @param onWait told when the thread begins to wait, and when it goes on
+   * Where guests cannot be suspended and the thread is told of answers while it waits: those that come later are then
+   * `Later`s. Absent where it is not; needless where guests can be suspended.
    */
-  blocking?: <T>(act: () => T, onWait: (waiting: boolean) => void) => T
+  thread?: WaitingThread
 }
 
 /** A live guest. One run at a time; never entered again while a call of it is suspended. */

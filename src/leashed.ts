@@ -1,5 +1,8 @@
-/** A guest on its leash, the same for every engine: what follows when its fuel is spent, when the host worked for it, and in a pause. */
+/** A guest on its leash, the same for every engine: what follows when its fuel is spent, when the host worked for it, in a pause, and while its thread waits. */
 import { type Leash, Verdict } from './engine.ts'
+import type { MaybePromise } from './kernel/host-port.ts'
+import { Later } from './kernel/later.ts'
+import type { WaitingThread } from './kernel/waiting-thread.ts'
 
 /** What is asked of a guest. */
 export type Leashed = {
@@ -34,4 +37,36 @@ export function callMade(leash: Leash | undefined, guest: Leashed, maySuspend: b
 export async function paused(leash: Leash | undefined, guest: Leashed): Promise<void> {
   await leash?.pause()
   if (leash?.stopped) guest.kill()
+}
+
+/** How a guest that cannot be suspended waits: `leash` is the run's, `thread` its own. */
+export type OnThread = { leash: Leash | undefined; guest: Pick<Leashed, 'kill'>; thread: WaitingThread }
+
+/** The thread waits for its guest until something is so, the time is over, or the run must end: then the guest dies. */
+export function waitOnThread(
+  { leash, guest, thread }: OnThread,
+  milliseconds: number,
+  isOver: () => boolean = () => false,
+): void {
+  if (!leash) return
+  const until = performance.now() + milliseconds
+  leash.onThread(false)
+  for (let left = milliseconds; left > 0 && !isOver(); left = until - performance.now()) {
+    if (leash.spent(0) === Verdict.kill) break
+    thread.wait(left)
+  }
+  leash.onThread(true)
+  // A wait may outlast the leash.
+  if (leash.spent(0) === Verdict.kill) guest.kill()
+}
+
+/**
+ * An answer that a guest waits for which cannot be suspended: its thread waits, where that is told of answers. Any other
+ * promise stays one, for which nothing can wait here.
+ * @throws what the answer comes to; GuestFacingError ECANCELED when the run must end before it comes
+ */
+export function settledOnThread<T>(on: OnThread, answer: MaybePromise<T>): MaybePromise<T> {
+  if (!(answer instanceof Later)) return answer
+  waitOnThread(on, Number.POSITIVE_INFINITY, () => answer.isSettled)
+  return answer.now()
 }

@@ -13,10 +13,16 @@ export type NetworkQuestion =
   | { ask: 'read'; body: number; most: number }
   | { ask: 'close'; body: number }
 
+/** Of what a guest may send, bounded when it asked; a worker's messages are bounded where they come. */
+export const QUESTION_LIMITS = { structuredBytes: 2 ** 31, flatBytes: 2 ** 31 }
+
 /** The network as a gate sees it, wherever the service is. */
 export function networkOf(tools: Tools): NetworkDriver {
   const ask = <T>(question: NetworkQuestion, signal: AbortSignal): MaybePromise<T> =>
-    mapMaybe(tools.call(NETWORK_SERVICE, encodeValue(question), signal), (bytes) => decodeValue(bytes) as T)
+    mapMaybe(
+      tools.call(NETWORK_SERVICE, encodeValue(question, QUESTION_LIMITS), signal),
+      (bytes) => decodeValue(bytes) as T,
+    )
   return {
     lookup: (host, signal) => ask<readonly string[] | undefined>({ ask: 'lookup', host }, signal),
     request: (request, signal) => ask<NetworkAnswer>({ ask: 'request', request }, signal),

@@ -3,7 +3,7 @@ import type { NetworkDriver } from './gate/drivers.ts'
 import { GuestFacingError } from './kernel/host-port.ts'
 import type { HeaderSecret, NetworkOptions } from './network-options.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
-import type { NetworkQuestion } from './network-questions.ts'
+import { type NetworkQuestion, QUESTION_LIMITS } from './network-questions.ts'
 import type { Service } from './tool.ts'
 
 /** Answers gates, with a driver that is loaded for the first question. Questions come from gates alone, so they are as they must be. */
@@ -24,7 +24,8 @@ export function networkService(options: NetworkOptions, secrets: readonly Header
     }
   }
   return {
-    call: async (input, signal) => encodeValue(await answer(decodeValue(input) as NetworkQuestion, signal)),
+    call: async (input, signal) =>
+      encodeValue(await answer(decodeValue(input, QUESTION_LIMITS) as NetworkQuestion, signal)),
     ended: () => void driver?.then((network) => network.closeAll?.()),
   }
 }

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { TokaError } from './errors.ts'
 import { GuestFacingError, type MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
+import type { WaitingThread } from './kernel/waiting-thread.ts'
 import { DEFAULT_LIMITS, type Limits } from './limits.ts'
 import type { ArgumentSecret } from './network-options.ts'
 import { type ToolEvent, watchCall } from './tool-events.ts'
@@ -116,6 +117,8 @@ type CallLimits = Pick<Limits, 'structuredBytes' | 'flatBytes'>
 
 /** What a sandbox needs of its tools, wherever they run. */
 export interface Tools {
+  /** Of the guest that calls, where it keeps the thread until its run is over and is told there of what comes later. */
+  readonly thread?: WaitingThread | undefined
   /** Told of the calls of the run in progress, where they are made; must not throw. */
   watch: ((event: ToolEvent) => void) | undefined
   /** The same tools for another sandbox, whose calls are its own. */

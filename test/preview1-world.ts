@@ -58,7 +58,7 @@ export class Preview1World {
     const host: Preview1Host = {
       memory: () => this.memory,
       suspends,
-      blocking: (act) => act(),
+      settle: (answer) => answer,
       sleep: (milliseconds, signal = process.signal) => process.services.clock.sleep(milliseconds, signal),
       exit: (code) => void this.exits.push(code),
     }

@@ -34,6 +34,33 @@ export function helloModule(text = 'hello\n', code = 0): Uint8Array<ArrayBuffer>
   })
 }
 
+/** Polls stdin beside a time, and exits with 1 when stdin was first, 2 when it was the time. */
+export function pollModule(milliseconds: number): Uint8Array<ArrayBuffer> {
+  const nanoseconds = [...new Uint8Array(new BigUint64Array([BigInt(milliseconds) * 1_000_000n]).buffer)]
+  return buildModule({
+    imports: [
+      { module: WASI, name: 'poll_oneoff', params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] },
+      { module: WASI, name: 'proc_exit', params: ['i32'] },
+    ],
+    memory: { minimum: 1, name: 'memory' },
+    functions: [
+      {
+        name: '_start',
+        code: [
+          ...[...i32(1_024), ...i32(4_096), ...i32(2), ...i32(8), ...call(0), DROP],
+          ...[...i32(4_096), 0x28, 2, 0, ...call(1)], // the user data of the first event
+        ],
+      },
+    ],
+    data: [
+      { offset: 1_024, bytes: [1, 0, 0, 0, 0, 0, 0, 0, 1] }, // fd_read of descriptor 0
+      { offset: 1_072, bytes: [2] }, // clock
+      { offset: 1_088, bytes: [1] }, // monotonic
+      { offset: 1_096, bytes: nanoseconds },
+    ],
+  })
+}
+
 /** Copies stdin to stdout, in pieces of up to 1,000 bytes, until its end. */
 export function catModule(): Uint8Array<ArrayBuffer> {
   const io = { params: ['i32', 'i32', 'i32', 'i32'], results: ['i32'] } as const

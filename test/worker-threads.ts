@@ -36,8 +36,14 @@ export async function poolRequest(options: Partial<SandboxOptions> = {}): Promis
   }
 }
 
-export async function makePool(start: StartThread, size = 1, ledger: Ledger = createLedger()): Promise<WorkerPool> {
-  return new WorkerPool({ start, ledger, size, suspension: await canSuspend() })
+/** @param suspension whether its guests are suspended; default: where they can be */
+export async function makePool(
+  start: StartThread,
+  size = 1,
+  ledger: Ledger = createLedger(),
+  suspension?: boolean,
+): Promise<WorkerPool> {
+  return new WorkerPool({ start, ledger, size, suspension: suspension ?? (await canSuspend()) })
 }
 
 /** How a worker dies: ended from outside, or by itself, because it is sent what it does not understand. */

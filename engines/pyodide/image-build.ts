@@ -77,7 +77,7 @@ async function linkForBuild(modules: GuestModules, files: Readonly<Record<string
     },
     now: () => 0,
     random: (length) => new Uint8Array(length),
-    blocking: (act) => act(),
+    settle: (answer) => answer,
     memoryLimit: () => BUILD_BYTES,
     exits: (code) => {
       booting.fault ||= `it ended with code ${code}`

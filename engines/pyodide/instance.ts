@@ -8,16 +8,17 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
-import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
+import { callMade, type OnThread, paused, settledOnThread, sliceSpent, waitOnThread } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
+import { errno, reword } from '../../src/kernel/errno.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
+import { mayWait, nappingThread } from '../../src/kernel/waiting-thread.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import type { Image } from '../../src/loader/image.ts'
 import type { Guest } from './guest.ts'
 import { EngineOperation } from './operations.ts'
 import { Outcome } from './outcome.ts'
-import { sleepHere } from './sleep.ts'
 import type { Wiring } from './wiring.ts'
 import type { WiringHost } from './wiring-host.ts'
 
@@ -121,7 +122,7 @@ export class PythonInstance implements Instance {
     await this.#wiring.enter(fresh)
   }
 
-  #hostOf({ process, limits, blocking }: ProcessContext): WiringHost {
+  #hostOf({ process, limits, thread }: ProcessContext): WiringHost {
     const { clock, random, port } = process.services
     return {
       dispatch: (operation, argument) => this.#dispatch(operation, argument),
@@ -134,9 +135,10 @@ export class PythonInstance implements Instance {
       made: () => this.#look(),
       now: (which) => (which === 0 ? clock.wallMs() : clock.monotonicMs()),
       random: (length) => random.fill(length),
-      blocking: (act) => (blocking ? blocking(act, this.#onWait) : act()),
+      settle: (answer) => settledOnThread(this.#onThread, answer),
       idle: (milliseconds) => this.#idle(milliseconds),
-      sleep: (milliseconds) => this.#sleep(milliseconds),
+      idleHere: (milliseconds) => this.#idleHere(milliseconds),
+      polls: () => thread?.wait(0),
       mostHeld: () => limits.memoryBytes,
       memoryLimit: () => limits.memoryBytes,
       exits: (code) => {
@@ -203,10 +205,8 @@ export class PythonInstance implements Instance {
     return sliceSpent(leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
-  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
-  readonly #onWait = (waiting: boolean): void => {
-    this.#leash?.onThread(!waiting)
-    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
+  get #onThread(): OnThread {
+    return { leash: this.#leash, guest: this.#wiring, thread: this.#context.thread ?? nappingThread }
   }
 
   /** The guest is going to wait for the host. */
@@ -225,11 +225,26 @@ export class PythonInstance implements Instance {
     over.abort()
   }
 
-  #sleep(milliseconds: number): void {
-    const leash = this.#leash
-    if (!leash) return
-    sleepHere(milliseconds, this.#context.process.services.clock, leash)
-    if (leash.stopped) this.#wiring.kill()
+  /** The same, on the thread. A virtual clock jumps only when no call is under way: host calls take no time of its. */
+  #idleHere(milliseconds: number): void {
+    const { calls } = this.#wiring
+    const { virtual } = this.#context.process.services.clock
+    if (milliseconds >= 0 && !(virtual && calls.underWay.size > 0)) this.#sleep(milliseconds, () => calls.arrived)
+    else waitOnThread(this.#onThread, Number.POSITIVE_INFINITY, () => calls.arrived)
+  }
+
+  /**
+   * The thread sleeps, for real; a virtual clock moves on.
+   * @param milliseconds negative or infinite: without end
+   * @throws GuestFacingError EINVAL for what is no time; TOKA_CALL_BLOCKING on a page's own thread, which may not sleep
+   */
+  #sleep(milliseconds: number, isOver?: () => boolean): void {
+    if (Number.isNaN(milliseconds)) throw reword(errno('EINVAL'), 'sleep')
+    const { clock } = this.#context.process.services
+    const duration = milliseconds < 0 ? Number.POSITIVE_INFINITY : milliseconds
+    if (clock.virtual) return clock.advance(duration)
+    if (!mayWait()) throw new GuestFacingError('TOKA_CALL_BLOCKING', NO_SLEEP)
+    waitOnThread(this.#onThread, duration, isOver)
   }
 
   #fault(error: unknown): void {
@@ -237,6 +252,8 @@ export class PythonInstance implements Instance {
     this.#wiring.kill()
   }
 }
+
+const NO_SLEEP = "this thread may not sleep, and this runtime cannot suspend a guest: use isolation: 'worker'"
 
 /** The first descriptor behind standard input and output. */
 const FIRST_OWN = 3

@@ -1,6 +1,6 @@
 /** What stands behind the imports of a Python guest: set by whoever owns it. */
 import { TokaError } from '../../src/errors.ts'
-import type { Dispatch } from '../../src/kernel/guest-calls.ts'
+import type { Dispatch, Settle } from '../../src/kernel/guest-calls.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 
 export type WiringHost = {
@@ -21,12 +21,14 @@ export type WiringHost = {
   /** Milliseconds: clock 0 since 1970, another one monotonic. */
   now(clock: number): number
   random(length: number): Uint8Array
-  /** Makes a call whose answer the guest waits for, where it cannot be suspended. */
-  blocking<T>(act: () => T): T
+  /** Waits for an answer that the guest waits for, where it cannot be suspended and its thread can wait. */
+  settle: Settle
   /** Waits for a begun call to finish, at most so long; negative: without end. */
   idle(milliseconds: number): Promise<void>
-  /** The same where the guest cannot be suspended: the thread itself sleeps. */
-  sleep(milliseconds: number): void
+  /** The same where the guest cannot be suspended: the thread itself waits. */
+  idleHere(milliseconds: number): void
+  /** Finishes begun calls whose answers have arrived, where the guest keeps its thread. */
+  polls(): void
   /** Bytes of answers that may wait for a guest which takes none. */
   mostHeld(): number
   /** Bytes that the memory may grow to. */
@@ -53,9 +55,10 @@ export const NOBODY: WiringHost = {
   made: () => {},
   now: nobody,
   random: nobody,
-  blocking: nobody,
+  settle: nobody,
   idle: nobody,
-  sleep: nobody,
+  idleHere: nobody,
+  polls: nobody,
   mostHeld: () => 0,
   memoryLimit: () => 0,
   exits: nobody,

@@ -1,6 +1,6 @@
 /** The modules of one Python guest, linked: interpreter, bridge, trampoline and border, with the host's functions behind them. */
 import { EmscriptenSyscalls } from '../../src/kernel/emscripten.ts'
-import { GuestCalls } from '../../src/kernel/guest-calls.ts'
+import { GuestCalls, type Settle } from '../../src/kernel/guest-calls.ts'
 import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import type { Process } from '../../src/kernel/process.ts'
@@ -94,15 +94,15 @@ export class Wiring {
 
   private constructor(modules: GuestModules, suspension: Suspension | undefined) {
     const maySuspend = suspension !== undefined
-    const blocking = <T>(act: () => T): T => this.#host.blocking(act)
+    const settle: Settle = (answer) => this.#host.settle(answer)
     this.calls = new GuestCalls(
       (operation, argument) => this.#host.dispatch(operation, argument),
       (error) => this.#host.fault(error),
       maySuspend,
-      { blocking, mostHeld: () => this.#host.mostHeld(), beginsBlocking: !maySuspend },
+      { settle, mostHeld: () => this.#host.mostHeld(), keepsThread: !maySuspend },
     )
     this.syscalls = new EmscriptenSyscalls(() => this.interpreter?.memory, {
-      ...{ pending: maySuspend ? PENDING : undefined, blocking },
+      ...{ pending: maySuspend ? PENDING : undefined, settle },
       made: () => this.#host.made(),
     })
     this.#border = this.#linkBorder(modules, suspension)
@@ -234,12 +234,15 @@ export class Wiring {
       wait: (ticket: number, out: number, capacity: number) =>
         this.#waiting(() => calls.wait(ticket, out, capacity), 0n),
       take: calls.take.bind(calls),
-      next: calls.next.bind(calls),
+      next: (id: number, out: number, capacity: number) => {
+        if (!suspension) this.#host.polls()
+        return calls.next(id, out, capacity)
+      },
       idle: (milliseconds: number) => {
         if (calls.arrived) return
         return suspension
           ? this.#waiting(() => this.#host.idle(milliseconds), undefined)
-          : this.#host.sleep(milliseconds)
+          : this.#host.idleHere(milliseconds)
       },
       now: (clock: number) => this.#host.now(clock),
       seed: (out: number) => {

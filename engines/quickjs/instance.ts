@@ -8,10 +8,11 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
-import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
+import { callMade, type OnThread, paused, settledOnThread, sliceSpent } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
+import { nappingThread } from '../../src/kernel/waiting-thread.ts'
 import { Operation } from '../../src/kernel/operations.ts'
 import { chain } from '../../src/kernel/steps.ts'
 import type { Image } from '../../src/loader/image.ts'
@@ -160,7 +161,7 @@ export class QuickJsInstance implements Instance {
       wallMs: () => clock.wallMs(),
       monotonicMs: () => clock.monotonicMs(),
       random: (length) => random.fill(length),
-      blocking: (act) => this.#blocking(act),
+      settle: (answer) => settledOnThread(this.#onThread, answer),
       mostHeld: () => limits.memoryBytes,
     }
   }
@@ -252,15 +253,8 @@ export class QuickJsInstance implements Instance {
     return sliceSpent(leash, this.#wiring, this.#wiring.calls.maySuspend)
   }
 
-  #blocking<T>(act: () => T): T {
-    const { blocking } = this.#context
-    return blocking ? blocking(act, this.#onWait) : act()
-  }
-
-  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
-  readonly #onWait = (waiting: boolean): void => {
-    this.#leash?.onThread(!waiting)
-    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#wiring.kill()
+  get #onThread(): OnThread {
+    return { leash: this.#leash, guest: this.#wiring, thread: this.#context.thread ?? nappingThread }
   }
 
   /** The guest is going to wait for the host. */

@@ -6,7 +6,7 @@ import type { FunctionImport } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { type Dispatch, GuestCalls } from '../../src/kernel/guest-calls.ts'
+import { type Dispatch, GuestCalls, type Settle } from '../../src/kernel/guest-calls.ts'
 import { interpreterImports } from './imports.ts'
 import { BorderOperation } from './operations.ts'
 
@@ -28,8 +28,8 @@ export type WiringHost = {
   wallMs(): number
   monotonicMs(): number
   random(length: number): Uint8Array
-  /** Makes a call whose answer the guest waits for, where it cannot be suspended. */
-  blocking<T>(act: () => T): T
+  /** Waits for an answer that the guest waits for, where it cannot be suspended and its thread can wait. */
+  settle: Settle
   /** Bytes of answers that may wait for a guest which takes none. */
   mostHeld(): number
 }
@@ -50,7 +50,7 @@ const NOBODY: WiringHost = {
   wallMs: nobody,
   monotonicMs: nobody,
   random: nobody,
-  blocking: nobody,
+  settle: nobody,
   mostHeld: () => 0,
 }
 
@@ -69,6 +69,8 @@ export type InterpreterExports = {
   memory: WebAssembly.Memory
   __indirect_function_table: WebAssembly.Table
   __fuel: WebAssembly.Global<'i64'>
+  /** Pages that the memory may have. */
+  __pages: WebAssembly.Global<'i32'>
   __callout: WebAssembly.Table
   _initialize(): void
   qjs_init(): number
@@ -152,7 +154,7 @@ export class Wiring {
       (operation, argument) => this.#host.dispatch(operation, argument),
       (error) => this.#host.fault(error),
       suspension !== undefined,
-      { blocking: (act) => this.#host.blocking(act), mostHeld: () => this.#host.mostHeld() },
+      { settle: (answer) => this.#host.settle(answer), mostHeld: () => this.#host.mostHeld() },
     )
     this.#border = this.#linkBorder(modules, suspension)
     const interpreter = new WebAssembly.Instance(modules.interpreter, this.#border.imports)

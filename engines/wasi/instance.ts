@@ -8,7 +8,7 @@ import {
   type StopReason,
   Verdict,
 } from '../../src/engine.ts'
-import { callMade, paused, sliceSpent } from '../../src/leashed.ts'
+import { callMade, type OnThread, paused, settledOnThread, sliceSpent, waitOnThread } from '../../src/leashed.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { Preview1 } from '../../src/kernel/preview1.ts'
@@ -23,7 +23,7 @@ import { Guest, type GuestHost } from './guest.ts'
 import { Outcome } from './outcome.ts'
 import { Entry, type Program, type ProgramImport } from './program.ts'
 import { evaluateRuby, isRuby, type RubyGuest, startRuby } from './ruby.ts'
-import { sleepOnThread } from '../../src/kernel/thread-sleep.ts'
+import { nappingThread } from '../../src/kernel/waiting-thread.ts'
 
 /** What a run does once the module has begun. */
 type Work = () => Promise<unknown>
@@ -136,8 +136,8 @@ export class WasiInstance implements Instance {
     return new Preview1(this.#context.process, {
       memory: () => this.#guest.memory,
       suspends: this.#suspension !== undefined,
-      blocking: (act) => this.#blocking(act),
-      sleep: (milliseconds, signal) => this.#sleep(milliseconds, signal),
+      settle: (answer) => (this.#suspension ? answer : settledOnThread(this.#onThread, answer)),
+      sleep: (milliseconds, signal, isOver) => this.#sleep(milliseconds, signal, isOver),
       exit: (code) => this.#exit(code),
     })
   }
@@ -218,6 +218,8 @@ export class WasiInstance implements Instance {
 
   #answer({ row }: ProgramImport, parameters: readonly (number | bigint)[]): MaybePromise<number> {
     try {
+      // A guest that only asks again and again, without waiting, hears of what has arrived too.
+      if (!this.#suspension) this.#context.thread?.wait(0)
       return this.#preview1 ? (row.answer?.(this.#preview1, parameters) ?? 0) : 0
     } finally {
       if (this.#outcome.exitCode === undefined) callMade(this.#leash, this.#guest, this.#suspension !== undefined)
@@ -252,26 +254,16 @@ export class WasiInstance implements Instance {
     return value
   }
 
-  #blocking<T>(act: () => MaybePromise<T>): MaybePromise<T> {
-    const { blocking } = this.#context
-    if (this.#suspension || !blocking) return act()
-    return blocking(act, (waiting) => this.#onWait(waiting))
+  get #onThread(): OnThread {
+    return { leash: this.#leash, guest: this.#guest, thread: this.#context.thread ?? nappingThread }
   }
 
-  /** While the thread waits the guest does not have it; a wait may outlast the leash. */
-  #onWait(waiting: boolean): void {
-    this.#leash?.onThread(!waiting)
-    if (!waiting && this.#leash?.spent(0) === Verdict.kill) this.#guest.kill()
-  }
-
-  #sleep(milliseconds: number, signal?: AbortSignal): MaybePromise<void> {
+  #sleep(milliseconds: number, signal?: AbortSignal, isOver?: () => boolean): MaybePromise<void> {
     const { process } = this.#context
     const { clock } = process.services
     if (clock.virtual && !this.#suspension) return clock.skip(milliseconds)
     if (this.#suspension)
       return clock.sleep(milliseconds, signal ? AbortSignal.any([signal, process.signal]) : process.signal)
-    this.#onWait(true)
-    sleepOnThread(milliseconds, () => this.#leash?.spent(0) === Verdict.kill)
-    this.#onWait(false)
+    waitOnThread(this.#onThread, milliseconds, isOver)
   }
 }

@@ -1,6 +1,7 @@
 /** Every call that leaves a sandbox: decided in the CVM, recorded, acted on with the checked copy, settled, and dropped when late. */
 import { Action, type ActionName, RAISES, Reason, RequestFlag } from '../../capabilities/isa.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import { promiseAfter } from '../kernel/later.ts'
 import type { Limits } from '../limits.ts'
 import { Audit } from './audit.ts'
 import type { Cvm, Slots } from './cvm.ts'
@@ -294,7 +295,7 @@ export class Calls {
   }
 
   #wait<T>(call: Act<T>, pending: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    return promiseAfter<T>(pending, (resolve, reject) => {
       const flight: Flight = {
         abort: () => {
           if (!land()) return

@@ -81,7 +81,8 @@ class SandboxGate implements Gate {
     this.#calls = new Calls(this.#cvm, policy, policy.now, observers)
     this.#mounts = new GatedMounts(drivers.mounts, this.#calls, this.#traffic)
     const { approvals = false } = policy.program
-    this.#services = new GuestServices({ calls: this.#calls, drivers, approvals, traffic: this.#traffic })
+    const { limits } = policy
+    this.#services = new GuestServices({ calls: this.#calls, drivers, approvals, traffic: this.#traffic, limits })
     this.count = this.#cvm.exports.count
     this.port = {
       files: this.#mounts,

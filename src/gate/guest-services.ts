@@ -1,6 +1,8 @@
 /** What guests reach by names that no tool can have: requests to the network, loaded when the first is made. Encoded values in and out. */
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import { chain, run } from '../kernel/steps.ts'
 import { decodeValue, encodeValue } from '../kernel/values.ts'
+import type { GateLimits } from './calls.ts'
 import type { GatedNetwork, NetworkParts } from './network.ts'
 
 /** Begins the names; `defineTool` takes no name with a colon. */
@@ -10,21 +12,34 @@ export function isGuestService(name: string): boolean {
   return name.startsWith(PREFIX)
 }
 
-function read(input: Uint8Array): unknown {
+let Network: typeof GatedNetwork | undefined
+
+/** Loads what requests are made with: before a run, where the guest keeps its thread and nothing is loaded meanwhile. */
+export async function loadNetwork(): Promise<void> {
+  Network ??= (await import('./network.ts')).GatedNetwork
+}
+
+/** A request holds its body: what bounds the values that cross bounds both together. */
+function read(input: Uint8Array, { flatBytes, structuredBytes }: GateLimits): unknown {
+  const most = Math.max(flatBytes, structuredBytes)
+  if (input.length > most)
+    throw new GuestFacingError('TOKA_VALUE_SIZE', `the request has ${input.length} bytes; at most ${most} are allowed`)
   try {
-    return decodeValue(input)
+    return decodeValue(input, { structuredBytes: most, flatBytes: most })
   } catch {
     throw new GuestFacingError('EINVAL', 'the request is malformed')
   }
 }
 
+type ServiceParts = NetworkParts & { limits: Readonly<GateLimits> }
+
 export class GuestServices {
-  readonly #parts: NetworkParts
+  readonly #parts: ServiceParts
   #network: GatedNetwork | undefined
   /** Counts the runs: what was asked for in an earlier one is not begun any more. */
   #epoch = 0
 
-  constructor(parts: NetworkParts) {
+  constructor(parts: ServiceParts) {
     this.#parts = parts
   }
 
@@ -33,13 +48,14 @@ export class GuestServices {
    * @throws GuestFacingError as `GatedNetwork`, also as rejection
    */
   call(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array> {
+    const asked = read(input, this.#parts.limits)
     switch (name.slice(PREFIX.length)) {
       case 'fetch':
-        return this.#fetch(read(input), signal)
+        return this.#fetch(asked, signal)
       case 'read':
-        return this.#opened().read(read(input), signal).then(encodeValue)
+        return chain(run(this.#opened().read(asked, signal)), encodeValue)
       case 'cancel':
-        this.#network?.cancel(read(input))
+        this.#network?.cancel(asked)
         return encodeValue(undefined)
       default:
         throw new GuestFacingError('TOKA_TOOL_UNKNOWN', 'no such service')
@@ -52,12 +68,13 @@ export class GuestServices {
     this.#network?.closeAll()
   }
 
-  async #fetch(input: unknown, signal: AbortSignal): Promise<Uint8Array> {
+  #fetch(input: unknown, signal: AbortSignal): MaybePromise<Uint8Array> {
     const epoch = this.#epoch
-    const { GatedNetwork: Network } = await import('./network.ts')
-    if (epoch !== this.#epoch) throw new GuestFacingError('ECANCELED', 'the run is over')
-    this.#network ??= new Network(this.#parts)
-    return encodeValue(await this.#network.fetch(input, signal))
+    return chain(Network ? undefined : loadNetwork(), () => {
+      if (!Network || epoch !== this.#epoch) throw new GuestFacingError('ECANCELED', 'the run is over')
+      this.#network ??= new Network(this.#parts)
+      return chain(run(this.#network.fetch(input, signal)), encodeValue)
+    })
   }
 
   /** Whose bodies are read: before the first request there are none. */

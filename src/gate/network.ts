@@ -2,12 +2,13 @@
 import { parseAddress } from '../../capabilities/address.ts'
 import { HandleRight } from '../../capabilities/isa.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import { type Steps, wait } from '../kernel/steps.ts'
 import { BORDER, NETWORK } from '../limits.ts'
 import { askApproved } from './approval.ts'
 import type { Calls, Permit } from './calls.ts'
 import type { Drivers, NetworkAnswer, NetworkDriver } from './drivers.ts'
 import type { Traffic } from './handles.ts'
-import { isLate } from './maybe.ts'
+import { undoOnFailure } from './maybe.ts'
 import { checkHeaders, type FetchRequest, nextHop, readFetch } from './net-fetch.ts'
 import { canonicalRequest, type NetRequest, slotsOf } from './net-request.ts'
 
@@ -28,6 +29,8 @@ export type FetchAnswer = {
   body: number
 }
 
+type Held = Permit & { handle: number }
+type Hop = { answer: NetworkAnswer; target: NetRequest; permit: Held }
 type Body = { handle: number; url: string; driver: NetworkDriver; id: number }
 
 /** Names that are this machine wherever they are looked up (RFC 6761, section 6.3). */
@@ -51,12 +54,12 @@ export class GatedNetwork {
 
   /**
    * Makes a request and follows its redirects, each decided as if it were asked for.
-   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EINVAL, as rejection
+   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EINVAL
    */
-  async fetch(input: unknown, signal: AbortSignal): Promise<FetchAnswer> {
+  *fetch(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
     let request = readFetch(input)
     for (let hop = 0; ; hop++) {
-      const { answer, target, permit } = await this.#hop(request, signal)
+      const { answer, target, permit } = yield* this.#hop(request, signal)
       const next = nextHop(request, target, answer)
       if (next === undefined) return this.#deliver(answer, target, permit, hop > 0)
       this.#drop(permit, answer)
@@ -66,7 +69,7 @@ export class GatedNetwork {
     }
   }
 
-  async #hop(request: FetchRequest, signal: AbortSignal) {
+  *#hop(request: FetchRequest, signal: AbortSignal): Steps<Hop> {
     const { calls, drivers } = this.#parts
     const target = canonicalRequest(request.url, request.method)
     if (!target) {
@@ -76,8 +79,8 @@ export class GatedNetwork {
     const driver = drivers.network
     if (!driver) throw new GuestFacingError('TOKA_NET_FAILED', 'this sandbox has no network')
     const headers = checkHeaders(request.headers)
-    const address = await this.#address(target, driver, signal)
-    const permit = await this.#ask(target, address, request, signal)
+    const address = yield* this.#address(target, driver, signal)
+    const permit = yield* wait(this.#ask(target, address, request, signal))
     if (!permit) throw denied()
     const handle = calls.cvm.exports.openHandle(permit.reservation, 0)
     if (handle === 0) {
@@ -85,15 +88,12 @@ export class GatedNetwork {
       throw new GuestFacingError('EMFILE', 'too many open files')
     }
     const held = { ...permit, handle }
-    return {
-      answer: await this.#send(driver, target, address, { ...request, headers }, held, signal),
-      target,
-      permit: held,
-    }
+    const answer = yield* wait(this.#send(driver, target, address, { ...request, headers }, held, signal))
+    return { answer, target, permit: held }
   }
 
   /** The address that a host has and a grant allows; the first one, which is then refused, when none is. */
-  async #address(target: NetRequest, driver: NetworkDriver, signal: AbortSignal): Promise<string | undefined> {
+  *#address(target: NetRequest, driver: NetworkDriver, signal: AbortSignal): Steps<string | undefined> {
     const { calls } = this.#parts
     if (target.literal) return undefined
     // A lookup tells the host's name to servers: whatever no grant covers is refused before.
@@ -102,12 +102,14 @@ export class GatedNetwork {
       throw denied()
     }
     const stop = new AbortController()
-    const found = await calls.perform({
-      permits: [],
-      signal,
-      act: () => driver.lookup(target.host, stop.signal),
-      cancel: () => stop.abort(),
-    })
+    const found = yield* wait(
+      calls.perform({
+        permits: [],
+        signal,
+        act: () => driver.lookup(target.host, stop.signal),
+        cancel: () => stop.abort(),
+      }),
+    )
     if (found === undefined) return isLoopbackName(target.host) ? '127.0.0.1' : undefined
     const usable = found.filter((text) => parseAddress(text))
     if (usable.length === 0) throw new GuestFacingError('TOKA_NET_FAILED', 'the host cannot be reached')
@@ -135,7 +137,7 @@ export class GatedNetwork {
     target: NetRequest,
     address: string | undefined,
     { headers, body }: FetchRequest,
-    permit: Permit & { handle: number },
+    permit: Held,
     signal: AbortSignal,
   ): MaybePromise<NetworkAnswer> {
     const { calls, traffic } = this.#parts
@@ -143,41 +145,30 @@ export class GatedNetwork {
     const release = (): void => void calls.cvm.exports.closeHandle(permit.handle)
     const sent = body?.length ?? 0
     traffic.bytesWritten += sent
-    const answer = calls.perform({
-      permits: [permit],
-      signal,
-      act: () =>
-        driver.request(
-          // The URL that was decided on, and no other.
-          {
-            url: permit.name,
-            method: target.method,
-            headers,
-            ...(body ? { body } : {}),
-            ...(address ? { address } : {}),
-          },
-          stop.signal,
-        ),
-      moved: () => sent,
-      drop: (late) => void driver.close(late.body),
-      cancel: () => {
-        release()
-        stop.abort()
-      },
-    })
-    if (!isLate(answer)) return answer
-    return answer.catch((error: unknown) => {
-      release()
-      throw error
-    })
+    // The URL that was decided on, and no other.
+    const request = {
+      url: permit.name,
+      method: target.method,
+      headers,
+      ...(body ? { body } : {}),
+      ...(address ? { address } : {}),
+    }
+    const send = (): MaybePromise<NetworkAnswer> =>
+      calls.perform({
+        permits: [permit],
+        signal,
+        act: () => driver.request(request, stop.signal),
+        moved: () => sent,
+        drop: (late) => void driver.close(late.body),
+        cancel: () => {
+          release()
+          stop.abort()
+        },
+      })
+    return undoOnFailure(send, release)
   }
 
-  #deliver(
-    answer: NetworkAnswer,
-    target: NetRequest,
-    permit: Permit & { handle: number },
-    redirected: boolean,
-  ): FetchAnswer {
+  #deliver(answer: NetworkAnswer, target: NetRequest, permit: Held, redirected: boolean): FetchAnswer {
     const { status, statusText, headers } = answer
     const whole = { status, statusText, headers, url: permit.name, redirected, body: 0 }
     if (answer.body === 0) {
@@ -201,9 +192,9 @@ export class GatedNetwork {
 
   /**
    * The next bytes of a body; none at its end. Each chunk is decided on again, and charged.
-   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EBADF, also as rejection
+   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EBADF
    */
-  async read(number: unknown, signal: AbortSignal): Promise<Uint8Array> {
+  *read(number: unknown, signal: AbortSignal): Steps<Uint8Array> {
     const { calls, traffic } = this.#parts
     const body = this.#bodies.get(Number(number))
     if (!body) throw new GuestFacingError('EBADF', 'the body is not open')
@@ -216,13 +207,15 @@ export class GatedNetwork {
     // The byte quota is spent: that the body is over may still be told, more of it may not.
     const most = Math.max(permit.amount, 1)
     try {
-      const bytes = await calls.perform({
-        permits: [permit],
-        signal,
-        act: () => body.driver.read(body.id, most, stop.signal),
-        moved: (chunk) => chunk?.length ?? permit.amount,
-        cancel: () => stop.abort(),
-      })
+      const bytes = yield* wait(
+        calls.perform({
+          permits: [permit],
+          signal,
+          act: () => body.driver.read(body.id, most, stop.signal),
+          moved: (chunk) => chunk?.length ?? permit.amount,
+          cancel: () => stop.abort(),
+        }),
+      )
       if (bytes.length > permit.amount) {
         calls.cancel(calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, 1, 1))
         throw denied()

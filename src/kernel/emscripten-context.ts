@@ -4,6 +4,7 @@ import { AT_CWD } from './emscripten-abi.ts'
 import { errno } from './errno.ts'
 import type { GuestMemory } from './guest-memory.ts'
 import type { DirectoryEntry, MaybePromise } from './host-port.ts'
+import type { KeptListings, Lister } from './kept-listings.ts'
 import type { OpenFile } from './open-file.ts'
 import { decodePath } from './paths.ts'
 import type { Process } from './process.ts'
@@ -15,12 +16,17 @@ export type OpenState = {
   append: boolean
   /** The flags that it was opened with. */
   flags: number
-  /** Of a directory: its canonical path when it was opened, and its entries once they were asked for. */
-  directory?: { path: string; entries: readonly DirectoryEntry[] | undefined }
+  /** Of a directory: its canonical path when it was opened, and its listing once that was asked for. */
+  directory?: { path: string } & Lister<DirectoryEntry>
 }
 
 /** Another one each run: what a late answer would touch is nobody's. */
-export type SyscallContext = { process: Process; memory: GuestMemory; opened: WeakMap<OpenFile, OpenState> }
+export type SyscallContext = {
+  process: Process
+  memory: GuestMemory
+  opened: WeakMap<OpenFile, OpenState>
+  listings: KeptListings<DirectoryEntry>
+}
 
 /** A system call: numbers as the guest gave them in, its result or a promise of it out. Fails with an errno. */
 export type Syscall = (context: SyscallContext, ...args: number[]) => MaybePromise<number>

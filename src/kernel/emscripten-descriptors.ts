@@ -1,6 +1,6 @@
 /** System calls on open descriptors: `env.__syscall_…` of Emscripten's libc, and what it takes from WASI. */
 import { BORDER } from '../limits.ts'
-import { encodeEntry, encodeStat, ENTRY_BYTES, Fcntl, PollEvent } from './emscripten-abi.ts'
+import { encodeStat, Fcntl, PollEvent } from './emscripten-abi.ts'
 import {
   type AnySyscall,
   isStream,
@@ -10,12 +10,12 @@ import {
   type Syscall,
   type SyscallContext,
 } from './emscripten-context.ts'
+import { closeDescriptor, readEntries } from './emscripten-directories.ts'
 import { errno } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import type { OpenFile } from './open-file.ts'
-import * as work from './path-calls.ts'
 import { makePipe, PipeEnd } from './pipe.ts'
-import { chain, run } from './steps.ts'
+import { chain } from './steps.ts'
 
 const zero = (): number => 0
 
@@ -125,33 +125,10 @@ function seek(context: SyscallContext, descriptor: number, offset: bigint, whenc
   return chain(from, (start) => {
     if (start < 0) throw errno('EINVAL')
     const position = placeOf(BigInt(start) + offset)
-    if (state.directory && position === 0) state.directory.entries = undefined
+    if (state.directory && position === 0) context.listings.forget(state.directory)
     state.position = position
     context.memory.setU64(out, BigInt(position))
     return 0
-  })
-}
-
-/** Whole entries, as many as there is room for; a directory's position counts bytes of entries. */
-const readEntries: Syscall = (context, descriptor, out, size) => {
-  const state = stateOf(context, descriptor)
-  const { directory } = state
-  if (directory === undefined) throw errno('ENOTDIR')
-  const listed = directory.entries ?? run(work.listPath(context.process, directory.path))
-  return chain(listed, (entries) => {
-    directory.entries = entries
-    const first = Math.floor(state.position / ENTRY_BYTES)
-    const room = Math.floor((size >>> 0) / ENTRY_BYTES)
-    const some = entries.slice(first, first + Math.min(room, BORDER.directoryEntries))
-    if (room === 0) throw errno('EINVAL')
-    context.memory.range(out, some.length * ENTRY_BYTES)
-    some.forEach(({ name, kind }, at) => {
-      const next = (first + at + 1) * ENTRY_BYTES
-      // No entry has its inode here: asking each would cost a call of the driver. Zero would hide it.
-      context.memory.write(out + at * ENTRY_BYTES, encodeEntry(name, kind, first + at + 1, next))
-    })
-    state.position = (first + some.length) * ENTRY_BYTES
-    return some.length * ENTRY_BYTES
   })
 }
 
@@ -309,7 +286,7 @@ export const wasiSyscalls: Readonly<Record<string, AnySyscall>> = {
   fd_pwrite: (context, descriptor: number, vectors: number, count: number, offset: bigint, out: number) =>
     told(context, write(context, descriptor, readVectors(context, vectors, count), placeOf(offset)), out),
   fd_seek: seek,
-  fd_close: ({ process }, descriptor: number) => chain(process.descriptors.close(descriptor), zero),
+  fd_close: closeDescriptor,
   fd_sync: sync,
   fd_fdstat_get: writeDescriptorStat,
 }

@@ -51,7 +51,7 @@ const openAt: Syscall = (context, directory, pointer, flags) => {
       })
     }
     const state: OpenState = { position: 0, append: intent.append, flags }
-    if (base) state.directory = { path: `/${base.names.join('/')}`, entries: undefined }
+    if (base) state.directory = { path: `/${base.names.join('/')}`, listing: undefined }
     context.opened.set(file, state)
     return descriptor
   })

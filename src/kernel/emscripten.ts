@@ -6,7 +6,8 @@ import { pathSyscalls } from './emscripten-paths.ts'
 import { quietSystemCalls, valueSystemCalls, wasiSystemCalls } from './emscripten-system.ts'
 import { errno } from './errno.ts'
 import { GuestMemory } from './guest-memory.ts'
-import type { MaybePromise } from './host-port.ts'
+import type { Settle } from './guest-calls.ts'
+import { KeptListings } from './kept-listings.ts'
 import type { OpenFile } from './open-file.ts'
 import type { Process } from './process.ts'
 
@@ -14,8 +15,8 @@ import type { Process } from './process.ts'
 export type Waiting = {
   /** What the import answers so that the border waits; undefined where guests cannot be suspended. */
   pending: number | undefined
-  /** Makes a call whose answer the thread itself waits for, where it can. */
-  blocking<T>(act: () => T): T
+  /** Waits on the thread for an answer, where it cannot be suspended and the thread can. */
+  settle: Settle
   /** A call was made: it took time that burned no fuel. */
   made(): void
 }
@@ -50,7 +51,8 @@ export class EmscriptenSyscalls {
   bind(process: Process): void {
     this.close()
     this.#opened = new WeakMap()
-    this.#context = { process, memory: new GuestMemory(this.#memory), opened: this.#opened }
+    const memory = new GuestMemory(this.#memory)
+    this.#context = { process, memory, opened: this.#opened, listings: new KeptListings() }
   }
 
   /** A run is over: an answer that comes late touches nothing. */
@@ -93,10 +95,10 @@ export class EmscriptenSyscalls {
     const failed = (error: unknown): number => sign * errnoNumber(error)
     return (...args) => {
       const context = this.#mine()
-      const { pending, blocking, made } = this.#waiting
+      const { pending, settle, made } = this.#waiting
       try {
-        const act = (): MaybePromise<number> => context.process.perform(() => call(context, ...args))
-        const answer = pending === undefined ? blocking(act) : act()
+        const asked = context.process.perform(() => call(context, ...args))
+        const answer = pending === undefined ? settle(asked) : asked
         if (!(answer instanceof Promise)) return answer
         // Without suspension nobody waits for it.
         answer.catch(() => {})

@@ -1,6 +1,7 @@
 /** Host calls of one instance: arguments out of guest memory (checked and copied), replies back into it. */
 import { BORDER } from '../limits.ts'
 import { GuestFacingError, type MaybePromise } from './host-port.ts'
+import { Later } from './later.ts'
 import { encodeValue } from './values.ts'
 
 /** Bits of a reply's status; the ticket lies above them, the length in the low 32 bits of the reply. */
@@ -23,7 +24,10 @@ function failure(error: unknown): Outcome {
   return { failed: true, payload: encodeValue({ code: error.code, message: error.message }) }
 }
 
-type CallOptions = { blocking: <T>(act: () => T) => T; mostHeld: () => number; beginsBlocking?: boolean }
+/** Waits on the thread for what comes later, where that can. */
+export type Settle = <T>(answer: MaybePromise<T>) => MaybePromise<T>
+
+type CallOptions = { settle: Settle; mostHeld: () => number; keepsThread?: boolean }
 
 /**
  * The calls of one instance. A result larger than the guest's buffer waits under a ticket; a call that is answered
@@ -35,8 +39,8 @@ export class GuestCalls {
   memory!: WebAssembly.Memory
   /** Whether a blocking call may suspend the guest's stack. */
   readonly maySuspend: boolean
-  readonly #blocking: <T>(act: () => T) => T
-  readonly #beginsBlocking: boolean
+  readonly #settle: Settle
+  readonly #keepsThread: boolean
   #dispatch: Dispatch
   #bytes = EMPTY
   #view = new DataView(EMPTY.buffer)
@@ -56,19 +60,19 @@ export class GuestCalls {
   /**
    * @param dispatch answers an operation
    * @param fault takes an error of ours that came up in an asynchronous answer
-   * @param options `blocking` makes a call whose answer the guest waits for, where it cannot be suspended; `mostHeld`:
-   *   bytes of answers that may wait for a guest which begins calls and takes none; `beginsBlocking`: a begun call is
-   *   finished when `begin` returns, for a guest that never gives its thread back
+   * @param options `settle` waits for an answer that the guest waits for, where it cannot be suspended; `mostHeld`:
+   *   bytes of answers that may wait for a guest which begins calls and takes none; `keepsThread`: the guest never gives
+   *   its thread back, so only answers that a waiting thread is told of can come later
    */
   constructor(
     dispatch: Dispatch,
     fault: (error: unknown) => void,
     maySuspend: boolean,
-    { blocking, mostHeld, beginsBlocking = false }: CallOptions,
+    { settle, mostHeld, keepsThread = false }: CallOptions,
   ) {
-    this.#beginsBlocking = beginsBlocking
+    this.#keepsThread = keepsThread
     this.maySuspend = maySuspend
-    this.#blocking = blocking
+    this.#settle = settle
     this.#mostHeld = mostHeld
     this.#dispatch = dispatch
     this.#fault = fault
@@ -119,8 +123,8 @@ export class GuestCalls {
   call(operation: number, argument: number, length: number, out: number, capacity: number): bigint {
     let outcome: MaybePromise<Outcome>
     try {
-      const copy = this.#read(argument, length)
-      outcome = this.maySuspend ? this.#answer(operation, copy) : this.#blocking(() => this.#answer(operation, copy))
+      const answer = this.#answer(operation, this.#read(argument, length))
+      outcome = this.maySuspend ? answer : this.#settle(answer)
     } catch (error) {
       outcome = failure(error)
     }
@@ -171,10 +175,8 @@ export class GuestCalls {
     let outcome: MaybePromise<Outcome>
     try {
       if (this.#held >= this.#mostHeld()) throw new GuestFacingError('EAGAIN', 'too many answers wait to be taken')
-      const copy = this.#read(argument, length)
-      const act = (): MaybePromise<Outcome> => this.#answer(operation, copy)
-      outcome = this.#beginsBlocking ? this.#blocking(act) : act()
-      if (this.#beginsBlocking && outcome instanceof Promise) {
+      outcome = this.#answer(operation, this.#read(argument, length))
+      if (this.#keepsThread && outcome instanceof Promise && !(outcome instanceof Later)) {
         outcome.catch(() => {})
         throw new GuestFacingError('TOKA_CALL_BLOCKING', BLOCKING)
       }

@@ -1,5 +1,6 @@
 /** What the calls of WASI preview 1 work on: one guest's memory, descriptors and process. */
 import type { ExactTimes } from './exact-times.ts'
+import type { Settle } from './guest-calls.ts'
 import type { GuestMemory } from './guest-memory.ts'
 import type { MaybePromise } from './host-port.ts'
 import type { Preview1Descriptors } from './preview1-descriptors.ts'
@@ -11,11 +12,11 @@ export type Preview1Context = {
   readonly memory: GuestMemory
   readonly fds: Preview1Descriptors
   readonly times: ExactTimes
-  /** Makes a call whose answer the guest waits for: where the thread itself can wait, the answer is there at once. */
-  blocking<T>(act: () => MaybePromise<T>): MaybePromise<T>
-  /** Waits for a time: by a promise where the guest can be suspended, on the thread where that can wait. */
-  sleep(milliseconds: number, signal?: AbortSignal): MaybePromise<void>
-  /** Whether the guest can wait for a promise. Without, only for what `blocking` and `sleep` answer at once. */
+  /** Waits for an answer that the guest waits for: where its thread itself can wait, the answer is there at once. */
+  settle: Settle
+  /** Waits for a time: by a promise where the guest can be suspended, on the thread where that can wait, until `isOver`. */
+  sleep(milliseconds: number, signal?: AbortSignal, isOver?: () => boolean): MaybePromise<void>
+  /** Whether the guest can wait for a promise. Without, only for what `settle` and `sleep` answer at once. */
   readonly suspends: boolean
   /** The guest has said how it ends: it does not go on after this call. */
   exit(code: number): void

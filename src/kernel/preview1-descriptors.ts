@@ -2,6 +2,7 @@
 import { errno } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import { InputStream } from './input.ts'
+import { KeptListings } from './kept-listings.ts'
 import { type OpenFile, PrivateDirectory } from './open-file.ts'
 import { OutputStream } from './output.ts'
 import { DIRECTORY_RIGHTS, FILE_RIGHTS, FileType, INPUT_RIGHTS, OUTPUT_RIGHTS } from './preview1-abi.ts'
@@ -12,7 +13,7 @@ import { type Base, rootBase } from './resolve.ts'
 export type Cursor = { position: bigint; append: boolean; nonblock: boolean }
 
 /** The content of a directory when its listing began: cookies are places in it, whatever changes meanwhile. */
-export type Listing = readonly { name: Uint8Array; inode: bigint; type: number }[]
+export type ListedEntry = { name: Uint8Array; inode: bigint; type: number }
 
 export type Fd = {
   file: OpenFile
@@ -24,11 +25,9 @@ export type Fd = {
   base: Base | undefined
   /** The name that it was opened under before the guest began. */
   preopen: string | undefined
-  listing: Listing | undefined
+  listing: readonly ListedEntry[] | undefined
 }
 
-/** Entries of directories that a process keeps for its cookies: the oldest listing is read anew beyond them. */
-const KEPT_ENTRIES = 65_536
 /** Names of a tree that nothing was put into: /tmp. */
 const EMPTY_NODES = 1
 /** The first descriptor that is no stream. */
@@ -40,7 +39,7 @@ const newCursor = (): Cursor => ({ position: 0n, append: false, nonblock: false 
 export class Preview1Descriptors {
   readonly #process: Process
   readonly #known = new Map<number, Fd>()
-  readonly #listed = new Set<Fd>()
+  readonly listings = new KeptListings<ListedEntry>()
 
   /**
    * Closes what a guest before this one left open, and opens the root: of a sandbox that was given mounts or files. One
@@ -89,7 +88,7 @@ export class Preview1Descriptors {
   /** Takes the number from the table; the file is the caller's to close. */
   remove(number: number): void {
     const fd = this.#known.get(number)
-    if (fd !== undefined) this.#listed.delete(fd)
+    if (fd !== undefined) this.listings.forget(fd)
     this.#known.delete(number)
   }
 
@@ -107,25 +106,10 @@ export class Preview1Descriptors {
     const before = this.get(to)
     if (from >>> 0 === to >>> 0) return
     const closed = this.#process.descriptors.move(from >>> 0, to >>> 0)
-    this.#listed.delete(before)
+    this.listings.forget(before)
     this.#known.delete(from >>> 0)
     this.#known.set(to >>> 0, fd)
     return closed
-  }
-
-  /** Keeps a listing, and lets go of the oldest where all are too many. */
-  keepListing(fd: Fd, listing: Listing): void {
-    this.#listed.delete(fd)
-    fd.listing = listing
-    this.#listed.add(fd)
-    let entries = 0
-    for (const each of this.#listed) entries += each.listing?.length ?? 0
-    for (const oldest of this.#listed) {
-      if (entries <= KEPT_ENTRIES || oldest === fd) break
-      entries -= oldest.listing?.length ?? 0
-      oldest.listing = undefined
-      this.#listed.delete(oldest)
-    }
   }
 
   /** A directory of a mount was renamed by this process: those opened in it go by their new names. */

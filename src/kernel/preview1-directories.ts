@@ -6,7 +6,7 @@ import { PrivateDirectory } from './open-file.ts'
 import { listPath } from './path-calls.ts'
 import { FileType, Right, unsigned } from './preview1-abi.ts'
 import type { Calls, Preview1Context } from './preview1-context.ts'
-import type { Fd, Listing } from './preview1-descriptors.ts'
+import type { Fd, ListedEntry } from './preview1-descriptors.ts'
 import { typeOf } from './preview1-files.ts'
 import type { Base } from './resolve.ts'
 import { type Steps, wait } from './steps.ts'
@@ -15,7 +15,7 @@ import { type Steps, wait } from './steps.ts'
 const HEAD_BYTES = 24
 
 /** The entries now, `.` and `..` first. Above what was opened nothing is told: `..` then is the directory itself. */
-function* readListing(context: Preview1Context, fd: Fd & { base: Base }): Steps<Listing> {
+function* readListing(context: Preview1Context, fd: Fd & { base: Base }): Steps<readonly ListedEntry[]> {
   const { process } = context
   const own = BigInt((yield* wait(fd.file.stat())).inode)
   const above = fd.preopen === undefined && fd.file instanceof PrivateDirectory ? fd.file.node.parent?.inode : undefined
@@ -30,11 +30,11 @@ function* readListing(context: Preview1Context, fd: Fd & { base: Base }): Steps<
 }
 
 /** Entries from a place on, as many as fit; the last one may be cut, which tells the guest that there are more. */
-function pack(listing: Listing, from: number, room: number): Uint8Array {
+function pack(listing: readonly ListedEntry[], from: number, room: number): Uint8Array {
   const packed = new Uint8Array(room)
   let used = 0
   for (let at = from; at < listing.length && used < room; at++) {
-    const { name, inode, type } = listing[at] as Listing[number]
+    const { name, inode, type } = listing[at] as ListedEntry
     const head = new Structure(HEAD_BYTES)
       .u64(0, BigInt(at + 1))
       .u64(8, inode)
@@ -59,7 +59,7 @@ export const directoryCalls = {
     const from = unsigned(cookie)
     const room = Math.min(length >>> 0, BORDER.transferBytes)
     context.memory.range(buffer, room)
-    if (from === 0n || fd.listing === undefined) context.fds.keepListing(fd, yield* readListing(context, fd))
+    if (from === 0n || fd.listing === undefined) context.fds.listings.keep(fd, yield* readListing(context, fd))
     const listing = fd.listing ?? []
     const packed = pack(listing, Number(from > BigInt(listing.length) ? listing.length : from), room)
     // A buffer that is not full says that the listing ended, so a larger one than a call fills cannot be served.

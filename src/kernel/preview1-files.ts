@@ -162,7 +162,7 @@ function* readStream(context: Preview1Context, fd: Fd, length: number): Steps<Ui
       throw errno('EAGAIN')
     }
   }
-  return yield* wait(context.blocking(() => file.read(length, -1)))
+  return yield* wait(context.settle(file.read(length, -1)))
 }
 
 export const fileCalls = {

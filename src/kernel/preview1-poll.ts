@@ -71,11 +71,22 @@ function* readSubscription(context: Preview1Context, at: number, wanted: Wanted)
 function* waitForFirst(context: Preview1Context, { timers, inputs }: Wanted): Steps<boolean> {
   const milliseconds = soonestOf(timers)
   const isTimed = milliseconds < Infinity
+  if (!context.suspends && !isTimed) {
+    for (const { file } of inputs.slice(0, 1)) yield* wait(context.settle(file.ready()))
+    return false
+  }
   if (!context.suspends) {
-    // The thread itself waits: for the time if there is one, else for the input, which is asked for until it comes.
-    if (isTimed) yield* wait(context.sleep(milliseconds))
-    else for (const { file } of inputs.slice(0, 1)) yield* wait(context.blocking(() => file.ready()))
-    return isTimed
+    let hasArrived = false
+    const arrive = (): void => {
+      hasArrived = true
+    }
+    for (const { file } of inputs) {
+      const ready = file.ready()
+      if (ready instanceof Promise) void ready.then(arrive, arrive)
+      else arrive()
+    }
+    yield* wait(context.sleep(milliseconds, undefined, () => hasArrived))
+    return !hasArrived
   }
   const arrivals = inputs.map(({ file }) =>
     Promise.resolve(file.ready()).then(

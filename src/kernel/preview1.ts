@@ -76,7 +76,7 @@ export function preview1Parameters(name: string): Parameter[] | undefined {
 }
 
 /** What a guest's engine gives: how the guest waits, and how it ends. */
-export type Preview1Host = Pick<Preview1Context, 'suspends' | 'blocking' | 'sleep' | 'exit'> & {
+export type Preview1Host = Pick<Preview1Context, 'suspends' | 'settle' | 'sleep' | 'exit'> & {
   /** The guest's memory of the moment. */
   memory(): WebAssembly.Memory | undefined
 }
@@ -149,8 +149,8 @@ export class Preview1 {
   }
 
   #newContext(): Preview1Context {
-    const { suspends, memory, blocking, sleep, exit } = this.#host
+    const { suspends, memory, settle, sleep, exit } = this.#host
     const own = { process: this.#process, fds: this.#fds, times: this.#times, memory: new GuestMemory(memory) }
-    return { ...own, suspends, blocking, sleep, exit }
+    return { ...own, suspends, settle, sleep, exit }
   }
 }

@@ -3,6 +3,7 @@ import { DescriptorTable } from './descriptors.ts'
 import { errno, reword } from './errno.ts'
 import type { MaybePromise } from './host-port.ts'
 import { type InputSource, InputStream } from './input.ts'
+import { promiseAfter } from './later.ts'
 import { OutputStream } from './output.ts'
 import type { Services } from './services.ts'
 import { type ConsoleLevel, Shown, type ShownListener } from './shown.ts'
@@ -153,7 +154,7 @@ export class Process {
   }
 
   #await<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
+    return promiseAfter(answer, (resolve, reject) => {
       this.#waiting.add(cancel)
       const waiting = this.#waiting
       function cancel(reason: Error): void {

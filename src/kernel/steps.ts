@@ -1,5 +1,6 @@
 /** Work that waits only where a driver must: generators that run to their end at once when nothing waits. */
 import type { MaybePromise } from './host-port.ts'
+import { promiseAfter } from './later.ts'
 
 /** A piece of work; it yields the promises that it has to wait for. */
 export type Steps<T> = Generator<Promise<unknown>, T, unknown>
@@ -15,17 +16,24 @@ export function run<T>(steps: Steps<T>): MaybePromise<T> {
   return first.done ? first.value : resume(steps, first.value)
 }
 
-async function resume<T>(steps: Steps<T>, awaited: Promise<unknown>): Promise<T> {
-  let promise = awaited
-  for (;;) {
-    const outcome = await promise.then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error }),
-    )
-    const settled = 'error' in outcome ? steps.throw(outcome.error) : steps.next(outcome.value)
-    if (settled.done) return settled.value
-    promise = settled.value
-  }
+function resume<T>(steps: Steps<T>, awaited: Promise<unknown>): Promise<T> {
+  return promiseAfter<T>(awaited, (resolve, reject) => {
+    const follow = (promise: Promise<unknown>): void =>
+      void promise.then(
+        (value) => go(() => steps.next(value)),
+        (error: unknown) => go(() => steps.throw(error)),
+      )
+    const go = (step: () => IteratorResult<Promise<unknown>, T>): void => {
+      try {
+        const next = step()
+        if (next.done) resolve(next.value)
+        else follow(next.value)
+      } catch (error) {
+        reject(error)
+      }
+    }
+    follow(awaited)
+  })
 }
 
 /** Continues with a value now, or after its promise. (Not named `then`: a module that exports that is a thenable, and importing it never ends.) */

@@ -2,7 +2,7 @@
 import { BodyScan } from './body-scan.ts'
 import { type CallGraph, Trait } from './call-graph.ts'
 import { type CodeFacts, FactCollector } from './code-facts.ts'
-import { FRAME_SLOTS, UNCOUNTED_SLOTS } from './costs.ts'
+import { Depth } from './depth.ts'
 import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
@@ -10,6 +10,7 @@ import { skipImmediates } from './instructions.ts'
 import { NativeFrames } from './native-frames.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
+import type { Snippet } from './snippet.ts'
 import type { BodyTask, ScanContext } from './scan-context.ts'
 import { functionType, type ModuleShape, type Section } from './sections.ts'
 
@@ -37,8 +38,11 @@ const MOVING: ReadonlySet<number> = new Set([
   MiscOp.tableFill,
 ])
 
-/** What is put into a pinned module: instructions for loop heads, and before instructions that move any length. */
-export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array }
+/**
+ * What is put into a pinned module: instructions for loop heads, before instructions that move any length, and before
+ * `memory.grow`.
+ */
+export type LoopHeadMeter = { check: Snippet; charge: Uint8Array; grow?: Uint8Array }
 
 /** What counting frames needs: the stack pointer's index, bodies that close a cycle of direct calls, signatures, types of blocks that give results. */
 export type FrameCount = {
@@ -95,8 +99,9 @@ export class LoopHeadPass implements CodePass {
       const exit = frames?.note(opcode, at, () => peek.u32())
       if (exit) edits.push(exit)
       if (!this.#meter) continue
-      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
+      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, ...this.#meter.check })
       else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
+      else if (opcode === Op.memoryGrow && this.#meter.grow) edits.push({ at, until: at, code: this.#meter.grow })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
     return frames ? this.#withFrame(frames, index, edits, { first, end: reader.end - 1, locals }) : edits
@@ -138,13 +143,13 @@ export class MeteredPass implements CodePass {
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
     const { order } = this.#graph
     const changes = new Array<readonly Edit[]>(bodies.length).fill([])
-    const uncounted = new Uint32Array(bodies.length)
+    const depth = new Depth(this.#graph)
     let passed = 0
     for (const index of order) {
       const { start, end } = bodies[index] as Body
       this.#checkSize(index, end - start)
       const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
-      changes[index] = scanned.finish(this.#countedSlots(index, scanned.slots, uncounted))
+      changes[index] = scanned.finish(depth.slotsOf(index, scanned.slots))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -172,25 +177,6 @@ export class MeteredPass implements CodePass {
       // A body without a loop passes few charges; giving the fuel back at each call costs more than it saves then.
       keepsFuel: (traits & Trait.exceptions) === 0 && (this.#exact || (loops && callsNothing)),
     }
-  }
-
-  /**
-   * Depth is counted in the functions through which recursion must pass, in one on each long way down without them, and
-   * in those that may catch an exception, which must put it right.
-   * @param uncounted by the body: slots of the longest way down from it that nobody counts
-   * @returns the slots of its frame and of what nobody counts below it, when it is one that counts
-   */
-  #countedSlots(index: number, slots: number, uncounted: Uint32Array): number | undefined {
-    const { cyclic, traits, callees } = this.#graph
-    let below = 0
-    for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
-    const all = FRAME_SLOTS + slots + below
-    const own = traits[index] as number
-    const calls = (own & Trait.calls) !== 0
-    const catches = (own & Trait.exceptions) !== 0
-    if (calls && (catches || cyclic[index] === 1 || all > UNCOUNTED_SLOTS)) return all
-    uncounted[index] = all
-    return undefined
   }
 }
 

@@ -6,11 +6,13 @@ import { checkShape, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
 import { type CodePass, type FrameCount, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
-import { bulkCharge, chargeBody, fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody, counterGlobal } from './fuel.ts'
+import { callOf, chargeBody, counterGlobal, fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody } from './fuel.ts'
+import { heldPagesBody, pagesGlobal } from './held-pages.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
 import { ExternKind, type FunctionType, type ModuleShape } from './sections.ts'
+import { NOTHING } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -23,6 +25,7 @@ export type MeterOptions = {
   metering: Metering
   /** See `RewriteOptions`. */
   linked: boolean
+  pagesCap: boolean
   caps: StrangerCaps
   stackPointer: string | undefined
 }
@@ -34,6 +37,8 @@ export type Meter = {
   /** The globals of fuel and stack, and the callout's table. */
   fuel: number | undefined
   stack: number | undefined
+  /** The global that caps the memory. */
+  pages?: number
   callout: number | undefined
 }
 
@@ -53,7 +58,7 @@ function makeContext(
     bulk: new BulkFunctions(appendix, fuel, tables),
     stack: stranger ? appendix.global(counterGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
-    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : new Uint8Array(0)),
+    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : NOTHING),
     caps: stranger ? caps : undefined,
     callersPay: new Uint8Array(shape.functions.length),
   }
@@ -96,7 +101,7 @@ function frameCount(
  * @throws TokaError TOKA_ENGINE_LOAD when a stranger's module declares more than it may
  */
 export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterOptions): Meter {
-  const { fuel: metered, trust, metering, linked, caps } = options
+  const { fuel: metered, trust, metering, linked, pagesCap, caps } = options
   const appendix = new Appendix(shape)
   if (trust === 'stranger') {
     if (!metered) throw refuseModule('a stranger runs on fuel only')
@@ -115,9 +120,13 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   if (trust === 'pinned' && metering === 'fast') {
     const charge = appendix.function(appendix.type(['i32'], ['i32']), chargeBody(fuel))
     const frames = frameCount(bytes, shape, appendix, options.stackPointer)
-    const pass = new LoopHeadPass({ check: fuelCheck(fuel), charge: bulkCharge(charge) }, frames)
-    return { pass, stack: undefined, ...added }
+    const meter = { check: fuelCheck(fuel), charge: callOf(charge) }
+    if (!pagesCap) return { pass: new LoopHeadPass(meter, frames), stack: undefined, ...added }
+    const pages = appendix.global(pagesGlobal)
+    const held = appendix.function(appendix.type(['i32'], ['i32']), heldPagesBody(pages))
+    return { pass: new LoopHeadPass({ ...meter, grow: callOf(held) }, frames), stack: undefined, pages, ...added }
   }
+  if (pagesCap) throw refuseModule('its memory can be capped for each instance on fast fuel of pinned modules alone')
   const context = makeContext(shape, appendix, fuel, options)
   return {
     pass: new MeteredPass(context, readCallGraph(bytes, shape, linked), metering === 'exact'),

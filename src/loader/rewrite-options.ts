@@ -46,6 +46,11 @@ export type RewriteOptions = {
   exportState?: boolean | 'if-possible'
   /** Cap of the memory, in pages; refused when the module asks for more at once. */
   maximumPages?: number
+  /**
+   * Of a pinned module on fast fuel: a cap of the memory that its instances are given one by one. Adds the export
+   * `__pages` (mutable i32, all pages at first): `memory.grow` beyond so many pages fails.
+   */
+  pagesCap?: boolean
   /** Raises the memory's first size, in pages. */
   minimumPages?: number
   /** Names of exports to keep; all others but memories and tables are dropped. Each must exist. */

@@ -1,6 +1,7 @@
 /** A stream of the embedding program, handed to a run in a worker piece by piece, as the guest asks. */
 import { putMail, roomOf } from './mailbox.ts'
-import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
+import type { FromWorker, MessageOf } from './protocol.ts'
+import type { Reply } from './tool-calls.ts'
 
 type Pull = MessageOf<FromWorker, 'pull'>
 type Piece = { chunk?: Uint8Array<ArrayBuffer>; failed: boolean }
@@ -9,16 +10,16 @@ const utf8 = new TextEncoder()
 
 export class InputFeed {
   readonly #run: number
-  readonly #post: (message: ToWorker) => void
+  readonly #reply: Reply
   readonly #reader: ReadableStreamDefaultReader<unknown> | undefined
   #pulled: Pull | undefined
   /** Of a piece that was larger than a mailbox. */
   #rest: Uint8Array<ArrayBuffer> | undefined
 
   /** @param stream to read; without one nothing may be asked for */
-  constructor(run: number, stream: ReadableStream | undefined, post: (message: ToWorker) => void) {
+  constructor(run: number, stream: ReadableStream | undefined, reply: Reply) {
     this.#run = run
-    this.#post = post
+    this.#reply = reply
     this.#reader = stream?.getReader()
   }
 
@@ -41,11 +42,6 @@ export class InputFeed {
     )
   }
 
-  /** Wakes a thread that waits. */
-  stop(): void {
-    if (this.#pulled?.mailbox) putMail(this.#pulled.mailbox, { state: 'ended' })
-  }
-
   /** The run is over: the stream is let go. */
   end(): void {
     this.#pulled = undefined
@@ -59,9 +55,10 @@ export class InputFeed {
     this.#pulled = undefined
     this.#rest = undefined
     const { mailbox } = pulled
-    if (!mailbox) this.#post({ kind: 'input', run: this.#run, ...(chunk ? { chunk } : {}), failed })
-    else if (chunk) this.#put(mailbox, chunk)
+    if (!mailbox) return this.#reply.post({ kind: 'input', run: this.#run, ...(chunk ? { chunk } : {}), failed })
+    if (chunk) this.#put(mailbox, chunk)
     else putMail(mailbox, failed ? { state: 'failed', payload: new Uint8Array(0) } : { state: 'ended' })
+    this.#reply.mailed()
   }
 
   #put(mailbox: SharedArrayBuffer, chunk: Uint8Array<ArrayBuffer>): void {

@@ -1,4 +1,4 @@
-/** One answer between two threads of which one waits: written by the embedding thread, read by a worker that blocks. */
+/** One answer in memory that two threads share: written by the embedding thread, found by a worker whose thread may wait. */
 
 /** Bytes before the payload: i32 state, i32 length. */
 export const MAILBOX_HEADER = 8
@@ -6,14 +6,13 @@ export const MAILBOX_HEADER = 8
 const State = { waiting: 0, done: 1, failed: 2, ended: 3 } as const
 
 /** `ended`: stdin has no more, or nobody answers any more. */
-export type Mail = { state: 'done' | 'failed'; payload: Uint8Array<ArrayBuffer> } | { state: 'ended' | 'late' }
+export type Mail = { state: 'done' | 'failed'; payload: Uint8Array<ArrayBuffer> } | { state: 'ended' }
 
 /**
  * Memory for answers of up to `most` bytes.
- * @returns undefined where memory cannot be shared
+ * @throws RangeError when this thread has no room for it
  */
-export function makeMailbox(most: number): SharedArrayBuffer | undefined {
-  if (typeof SharedArrayBuffer !== 'function') return undefined
+export function makeMailbox(most: number): SharedArrayBuffer {
   // It grows with the answers: most are small.
   return new SharedArrayBuffer(MAILBOX_HEADER, { maxByteLength: MAILBOX_HEADER + most })
 }
@@ -29,7 +28,7 @@ export function emptyMailbox(mailbox: SharedArrayBuffer): void {
 }
 
 /**
- * Puts an answer in and wakes who waits for it.
+ * Puts an answer in.
  * @returns false when it does not fit
  */
 export function putMail(mailbox: SharedArrayBuffer, mail: Mail): boolean {
@@ -43,16 +42,14 @@ export function putMail(mailbox: SharedArrayBuffer, mail: Mail): boolean {
   const header = new Int32Array(mailbox, 0, 2)
   header[1] = 'payload' in mail ? mail.payload.length : 0
   Atomics.store(header, 0, mail.state === 'done' ? State.done : mail.state === 'failed' ? State.failed : State.ended)
-  Atomics.notify(header, 0)
   return true
 }
 
-/** Waits for the answer, on this thread. `late` when it is not there in time. */
-export function awaitMail(mailbox: SharedArrayBuffer, milliseconds: number): Mail {
+/** The answer, once it is there. */
+export function takeMail(mailbox: SharedArrayBuffer): Mail | undefined {
   const header = new Int32Array(mailbox, 0, 2)
-  Atomics.wait(header, 0, State.waiting, Math.max(milliseconds, 0))
   const state = Atomics.load(header, 0)
-  if (state === State.waiting) return { state: 'late' }
+  if (state === State.waiting) return undefined
   if (state !== State.done && state !== State.failed) return { state: 'ended' }
   const length = Math.min(header[1] ?? 0, mailbox.byteLength - MAILBOX_HEADER)
   const payload = new Uint8Array(new Uint8Array(mailbox, MAILBOX_HEADER, length))

@@ -21,6 +21,7 @@ import {
   text,
 } from './checks.ts'
 import { MAILBOX_HEADER } from './mailbox.ts'
+import { CELL_BYTES } from './run-cell.ts'
 
 /** What nothing of ours exceeds: limits of their own are checked where they are known. */
 const MUCH = 2 ** 31
@@ -116,8 +117,7 @@ const TO_WORKER = {
     kind: oneOf('run'),
     sandbox: count,
     run: count,
-    /** Not zero once the run is cancelled: read at each end of a slice. */
-    cell: shared(4),
+    cell: shared(CELL_BYTES),
     order,
     /** Whether `output` and `events` messages are wanted, and whether stdin is pulled. */
     output: flag,
@@ -125,9 +125,11 @@ const TO_WORKER = {
     streams: flag,
   }),
   cancel: fields({ kind: oneOf('cancel'), run: count }),
-  /** Of a `call`: the encoded result, or the encoded error. */
+  /** Mail was put into mailboxes of a run: for a thread that does not wait for it. */
+  mail: fields({ kind: oneOf('mail'), run: count }),
+  /** Of a `call` without a mailbox: the encoded result, or the encoded error. */
   answer: fields({ kind: oneOf('answer'), call: count, failed: flag, payload: bytes(MUCH) }),
-  /** Of a `pull`: what has arrived; nothing at the end. */
+  /** Of a `pull` without one: what has arrived; nothing at the end. */
   input: fields({ kind: oneOf('input'), run: count, chunk: optional(bytes(MUCH)), failed: flag }),
 }
 
@@ -200,7 +202,7 @@ const FROM_WORKER = {
   /** The answers to `run`. */
   result: fields({ kind: oneOf('result'), run: count, outcome }),
   failed: fields({ kind: oneOf('failed'), run: count, code, message: text(4_000) }),
-  /** A host tool, for a run; with a mailbox the worker's thread waits for the answer in it. */
+  /** A host tool, for a run; with a mailbox the answer is put into it. */
   call: fields({
     kind: oneOf('call'),
     run: count,

@@ -10,6 +10,7 @@ import type { GuestEvent } from '../run-events.ts'
 import type { RunHooks, RunOrder, RunOutcome } from './order.ts'
 import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
 import { stoppedOutcome } from './report.ts'
+import { announce, beginCell, cancelCell, type RunCell } from './run-cell.ts'
 import { ToolCalls } from './tool-calls.ts'
 
 /**
@@ -27,8 +28,8 @@ export type RemoteRunParts = {
   toolbox: Toolbox
   limits: Readonly<Limits>
   engine: RunResult['engine']
-  /** Of the sandbox, whose runs follow one another: not zero once this one is cancelled. */
-  cell: Int32Array<SharedArrayBuffer>
+  /** Of the sandbox, whose runs follow one another. */
+  cell: RunCell
   post(message: ToWorker): void
   /** The worker does not answer: it must be ended. */
   overdue(): void
@@ -55,8 +56,10 @@ export class RemoteRun {
     this.#parts = parts
     this.number = parts.run
     const { stdin } = parts.order
-    this.#calls = new ToolCalls(parts.toolbox, parts.limits, parts.post)
-    this.#input = new InputFeed(parts.run, stdin instanceof ReadableStream ? stdin : undefined, parts.post)
+    const { run, cell, post } = parts
+    const mailed = (): void => announce(cell, () => post({ kind: 'mail', run }))
+    this.#calls = new ToolCalls(parts.toolbox, parts.limits, { post, mailed })
+    this.#input = new InputFeed(run, stdin instanceof ReadableStream ? stdin : undefined, { post, mailed })
     const { outputBytes = parts.limits.outputBytes } = parts.order.limits ?? {}
     this.#events = new RemoteEvents(parts.hooks.onEvent, outputBytes)
     this.outcome = new Promise((resolve, reject) => {
@@ -78,7 +81,7 @@ export class RemoteRun {
     const { run, sandbox, order, hooks, limits, toolbox, cell, post } = this.#parts
     const { stdin, ...rest } = order
     this.#started = performance.now()
-    Atomics.store(cell, 0, 0)
+    beginCell(cell)
     toolbox.watch = hooks.onEvent
     post({
       kind: 'run',
@@ -134,12 +137,11 @@ export class RemoteRun {
     this.#resolve(stoppedOutcome(this.#stop ?? 'interrupted', { wallMs, pending, engine: this.#parts.engine }))
   }
 
-  /** Tells the worker in both ways: the cell is read by a guest that computes, the message by a thread that waits. */
+  /** Tells the worker in both ways: the cell is read by a guest that computes and wakes a thread that waits, the message is for all else. */
   #demand(): void {
-    Atomics.store(this.#parts.cell, 0, 1)
+    cancelCell(this.#parts.cell)
     this.#parts.post({ kind: 'cancel', run: this.number })
     this.#calls.stop()
-    this.#input.stop()
   }
 
   /** Twice: a timer that fires late, because this thread was busy, must not end a worker whose answer is already here. */

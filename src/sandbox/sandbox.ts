@@ -37,8 +37,6 @@ export type SandboxParts = {
   /** Opens the sandbox's mounts anew, for a fork with its own toolbox. */
   openDrivers(toolbox: Tools, of?: Drivers): Promise<Drivers>
   toolbox: Tools
-  /** Makes host calls that the thread waits for, where it may wait. */
-  blocking?: ProcessContext['blocking']
 }
 
 const ENDINGS = { javascript: 'js', typescript: 'ts', python: 'py', wasm: 'wasm' } as const
@@ -252,8 +250,9 @@ export class LocalSandbox {
   }
 }
 
-function contextOf({ limits, base, gate, blocking }: SandboxParts, { process }: Kernel): ProcessContext {
-  return { process, limits, base, count: gate.count, ...(blocking ? { blocking } : {}) }
+function contextOf({ limits, base, gate, toolbox }: SandboxParts, { process }: Kernel): ProcessContext {
+  const { thread } = toolbox
+  return { process, limits, base, count: gate.count, ...(thread ? { thread } : {}) }
 }
 
 /** Where the source is said to lie: the name in stacks, and what relative imports start from. */

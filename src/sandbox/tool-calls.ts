@@ -2,17 +2,20 @@
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue } from '../kernel/values.ts'
 import type { Limits } from '../limits.ts'
-import type { PendingCall, Toolbox } from '../tool.ts'
+import { type PendingCall, SERVICE_PREFIX, type Toolbox } from '../tool.ts'
 import { putMail } from './mailbox.ts'
 import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
 
 type Call = MessageOf<FromWorker, 'call'>
 type Answer = { failed: boolean; payload: Uint8Array<ArrayBuffer> }
-/** A mailbox that is set is waited at. */
-type UnderWay = { stop: AbortController; mailbox: SharedArrayBuffer | undefined }
+type UnderWay = { stop: AbortController }
+/** `mailed`: something was put into a mailbox. */
+export type Reply = { post: (message: ToWorker) => void; mailed: () => void }
 
 /** Bytes that the encoding adds to a string or bytes of the largest size; as in the gate. */
 const ENCODING_BYTES = 64
+/** Bytes that a question to a service may have more than what a guest asked: a canonical URL, an address. */
+const QUESTION_BYTES = 8_192
 
 function failure(error: unknown): Answer {
   const seen = error instanceof GuestFacingError ? error : new GuestFacingError('EIO', 'input/output error')
@@ -29,15 +32,15 @@ export class ToolCalls {
   readonly #toolbox: Toolbox
   readonly #most: number
   readonly #concurrent: number
-  readonly #post: (message: ToWorker) => void
+  readonly #reply: Reply
   readonly #underWay = new Map<number, UnderWay>()
   #stopped = false
 
-  constructor(toolbox: Toolbox, limits: Readonly<Limits>, post: (message: ToWorker) => void) {
+  constructor(toolbox: Toolbox, limits: Readonly<Limits>, reply: Reply) {
     this.#toolbox = toolbox
     this.#most = Math.max(limits.flatBytes, limits.structuredBytes) + ENCODING_BYTES
     this.#concurrent = limits.concurrentCalls
-    this.#post = post
+    this.#reply = reply
   }
 
   /**
@@ -46,7 +49,8 @@ export class ToolCalls {
    */
   make(call: Call): boolean {
     const { tool, input } = call
-    const fits = input.length <= this.#most && this.#underWay.size < this.#concurrent
+    const most = this.#most + (tool.startsWith(SERVICE_PREFIX) ? QUESTION_BYTES : 0)
+    const fits = input.length <= most && this.#underWay.size < this.#concurrent
     if (!fits || !this.#toolbox.has(tool)) return false
     if (this.#stopped) this.#answer(call, failure(cancelled()))
     else this.#call(call)
@@ -58,7 +62,7 @@ export class ToolCalls {
     try {
       const result = this.#toolbox.call(call.tool, call.input, stop.signal)
       if (!(result instanceof Promise)) return this.#answer(call, this.#success(result))
-      this.#underWay.set(call.call, { stop, mailbox: call.mailbox })
+      this.#underWay.set(call.call, { stop })
       result.then(
         (bytes) => this.#finish(call, this.#success(bytes)),
         (error: unknown) => this.#finish(call, failure(error)),
@@ -79,16 +83,16 @@ export class ToolCalls {
   }
 
   #answer({ call, mailbox }: Call, answer: Answer): void {
-    if (!mailbox) return this.#post({ kind: 'answer', call, ...answer })
+    if (!mailbox) return this.#reply.post({ kind: 'answer', call, ...answer })
     const { failed, payload } = answer
-    if (putMail(mailbox, { state: failed ? 'failed' : 'done', payload })) return
-    putMail(mailbox, { state: 'ended' })
+    const fits = putMail(mailbox, { state: failed ? 'failed' : 'done', payload })
+    if (!fits) putMail(mailbox, { state: 'ended' })
+    this.#reply.mailed()
   }
 
-  /** The run is cancelled: no more calls, and a thread that waits for an answer waits no longer. Tools go on until `end`. */
+  /** The run is cancelled: no more calls. Tools go on until `end`. */
   stop(): void {
     this.#stopped = true
-    for (const { mailbox } of this.#underWay.values()) if (mailbox) putMail(mailbox, { state: 'ended' })
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Family } from './family.ts'
 import { TurnQueue } from './queue.ts'
 import type { RemoteRun } from './remote-run.ts'
 import { neverBegun } from './report.ts'
+import { makeCell } from './run-cell.ts'
 import { RunStream, type StreamHooks, watchedBy } from './run-stream.ts'
 import type { SnapshotSeal } from './snapshot-seal.ts'
 import type { Sandbox, WaitOptions } from './surface.ts'
@@ -35,7 +36,7 @@ export type WorkerSandboxParts = {
 export class WorkerSandbox implements Sandbox {
   readonly #parts: WorkerSandboxParts
   readonly #queue = new TurnQueue(BORDER.turns)
-  readonly #cell = new Int32Array(new SharedArrayBuffer(4))
+  readonly #cell = makeCell()
   /** Its number in the worker. */
   #number = 0
   #running: RemoteRun | undefined

@@ -5,11 +5,12 @@ import type { InputPort } from '../kernel/input.ts'
 import { decodeValue } from '../kernel/values.ts'
 import type { Limits } from '../limits.ts'
 import type { LiveEvent } from '../run-events.ts'
-import { awaitMail, emptyMailbox, type Mail, makeMailbox } from '../sandbox/mailbox.ts'
+import type { Mail } from '../sandbox/mailbox.ts'
 import type { RunHooks } from '../sandbox/order.ts'
 import type { FromWorker, MessageOf, ToWorker } from '../sandbox/protocol.ts'
-import type { Blocking } from './blocking.ts'
+import { heard, isCancelled, makeCell, type RunCell } from '../sandbox/run-cell.ts'
 import { EventBatch } from './event-batch.ts'
+import { OpenQuestions } from './open-questions.ts'
 import { OutputBatch } from './output-batch.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -18,9 +19,14 @@ type Waiting<T> = { resolve(value: T): void; reject(error: Error): void }
 /** Bytes that an answer may have beside the largest value: the encoding's, or those of an error. */
 const MORE_BYTES = 8_192
 
+/** Milliseconds of a wait before which nothing that is printed need be sent: as long as it may lie there anyway. */
+const SHORT_MS = 10
+
 /** What runs of a worker share. */
 export type Post = (message: FromWorker) => void
 export type CallNumbers = { last: number }
+/** `suspends`: guests can be suspended, so the thread always comes back to its messages. */
+export type RunWorker = { post: Post; numbers: CallNumbers; suspends: boolean }
 
 /** The error that the embedding thread encoded. */
 function errorOf(payload: Uint8Array): GuestFacingError {
@@ -30,31 +36,25 @@ function errorOf(payload: Uint8Array): GuestFacingError {
 
 export class ServedRun {
   readonly number: number
-  readonly #cell: Int32Array
+  readonly #cell: RunCell
   readonly #post: Post
-  readonly #blocking: Blocking
   readonly #numbers: CallNumbers
   readonly #deadline: number
-  readonly #most: number
   readonly #output: OutputBatch
   readonly #events: EventBatch
   readonly #stop = new AbortController()
   readonly #calls = new Map<number, Waiting<Bytes>>()
   #pulling: Waiting<Bytes | undefined> | undefined
-  #mailbox: SharedArrayBuffer | undefined
+  readonly #questions: OpenQuestions | undefined
 
-  constructor(
-    { run, cell, order }: MessageOf<ToWorker, 'run'>,
-    limits: Readonly<Limits>,
-    worker: { post: Post; blocking: Blocking; numbers: CallNumbers },
-  ) {
+  constructor({ run, cell, order }: MessageOf<ToWorker, 'run'>, limits: Readonly<Limits>, worker: RunWorker) {
     this.number = run
-    this.#cell = new Int32Array(cell, 0, 1)
+    this.#cell = makeCell(cell)
     this.#post = worker.post
-    this.#blocking = worker.blocking
     this.#numbers = worker.numbers
     this.#deadline = performance.now() + (order.limits?.timeoutMs ?? limits.timeoutMs)
-    this.#most = Math.max(limits.flatBytes, limits.structuredBytes) + MORE_BYTES
+    const most = Math.max(limits.flatBytes, limits.structuredBytes) + MORE_BYTES
+    this.#questions = worker.suspends ? undefined : new OpenQuestions(this.#cell, most)
     this.#events = new EventBatch((events) => worker.post({ kind: 'events', run, events }))
     this.#output = new OutputBatch((stream, bytes) => worker.post({ kind: 'output', run, stream, bytes }))
   }
@@ -66,7 +66,7 @@ export class ServedRun {
       isCancelled: () => {
         this.#output.tick()
         this.#events.tick()
-        return Atomics.load(this.#cell, 0) !== 0
+        return isCancelled(this.#cell)
       },
       ...(events ? { onEvent: (event: LiveEvent) => this.#events.add(event) } : {}),
       ...(output ? { onOutput: (stream, bytes) => this.#output.add(stream, bytes) } : {}),
@@ -86,8 +86,7 @@ export class ServedRun {
     const { number: run } = this
     const call = ++this.#numbers.last
     const question = { kind: 'call' as const, run, call, tool, input: new Uint8Array(input) }
-    const mail = this.#ask(question)
-    if (mail) return answerOf(mail)
+    if (this.#questions) return this.#ask(this.#questions, question).then(answerOf)
     this.#post(question)
     return new Promise((resolve, reject) => this.#calls.set(call, { resolve, reject }))
   }
@@ -106,10 +105,26 @@ export class ServedRun {
     else waiting?.resolve(chunk)
   }
 
+  /** Mail has come while the thread did something else than wait for it. */
+  mailed(): void {
+    heard(this.#cell)
+    this.#questions?.tell()
+  }
+
+  /** The guest keeps the thread, and waits on it: see `WaitingThread`. */
+  wait(milliseconds: number): void {
+    if (milliseconds > SHORT_MS) this.#flush()
+    // A little beyond the deadline: then the leash, asked next, says so.
+    const left = Math.max(this.#deadline - performance.now(), 0) + 1
+    if (milliseconds > 0) this.#questions?.wait(Math.min(milliseconds, left))
+    else this.#questions?.tell()
+  }
+
   /** Nothing is asked or told after this. */
   end(): void {
     this.#flush()
     this.#calls.clear()
+    this.#questions?.end()
     this.#pulling = undefined
   }
 
@@ -121,29 +136,19 @@ export class ServedRun {
   #pull(): MaybePromise<Bytes | undefined> {
     this.#flush()
     const question = { kind: 'pull' as const, run: this.number }
-    const mail = this.#ask(question)
-    if (!mail) {
-      this.#post(question)
-      return new Promise((resolve, reject) => (this.#pulling = { resolve, reject }))
-    }
-    if (mail.state === 'done') return mail.payload
-    if (mail.state === 'failed') throw errno('EIO')
-    return undefined
+    if (this.#questions) return this.#ask(this.#questions, question).then(pieceOf)
+    this.#post(question)
+    return new Promise((resolve, reject) => (this.#pulling = { resolve, reject }))
   }
 
-  /** Asks and waits, where the guest waits and the thread may. */
-  #ask(question: MessageOf<FromWorker, 'call' | 'pull'>): Mail | undefined {
-    if (!this.#blocking.active) return undefined
-    const mailbox = (this.#mailbox ??= makeMailbox(this.#most))
-    if (!mailbox) return undefined
-    emptyMailbox(mailbox)
-    this.#post({ ...question, mailbox })
-    // A little beyond the deadline: then the leash, asked next, says so.
-    const mail = this.#blocking.wait(() => awaitMail(mailbox, this.#deadline - performance.now() + 1))
-    // An answer may still be written there.
-    if (mail.state === 'late') this.#mailbox = undefined
-    return mail
+  #ask(questions: OpenQuestions, question: MessageOf<FromWorker, 'call' | 'pull'>): Promise<Mail> {
+    return questions.ask((mailbox) => this.#post({ ...question, mailbox }))
   }
+}
+
+function pieceOf(mail: Mail): Bytes | undefined {
+  if (mail.state === 'failed') throw errno('EIO')
+  return mail.state === 'done' ? mail.payload : undefined
 }
 
 function answerOf(mail: Mail): Bytes {

@@ -15,7 +15,6 @@ import type { RunOutcome } from '../sandbox/order.ts'
 import { type FromWorker, type MessageOf, readToWorker, type ToWorker } from '../sandbox/protocol.ts'
 import type { LocalSandbox } from '../sandbox/sandbox.ts'
 import type { ToolDescription } from '../tool.ts'
-import { Blocking } from './blocking.ts'
 import { RemoteTools } from './remote-tools.ts'
 import { ServedRun } from './served-run.ts'
 
@@ -40,7 +39,7 @@ function refusal(error: unknown): { code: string; message: string } {
 
 export class WorkerServer {
   readonly #port: ServerPort
-  readonly #blocking = new Blocking()
+  #suspends = false
   readonly #numbers = { last: 0 }
   readonly #images = new Map<number, Prepared>()
   readonly #residents = new Map<number, Resident>()
@@ -83,6 +82,9 @@ export class WorkerServer {
         // It may have crossed the end of its run.
         for (const run of this.#runs.values()) run.answered(message)
         return message.call <= this.#numbers.last
+      case 'mail':
+        this.#runs.get(message.run)?.mailed()
+        return true
       case 'input':
         this.#runs.get(message.run)?.arrived(message)
         return true
@@ -92,6 +94,7 @@ export class WorkerServer {
   #begin({ ledger, suspension }: MessageOf<ToWorker, 'init'>): boolean {
     if (this.#ledger) return false
     allowSuspension(suspension)
+    this.#suspends = suspension
     this.#ledger = createLedger(ledger)
     this.#port.post({ kind: 'ready' })
     return true
@@ -112,7 +115,7 @@ export class WorkerServer {
     if (!prepared || this.#residents.has(number)) return false
     const options = message.options as SandboxOptions
     const limits = message.limits as Limits
-    const tools = new RemoteTools(message.tools as ToolDescription[])
+    const tools = new RemoteTools(message.tools as ToolDescription[], this.#suspends)
     void this.#settle(number, { tools, limits, trace }, async () =>
       composeSandbox({
         options: trace ? { ...options, onTrace: this.#tracer(number) } : options,
@@ -123,7 +126,6 @@ export class WorkerServer {
         policy: policyOf(policy),
         ledger,
         tools,
-        blocking: this.#blocking.run,
       }),
     )
     return true
@@ -182,7 +184,7 @@ export class WorkerServer {
   async #execute({ sandbox, tools, limits }: Resident, message: MessageOf<ToWorker, 'run'>): Promise<void> {
     const { run: number, order, output, events, streams } = message
     const { post } = this.#port
-    const run = new ServedRun(message, limits, { post, blocking: this.#blocking, numbers: this.#numbers })
+    const run = new ServedRun(message, limits, { post, numbers: this.#numbers, suspends: this.#suspends })
     this.#runs.set(number, run)
     tools.run = run
     let last: FromWorker

@@ -2,7 +2,9 @@
 import { z } from 'zod'
 import { defineTool } from '../../src/index.ts'
 import type { FromWorker, ToWorker } from '../../src/sandbox/protocol.ts'
-import type { ThreadEvents } from '../../src/sandbox/thread.ts'
+import { createLedger } from '../../src/gate/ledger.ts'
+import { allowSuspension } from '../../src/loader/suspension.ts'
+import type { StartThread, ThreadEvents } from '../../src/sandbox/thread.ts'
 import { WorkerServer } from '../../src/worker/server.ts'
 import { makePool, poolRequest } from '../worker-threads.ts'
 import { type Next, pick } from './numbers.ts'
@@ -22,13 +24,16 @@ export const echo = defineTool({
   },
 })
 
+type Conversation = { toWorker: ToWorker[]; fromWorker: FromWorker[] }
+
 /** A whole conversation: what each side sends for a sandbox, a run with a tool, output, stdin, a fork. */
-async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[] }> {
+async function record(suspension: boolean): Promise<Conversation> {
   const { server, events, sent, received } = localThread()
-  const pool = await makePool((given) => {
+  const start: StartThread = (given) => {
     events.current = given
     return { post: server, terminate: () => given.ended('ended'), hold: () => {} }
-  })
+  }
+  const pool = await makePool(start, 1, createLedger(), suspension)
   const sandbox = await pool.open(
     await poolRequest({
       tools: [echo],
@@ -65,11 +70,22 @@ async function record(): Promise<{ toWorker: ToWorker[]; fromWorker: FromWorker[
   return { toWorker: sent, fromWorker: received }
 }
 
-let recorded: ReturnType<typeof record> | undefined
+/** With answers by messages, and with answers in mailboxes. */
+async function recordBoth(): Promise<Conversation> {
+  const told = await record(true)
+  const mailed = await record(false)
+  allowSuspension(true)
+  return {
+    toWorker: [...told.toWorker, ...mailed.toWorker],
+    fromWorker: [...told.fromWorker, ...mailed.fromWorker],
+  }
+}
+
+let recorded: Promise<Conversation> | undefined
 
 /** The conversation, recorded at first use. */
-export function conversation(): ReturnType<typeof record> {
-  recorded ??= record()
+export function conversation(): Promise<Conversation> {
+  recorded ??= recordBoth()
   return recorded
 }
 

@@ -69,7 +69,7 @@ export class World {
       },
       (error) => this.faults.push(error),
       this.maySuspend,
-      { blocking: (act) => act(), mostHeld: () => MOST_HELD },
+      { settle: (answer) => answer, mostHeld: () => MOST_HELD },
     )
     this.calls.memory = this.memory
     this.interpreter = interpreterImports({

@@ -25,6 +25,7 @@ describe('the check of messages', () => {
       'image',
       'init',
       'input',
+      'mail',
       'open',
       'run',
       'snapshot',

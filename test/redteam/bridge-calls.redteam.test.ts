@@ -13,7 +13,7 @@ function callsOf(
   const faults = (error: unknown) => {
     throw error
   }
-  const calls = new GuestCalls(dispatch, faults, true, { blocking: (act) => act(), mostHeld: () => 2 ** 20 })
+  const calls = new GuestCalls(dispatch, faults, true, { settle: (answer) => answer, mostHeld: () => 2 ** 20 })
   calls.memory = new WebAssembly.Memory({ initial: 1 })
   return calls
 }

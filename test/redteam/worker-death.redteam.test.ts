@@ -12,6 +12,7 @@ import {
   type TokaError,
 } from '../../src/index.ts'
 import { createLedger } from '../../src/gate/ledger.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { type Death, makePool, type Moment, mortalThread, poolRequest } from '../worker-threads.ts'
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -63,7 +64,7 @@ async function useAll(sandbox: Sandbox): Promise<(RunResult | Error | undefined)
       },
     })
   const steps = [
-    () => sandbox.run({ source: 'console.log("x"); await tools.slow({})', onOutput: () => {} }),
+    () => sandbox.run({ source: 'console.log("x"); await tools.slow({}); tools.slow.sync({})', onOutput: () => {} }),
     () => sandbox.run({ source: 'for await (const c of process.stdin); 1', stdin: stdin() }),
     () => sandbox.run({ source: 'await new Promise((r) => setTimeout(r, 5_000))', signal: AbortSignal.timeout(20) }),
     () => sandbox.run({ source: '1', collect: ['/[bad/\0'] }),
@@ -77,11 +78,17 @@ async function useAll(sandbox: Sandbox): Promise<(RunResult | Error | undefined)
   return ends
 }
 
+const suspends = await canSuspend()
+/** Messages that pass only where guests are suspended, and only where threads wait for what is put into mailboxes. */
+const OF_SUSPENSION: readonly string[] = ['answer', 'input']
+const OF_WAITING: readonly string[] = ['mail']
+/** What is the same either way is not tried twice. */
+const OF_BOTH: readonly string[] = ['run', 'cancel', 'call', 'pull', 'result']
+
 const MOMENTS: Moment[] = [
-  ...['init', 'image', 'open', 'run', 'cancel', 'answer', 'input', 'snapshot', 'fork', 'dispose'].map((kind) => ({
-    kind,
-    direction: 'to worker' as const,
-  })),
+  ...['init', 'image', 'open', 'run', 'cancel', ...OF_SUSPENSION, ...OF_WAITING, 'snapshot', 'fork', 'dispose'].map(
+    (kind) => ({ kind, direction: 'to worker' as const }),
+  ),
   ...[
     'ready',
     'opened',
@@ -100,14 +107,24 @@ const MOMENTS: Moment[] = [
   })),
 ].flatMap((moment) => (['before', 'after'] as const).map((when) => ({ ...moment, when })))
 
-describe.each(['is terminated', 'ends itself'] as Death[])('a worker that %s', (death) => {
+const isOf = (kind: string, suspension: boolean): boolean => {
+  if (suspension) return !OF_WAITING.includes(kind)
+  return !OF_SUSPENSION.includes(kind) && (!suspends || OF_WAITING.includes(kind) || OF_BOTH.includes(kind))
+}
+const LIVES = (['is terminated', 'ends itself'] as Death[]).flatMap((death) =>
+  [true, false].filter((suspension) => suspends || !suspension).map((suspension) => ({ death, suspension })),
+)
+
+describe.each(LIVES)('a worker that $death, suspending its guests: $suspension,', ({ death, suspension }) => {
   // One that ends by itself does so when it reads what comes next: before a message or after it is the same.
-  const moments = MOMENTS.filter(({ when }) => death === 'is terminated' || when === 'after')
+  const moments = MOMENTS.filter(
+    ({ kind, when }) => isOf(kind, suspension) && (death === 'is terminated' || when === 'after'),
+  )
   test.each(moments)('$when "$kind" $direction', async (moment) => {
     const start = mortalThread(moment, death)
     const ledger = createLedger()
     const before = freeCells(ledger)
-    const pool = await makePool(start, 1, ledger)
+    const pool = await makePool(start, 1, ledger, suspension)
     // The second sandbox waits for whatever becomes of the worker of the first.
     const request = async () => pool.open(await poolRequest({ tools: [slow], grants, onTrace: () => {} }))
     const opening = [request(), request()].map((promise) => promise.catch((error: Error) => error))
@@ -174,6 +191,21 @@ describe('runs of a lost worker', () => {
       await lost.dispose()
     }
     await pool.dispose()
+  })
+
+  test('are interrupted while their thread waits for a call that will never be answered', async () => {
+    const hanging = defineTool({ ...slow, input: z.object({}), run: () => new Promise(() => {}) })
+    for (const source of ['tools.slow.sync({})', 'tools.slow({}); tools.slow({}); tools.slow.sync({})']) {
+      const start = mortalThread({ kind: 'call', direction: 'from worker', when: 'after' }, 'is terminated')
+      const pool = await makePool(start, 1, createLedger(), false)
+      const sandbox = await pool.open(await poolRequest({ tools: [hanging], grants }))
+      const result = await sandbox.run({ source })
+      expect(result).toMatchObject({ status: 'interrupted', error: { code: 'TOKA_INTERRUPTED' } })
+      expect(result.pending.length).toBeGreaterThan(0)
+      const again = await pool.open(await poolRequest())
+      expect((await again.run({ source: '1 + 1' })).value).toBe(2)
+      await pool.dispose()
+    }
   })
 
   test('leave the runs of other workers alone', async () => {

@@ -14,7 +14,7 @@ const END = 65_536
 function makeGuest(options: Parameters<typeof boot>[0] = {}, pending?: number) {
   const memory = new WebAssembly.Memory({ initial: 1 })
   const { kernel } = boot(options)
-  const calls = new EmscriptenSyscalls(() => memory, { pending, blocking: (act) => act(), made: () => {} })
+  const calls = new EmscriptenSyscalls(() => memory, { pending, settle: (answer) => answer, made: () => {} })
   calls.bind(kernel.process)
   const all = { ...calls.env, ...calls.wasi } as Record<string, (...args: unknown[]) => number>
   const put = (value: string, at = PATH): number => {

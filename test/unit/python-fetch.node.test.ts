@@ -2,15 +2,15 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { GrantInput, RunResult } from '../../src/index.ts'
-import { canSuspend } from '../../src/loader/suspension.ts'
-import { preparePython, python, valueIn } from '../python.ts'
-import { skipReasons } from '../skip-reasons.ts'
+import type { GrantInput, Limits, RunResult } from '../../src/index.ts'
+import type { Way } from '../isolations.ts'
+import { preparePython, python, runPython, valueIn } from '../python.ts'
 
 preparePython()
 
 let server: Server
 let port = 0
+let closed = 0
 let seen: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[] = []
 
 beforeAll(async () => {
@@ -24,7 +24,13 @@ beforeAll(async () => {
       response.setHeader('content-type', 'text/plain; charset=latin-1').end(Buffer.from([0xe9]))
     else if (url === '/moved') response.writeHead(302, { location: '/json' }).end()
     else if (url === '/away') response.writeHead(302, { location: 'http://b.test/' }).end()
-    else if (url === '/missing') response.writeHead(404).end('not here')
+    else if (url === '/never') request.socket.once('close', () => closed++)
+    else if (url === '/endless') {
+      request.socket.once('close', () => closed++)
+      const more = (): void =>
+        void (response.destroyed || response.write('x'.repeat(65_536), () => setTimeout(more, 1)))
+      more()
+    } else if (url === '/missing') response.writeHead(404).end('not here')
     else if (url === '/large') response.end('x'.repeat(1_000_000))
     else response.setHeader('x-two', ['1', '2']).end(`${method} ${url} ${body}`)
   })
@@ -35,13 +41,15 @@ afterAll(() => {
   server.closeAllConnections()
   server.close()
 })
-beforeEach(async ({ skip }) => {
-  skip(!(await canSuspend()), skipReasons.noJspi)
+beforeEach(() => {
   seen = []
+  closed = 0
 })
 
+type Options = { way?: Way; signal?: AbortSignal; limits?: Partial<Limits>; quota?: { bytes: number } }
+
 /** Runs a program that finds the server as `base`, with a grant for it. */
-function fetching(source: string): Promise<RunResult> {
+async function fetching(source: string, { way, quota, ...more }: Options = {}): Promise<RunResult> {
   const grants: GrantInput[] = [
     {
       resource: 'net',
@@ -51,12 +59,15 @@ function fetching(source: string): Promise<RunResult> {
       methods: ['GET', 'POST', 'PUT'],
       ports: [port],
       cidrs: ['127.0.0.0/8'],
+      ...(quota ? { quota } : {}),
     },
   ]
   const whole = `from toka import fetch, input, TokaError\nimport urllib.request, urllib.error\nbase = input\n${source}`
-  return python(whole, { grants, network: { lookup: async () => ['127.0.0.1'] }, input: `http://a.test:${port}` })
+  const network = { lookup: async () => ['127.0.0.1'] }
+  const request = { grants, network, input: `http://a.test:${port}`, ...more }
+  return way ? runPython(way, { source: whole, ...request }) : python(whole, request)
 }
-const valueOf = async (source: string): Promise<unknown> => valueIn(await fetching(source))
+const valueOf = async (source: string, options?: Options): Promise<unknown> => valueIn(await fetching(source, options))
 
 describe('toka.fetch', () => {
   test('answers status, headers and body, blocking', async () => {
@@ -100,6 +111,20 @@ found = await asyncio.gather(*(fetch.aio(base + f"/{n}") for n in range(5)))
   })
 })
 
+describe.each([undefined, 'worker', 'worker that cannot suspend'] as const)('a body to send (%s)', (way) => {
+  test('may have as many bytes as a value that crosses, and one more is the guest’s mistake', async () => {
+    const source = `told = []
+for size in [150_000, *range(199_800, 200_001, 10)]:
+    try:
+        told.append(len(fetch(base + "/p", method="POST", body=b"x" * size).bytes()) - len("POST /p ") == size)
+    except TokaError as e:
+        told.append(e.code)
+sorted({str(t) for t in told}), told[0], told[-1]`
+    const options = { ...(way ? { way } : {}), limits: { flatBytes: 200_000 } }
+    expect(await valueOf(source, options)).toEqual([['TOKA_VALUE_SIZE', 'True'], true, 'TOKA_VALUE_SIZE'])
+  })
+})
+
 describe('urllib.request', () => {
   test('opens URLs, with headers and a body', async () => {
     const source = `with urllib.request.urlopen(base + "/x") as r:
@@ -137,5 +162,59 @@ told`
   test('retrieves into a file of the sandbox', async () => {
     const source = 'urllib.request.urlretrieve(base + "/json", "/tmp/a.json")\nopen("/tmp/a.json").read()'
     expect(await valueOf(source)).toBe('{"a": [1, 2]}')
+  })
+})
+
+describe('where the thread waits for its guest', () => {
+  const way = 'worker that cannot suspend'
+  const until = async (so: () => boolean): Promise<void> => {
+    for (let left = 500; left > 0 && !so(); left--) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+
+  test('requests overlap with each other and with sleeps, each hop decided on', async () => {
+    const source = `import asyncio
+async def one(path):
+    try:
+        return (await fetch.aio(base + path)).text()
+    except TokaError as e:
+        return e.code
+await asyncio.gather(one("/a"), one("/moved"), one("/away"), asyncio.sleep(0.01, "slept"), one("/b"))`
+    expect(await valueOf(source, { way })).toEqual(['GET /a ', '{"a": [1, 2]}', 'TOKA_DENIED', 'slept', 'GET /b '])
+  })
+
+  test('a body is read piece by piece, and no further than it is wanted', async () => {
+    const source = `pieces = fetch(base + "/endless").chunks()
+sizes = [len(next(pieces)) for _ in range(20)]
+[len(sizes), max(sizes) <= 262_144]`
+    expect(await valueOf(source, { way })).toEqual([20, true])
+    await until(() => closed === 1)
+    expect(closed).toBe(1)
+  })
+
+  test.each([
+    ['a request that is never answered', 'fetch(base + "/never")'],
+    ['begun requests that are never answered', 'import asyncio\nawait asyncio.gather(fetch.aio(base + "/never"))'],
+    ['a body without end', 'for _ in fetch(base + "/endless").chunks(): pass'],
+  ])('%s ends with the run, and its connection with it', async (_name, source) => {
+    const late = await fetching(source, { way, limits: { timeoutMs: 400 } })
+    expect(late.error?.code).toBe('TOKA_LIMIT_TIME')
+    await until(() => closed === 1)
+    const stop = new AbortController()
+    const running = fetching(source, { way, signal: stop.signal })
+    await until(() => seen.length === 2)
+    stop.abort()
+    expect((await running).status).toBe('cancelled')
+    await until(() => closed === 2)
+    expect([seen.length, closed]).toEqual([2, 2])
+    expect(await valueOf('fetch(base + "/json").json()', { way })).toEqual({ a: [1, 2] })
+  })
+
+  test('what is granted by bytes is charged piece by piece', async () => {
+    const source = `try:
+    fetch(base + "/large").bytes()
+except TokaError as e:
+    told = e.code
+told`
+    expect(await valueOf(source, { way, quota: { bytes: 500_000 } })).toBe('TOKA_DENIED')
   })
 })

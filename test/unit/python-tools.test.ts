@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { defineTool, type GrantInput, type Tool } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
-import { skipReasons } from '../skip-reasons.ts'
 import { notebook, preparePython, python, pythonValue } from '../python.ts'
 
 preparePython()
@@ -61,8 +60,7 @@ describe('a tool', () => {
     expect(await pythonValue(source, given(lookup))).toBe('customer 7')
   })
 
-  test('overlaps with its siblings under gather: ten calls of 100 ms take less than 500 ms', async ({ skip }) => {
-    skip(!(await canSuspend()), skipReasons.noJspi)
+  test('overlaps with its siblings under gather: ten calls of 100 ms take less than 500 ms', async () => {
     const source = `import asyncio
 from toka import tools
 await asyncio.gather(*(tools.slow.aio(n=n) for n in range(10)))`

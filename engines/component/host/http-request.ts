@@ -1,6 +1,7 @@
 /** A request of wasi:http while it is put together, and what comes of it: made through the gate, like every guest's. */
 import { errno } from '../../../src/kernel/errno.ts'
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
+import { Later } from '../../../src/kernel/later.ts'
 import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
@@ -181,11 +182,14 @@ function callService(process: Process, name: string, input: unknown): MaybePromi
 }
 
 /** An answer that is under way. */
-export class FutureResponse implements Pollable {
+export class FutureResponse implements Pollable, Closable {
   /** Makes the answer, or throws a fault of ours: nobody hears one that comes while nothing of the guest runs. */
   #answer: (() => Result) | undefined
+  /** The response, until it is taken or let go of. */
+  #response: IncomingResponse | undefined
   #isTaken = false
-  readonly #done = Promise.withResolvers<void>()
+  /** Until the body is whole nothing is under way, and nothing comes. */
+  #pending: Promise<void> = new Later(() => {})
 
   /** Makes the request once its body is whole. */
   constructor({ process, held }: World, request: OutgoingRequest, url: string) {
@@ -194,13 +198,13 @@ export class FutureResponse implements Pollable {
       .map(([name, value]) => [name, latin1(value)])
     const send = (body: Uint8Array | undefined): void => {
       const input = { url, method: request.verb, headers, redirect: 'manual', ...(body?.length ? { body } : {}) }
-      void this.#settle(async () => callService(process, SERVICE.fetch, input), process, held)
+      this.#make(() => callService(process, SERVICE.fetch, input), process, held)
     }
     if (!request.body) send(undefined)
     else
       request.body.whenWhole((body) => {
         if (body) send(body)
-        else void this.#settle(() => Promise.reject(errno('EINVAL')), process, held)
+        else this.#fail(errno('EINVAL'))
       })
   }
 
@@ -208,8 +212,8 @@ export class FutureResponse implements Pollable {
     return this.#answer !== undefined
   }
 
-  wait(): Promise<void> {
-    return this.#done.promise
+  wait(): MaybePromise<void> {
+    return this.#answer ? undefined : this.#pending
   }
 
   /** The answer, once: undefined while it is under way. */
@@ -217,17 +221,36 @@ export class FutureResponse implements Pollable {
     if (!this.#answer) return undefined
     if (this.#isTaken) return err()
     this.#isTaken = true
+    this.#response = undefined
     return ok(this.#answer())
   }
 
-  async #settle(make: () => Promise<Uint8Array>, process: Process, held: HeldBytes): Promise<void> {
-    try {
-      const response = new IncomingResponse(process, held, decodeValue(await make()) as Answer)
+  /** Nobody takes the answer any more: the gate gets its body back, now or when it comes. */
+  close(): void {
+    this.#isTaken = true
+    this.#response?.close()
+    this.#response = undefined
+  }
+
+  #make(make: () => MaybePromise<Uint8Array>, process: Process, held: HeldBytes): void {
+    const fail = (error: unknown): void => this.#fail(error)
+    const accept = (bytes: Uint8Array): void => {
+      const response = new IncomingResponse(process, held, decodeValue(bytes) as Answer)
+      if (this.#isTaken) response.close()
+      else this.#response = response
       this.#answer = () => ok(response)
-    } catch (error) {
-      this.#answer = () => err(httpErrorOf(error))
     }
-    this.#done.resolve()
+    try {
+      const answer = make()
+      if (answer instanceof Promise) this.#pending = answer.then(accept).catch(fail)
+      else accept(answer)
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#answer = () => err(httpErrorOf(error))
   }
 }
 

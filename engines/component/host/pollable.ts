@@ -1,6 +1,7 @@
 /** What a component can wait for: asked whether it is ready, and waited for where it is not. */
 import type { Clock } from '../../../src/kernel/clock.ts'
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
+import { Later } from '../../../src/kernel/later.ts'
 import { chain } from '../../../src/kernel/steps.ts'
 import { CanonTrap } from '../canon-trap.ts'
 import type { World } from './definitions.ts'
@@ -48,13 +49,20 @@ export class Instant implements Pollable {
   wait(signal = this.#world.process.signal): MaybePromise<void> {
     const left = this.due - this.#clock.monotonicMs()
     if (left <= 0) return undefined
-    const { sleepHere } = this.#world
+    const { waitHere } = this.#world
     // The coarse clock rounds down: a millisecond more is surely enough.
     const time = this.#clock.virtual ? left : left + 1
-    if (!sleepHere) return this.#clock.sleep(time, signal)
-    if (this.#clock.virtual) this.#clock.advance(left)
-    else sleepHere(time)
+    if (!waitHere) return this.#clock.sleep(time, signal)
+    this.waitHere(waitHere, () => false)
     return undefined
+  }
+
+  /** The same on the thread, or until something is so. */
+  waitHere(waitHere: NonNullable<World['waitHere']>, isOver: () => boolean): void {
+    const left = this.due - this.#clock.monotonicMs()
+    if (left <= 0) return
+    if (this.#clock.virtual) this.#clock.advance(left)
+    else waitHere(left + 1, isOver)
   }
 }
 
@@ -67,16 +75,36 @@ export function pollAll(world: World, all: readonly Pollable[]): MaybePromise<nu
   if (all.length > MOST_POLLED) throw new CanonTrap(`it polls more than ${MOST_POLLED} things at once`)
   const ready = all.flatMap((one, at) => (one.ready() ? [at] : []))
   if (ready.length > 0) return ready
-  return chain(waitForOne(world, all), () => pollAll(world, all))
-}
-
-function waitForOne({ sleepHere, process }: World, all: readonly Pollable[]): MaybePromise<void> {
   const others = all.filter((one) => !(one instanceof Instant))
   const [first] = all.filter((one) => one instanceof Instant).toSorted((a, b) => a.due - b.due)
-  // Where the thread itself waits, what is answered from elsewhere is waited for before the earliest time.
-  if (sleepHere) return (others[0] ?? first)?.wait()
-  const over = new AbortController()
+  // Some begin only now, when they are waited for.
   const waits = others.map((one) => one.wait())
+  const waited = world.waitHere ? waitHere(world.waitHere, all, waits, first) : waitForOne(world, waits, first)
+  return chain(waited, () => pollAll(world, all))
+}
+
+/** On the thread: until one of them is ready, or the earliest time has come. */
+function waitHere(
+  wait: NonNullable<World['waitHere']>,
+  all: readonly Pollable[],
+  waits: readonly MaybePromise<void>[],
+  first: Instant | undefined,
+): MaybePromise<void> {
+  const unheard = waits.find((one) => one instanceof Promise && !(one instanceof Later))
+  if (unheard) return unheard
+  const isOver = (): boolean => all.some((one) => one.ready())
+  if (isOver()) return undefined
+  if (first) first.waitHere(wait, isOver)
+  else wait(Number.POSITIVE_INFINITY, isOver)
+}
+
+function waitForOne(
+  { process }: World,
+  others: readonly MaybePromise<void>[],
+  first: Instant | undefined,
+): MaybePromise<void> {
+  const over = new AbortController()
+  const waits = [...others]
   if (first) waits.push(first.wait(AbortSignal.any([process.signal, over.signal])))
   if (!waits.every((one) => one instanceof Promise)) {
     over.abort()

@@ -7,6 +7,7 @@ from _toka_decode import decode
 from _toka_encode import encode
 from _toka_loop import call_future
 from _toka_operations import ToolCall
+from _toka_values import FLAT_BYTES
 
 # Services of the host, by names that no tool can have (docs/network.md).
 _ASK, _READ, _CANCEL = "toka:fetch", "toka:read", "toka:cancel"
@@ -107,7 +108,8 @@ def _asked(url, method, headers, body, data, redirect):
     asked = {"url": str(url), "method": method.upper(), "headers": pairs, "redirect": redirect}
     if body is not None:
         asked["body"] = bytes(body)
-    return encode(asked)
+    # The body is in it: the host takes as much as it takes of bytes.
+    return encode(asked, structured=FLAT_BYTES)
 
 
 def _method_of(method, body, data):

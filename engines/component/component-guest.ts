@@ -7,7 +7,7 @@ import type { Suspension } from '../../src/loader/suspension.ts'
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import { CoreInstances } from './core-instances.ts'
-import type { CoreValue } from './lift.ts'
+import { type CoreValue, primitive } from './wit-types.ts'
 import type { GuestFunc, Trampoline } from './plan.ts'
 import type { Program } from './program.ts'
 import type { HandleTable, Representation } from './resources.ts'
@@ -17,7 +17,6 @@ import { answerBuiltin, builtinSuspends, builtinType } from './tasks/builtins.ts
 import type { Scheduler } from './tasks/scheduler.ts'
 import { LiftedCall } from './tasks/lifted.ts'
 import { callLowered, lowerSuspends } from './tasks/lowered.ts'
-import { primitive } from './wit-types.ts'
 
 /** What the CVM counts the calls of components under. */
 export const BorderOperation = { Canon: 220 } as const

@@ -8,7 +8,7 @@ import { AddedExport, isAddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonMemory } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
-import type { CoreValue } from './lift.ts'
+import type { CoreValue } from './wit-types.ts'
 import type { CoreRef } from './resource-types.ts'
 import { moduleOf, type Program } from './program.ts'
 

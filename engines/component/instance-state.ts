@@ -1,6 +1,5 @@
 /** What the model keeps of one component instance (CanonicalABI.md, "Component Instances"). */
 import type { HandleTable } from './resources.ts'
-import type { Thread } from './tasks/thread.ts'
 
 export type InstanceState = {
   readonly handles: HandleTable
@@ -13,5 +12,5 @@ export type InstanceState = {
   /** Calls of it that have not begun. */
   waitingToEnter: number
   /** Of functions that may not run at the same time, the thread that does. */
-  exclusive: Thread | undefined
+  exclusive: object | undefined
 }

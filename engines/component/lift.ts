@@ -5,6 +5,7 @@ import { ErrorContext } from './tasks/error-context.ts'
 import { ReadEnd } from './tasks/copy-end.ts'
 import {
   type ChannelType,
+  type CoreValue,
   type FlagsType,
   type FlatType,
   type HandleType,
@@ -14,8 +15,6 @@ import {
   type SumType,
   type WitType,
 } from './wit-types.ts'
-
-export type CoreValue = number | bigint
 
 /** MAX_STRING_BYTE_LENGTH and MAX_LIST_BYTE_LENGTH of the specification. */
 const MOST_BYTES = 2 ** 28 - 1

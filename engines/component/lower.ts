@@ -1,12 +1,11 @@
 /** WIT values in, core values and memory of a guest out (CanonicalABI.md, "Storing" and "Flat Lowering"). The values were checked. */
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
-import type { CoreValue } from './lift.ts'
+import type { CoreValue, ChannelType, FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 import type { Representation, TableItem } from './resources.ts'
 import type { Readable } from './tasks/channel.ts'
 import { ReadEnd } from './tasks/copy-end.ts'
 import type { ResourceType } from './resource-types.ts'
-import type { ChannelType, FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 
 const UTF16_TAG = 0x8000_0000
 const utf8 = new TextEncoder()

@@ -4,6 +4,7 @@ import type { ResourceType } from './resource-types.ts'
 
 /** Core types that values travel in. */
 export type FlatType = 'i32' | 'i64' | 'f32' | 'f64'
+export type CoreValue = number | bigint
 
 export const PRIMITIVES = [
   'bool',

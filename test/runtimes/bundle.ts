@@ -1,7 +1,7 @@
 /** The sources go in, the few files that Node loads instead of a hundred and sixty come out: finding and reading each takes it about as long as a small run. */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
-import { build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 /** What a program imports or starts, by the name of its file in the folder of the bundle. */
 const ENTRIES = {
@@ -11,8 +11,10 @@ const ENTRIES = {
   packages: 'src/packages/index.node.ts',
   toka: 'src/cli/toka.ts',
   'entry.node': 'src/worker/entry.node.ts',
-  'serve.node': 'src/typescript/serve.node.ts',
 }
+
+/** Scripts that share nothing with the others: what they have in common with them is in both. */
+const ALONE = { 'serve.node': 'src/typescript/serve.node.ts' }
 
 /**
  * Packages that are loaded as they are installed, because few programs need them. The others are bundled as far as they
@@ -27,13 +29,11 @@ const INSTALLED = ['jose', 'quickjs-wasi', 'smol-toml', 'sucrase', 'yauzl']
  */
 export async function bundleForNode(root: string, dist: string): Promise<void> {
   const folder = join(dist, 'node')
-  await build({
+  const options: BuildOptions = {
     absWorkingDir: root,
-    entryPoints: ENTRIES,
     outdir: folder,
     chunkNames: 'part-[hash]',
     bundle: true,
-    splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node22.13',
@@ -44,7 +44,9 @@ export async function bundleForNode(root: string, dist: string): Promise<void> {
     minifyWhitespace: true,
     minifySyntax: true,
     logLevel: 'error',
-  })
+  }
+  await build({ ...options, entryPoints: ENTRIES, splitting: true })
+  await build({ ...options, entryPoints: ALONE })
   moveWorkerUrls(folder)
 }
 

@@ -3,12 +3,12 @@ import type { FlatSignature } from '../flat-signature.ts'
 import { type Steps, wait } from '../../../src/kernel/steps.ts'
 import type { CanonContext } from '../canon-context.ts'
 import { CanonTrap } from '../canon-trap.ts'
-import { type CoreValue, FlatValues, liftFlat, load } from '../lift.ts'
+import { FlatValues, liftFlat, load } from '../lift.ts'
+import type { CoreValue, WitType } from '../wit-types.ts'
 import { lowerFlat, store } from '../lower.ts'
 import type { GuestFunc } from '../plan.ts'
 import type { Runtime } from '../runtime.ts'
-import type { WitType } from '../wit-types.ts'
-import { type Caller, canHearCancel, mustHoldBack, Task } from './task.ts'
+import { type Caller, mustHoldBack, Task } from './task.ts'
 import { type Block, Thread, type ThreadBody } from './thread.ts'
 import { Event, type EventTuple, WaitableSet } from './waitable.ts'
 
@@ -42,6 +42,12 @@ function liftResult(
   if (!result) return undefined
   if (!indirect) return liftFlat(cx, result, new FlatValues(raw === undefined ? [] : [raw]))
   return load(cx, result, cx.memory.range(Number(raw), result.size, result.align))
+}
+
+/** The thread of a task, where cancellation reaches it: not while another runs that excludes it. */
+function canHearCancel({ needsExclusive, instance }: Task, thread: Thread): boolean {
+  const isExcluded = needsExclusive && instance.exclusive !== undefined && instance.exclusive !== thread
+  return thread.isCancellable && !isExcluded && !instance.entered
 }
 
 /** A task under way: how to cancel it. */

@@ -4,7 +4,6 @@ import type { CanonContext } from '../canon-context.ts'
 import type { InstanceState } from '../instance-state.ts'
 import type { GuestFunc } from '../plan.ts'
 import type { CallScope } from '../resources.ts'
-import type { Thread } from './thread.ts'
 
 export type TaskState = 'initial' | 'started' | 'cancel-pending' | 'cancel-delivered' | 'resolved'
 
@@ -85,10 +84,4 @@ export class Task implements CallScope {
 /** Whether a thread may not begin or go on, since another of its instance runs or it said so. */
 export function mustHoldBack({ needsExclusive, instance }: Task): boolean {
   return instance.backpressure > 0 || (needsExclusive && instance.exclusive !== undefined)
-}
-
-/** The thread of a task, where cancellation reaches it: not while another runs that excludes it. */
-export function canHearCancel({ needsExclusive, instance }: Task, thread: Thread): boolean {
-  const isExcluded = needsExclusive && instance.exclusive !== undefined && instance.exclusive !== thread
-  return thread.isCancellable && !isExcluded && !instance.entered
 }

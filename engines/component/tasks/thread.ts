@@ -1,6 +1,6 @@
 /** Threads of a component's tasks: one runs at a time, and goes on until it waits or ends (CanonicalABI.md, "Thread State"). */
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
-import type { CoreValue } from '../lift.ts'
+import type { CoreValue } from '../wit-types.ts'
 import type { Task } from './task.ts'
 
 /** What a thread waits for where nothing of the guest lies on its stack. */

@@ -8,6 +8,7 @@ import { openPolicy, type Policy } from '../../src/gate/policy.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
 import { plainOptions, plainPolicy } from '../../src/sandbox/plain-options.ts'
+import { makeCell } from '../../src/sandbox/run-cell.ts'
 import { shareImage } from '../../src/sandbox/share-image.ts'
 import { WorkerHost } from '../../src/sandbox/worker-host.ts'
 import { skipReasons } from '../skip-reasons.ts'
@@ -48,7 +49,7 @@ const sandboxes = (host: WorkerHost, forks: number, policy: Policy): Promise<num
 
 async function runIn(host: WorkerHost, sandbox: number, source: string): Promise<number> {
   const { limits, toolbox, engine } = await poolRequest()
-  const cell = new Int32Array(new SharedArrayBuffer(4))
+  const cell = makeCell()
   const { outcome } = host.run({ sandbox, order: { source }, hooks: {}, toolbox, limits, engine, cell })
   const { value, error } = await outcome
   if (error || !value) throw new Error(error?.message)

@@ -51,6 +51,8 @@ describe('a star', () => {
 test.each([
   ['', 'must have 1 to 253 characters'],
   ['a'.repeat(254), 'must have 1 to 253 characters'],
+  ['x[::1]', 'is not in canonical form'],
+  ['[::1]x', 'is not in canonical form'],
   ['[0:0::1]', 'is no IPv6 address in its canonical form'],
   [
     'EXAMPLE.test',

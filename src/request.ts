@@ -84,6 +84,7 @@ export type SandboxOptions = {
    * is not waited for.
    */
   onTrace?: (event: TraceEvent) => void
+  /** Aborts the opening of the sandbox, with TOKA_CANCELLED; of a request to `toka.run` it cancels the run. */
   signal?: AbortSignal
 }
 

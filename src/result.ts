@@ -58,6 +58,6 @@ export type RunResult<T = unknown> = {
   pending: PendingCall[]
   /** The audit chain's length and head. */
   audit: { records: number; head: string }
-  /** What ran it. */
+  /** What ran it; empty words for a run that was cancelled before it had a sandbox. */
   engine: { name: string; version: string; image: string }
 }

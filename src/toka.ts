@@ -27,6 +27,7 @@ import { loadSnapshots } from './sandbox/load-snapshots.ts'
 import { SnapshotSeal } from './sandbox/snapshot-seal.ts'
 import { checkRuntime } from './runtime.ts'
 import type { Sandbox } from './sandbox/surface.ts'
+import { unlessAborted } from './sandbox/unless-aborted.ts'
 import { type Services, Toolbox } from './tool.ts'
 
 export type TokaOptions = {
@@ -90,14 +91,16 @@ export class Toka {
   }
 
   /**
-   * Runs source in a sandbox of its own, which is gone afterwards.
+   * Runs source in a sandbox of its own, which is gone afterwards. `signal` cancels it at any moment, also while the
+   * image is prepared or the sandbox opened.
    * @returns the result; a guest's failure is no exception
    * @throws TokaError when the request is wrong or cannot be served here
    * @example (await toka.run({ language: 'javascript', source: 'input.a + 1', input: { a: 1 } })).value // 2
    */
   async run<T = unknown>(request: RunRequest<T>): Promise<RunResult<T>> {
     const { sandbox: options, run } = splitRequest(request)
-    const sandbox = await this.#open(options)
+    const sandbox = await this.#openUnlessAborted(options)
+    if (!sandbox) return neverOpened()
     try {
       return await sandbox.run(run)
     } finally {
@@ -107,18 +110,19 @@ export class Toka {
 
   /**
    * Opens a sandbox that keeps its state between runs.
-   * @throws TokaError when the options are wrong or cannot be served here
+   * @throws TokaError when the options are wrong or cannot be served here; TOKA_CANCELLED when `signal` is aborted first
    */
   async open(options: SandboxOptions): Promise<Sandbox> {
     checkSandboxOptions(options)
-    return this.#open(options)
+    return (await this.#openUnlessAborted(options)) ?? openingCancelled()
   }
 
   /**
    * Opens a sandbox that goes on from a snapshot. It has the powers that it is given here, and no other.
    * @param snapshot bytes of `sandbox.snapshot()`, of a Toka with the same `snapshotKey`
    * @throws TokaError when the options are wrong or cannot be served here; TOKA_SNAPSHOT_KEY, TOKA_SNAPSHOT_INVALID,
-   *   TOKA_SNAPSHOT_TRUNCATED, TOKA_SNAPSHOT_VERSION, TOKA_SNAPSHOT_ENGINE or TOKA_SNAPSHOT_MACHINE; TOKA_LIMIT_FILES
+   *   TOKA_SNAPSHOT_TRUNCATED, TOKA_SNAPSHOT_VERSION, TOKA_SNAPSHOT_ENGINE or TOKA_SNAPSHOT_MACHINE; TOKA_LIMIT_FILES;
+   *   TOKA_CANCELLED when `signal` is aborted first
    * @example const twin = await toka.restore(await sandbox.snapshot(), { grants })
    */
   async restore(snapshot: Uint8Array, options: RestoreOptions = {}): Promise<Sandbox> {
@@ -128,7 +132,7 @@ export class Toka {
     const { readFacts } = await loadSnapshots()
     const whole = { ...options, ...readFacts(content) }
     checkSandboxOptions(whole)
-    return this.#open(whole, content)
+    return (await this.#openUnlessAborted(whole, content)) ?? openingCancelled()
   }
 
   /** Disposes every sandbox and ends the workers. Safe to call twice. */
@@ -141,6 +145,16 @@ export class Toka {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
+  }
+
+  /** Undefined as soon as the signal is aborted: what was begun is given back when it is there. */
+  async #openUnlessAborted(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox | undefined> {
+    this.#mustBeOpen()
+    return unlessAborted(
+      options.signal,
+      () => this.#open(options, snapshot),
+      (late) => late.dispose(),
+    )
   }
 
   async #open(options: SandboxOptions, snapshot?: Uint8Array<ArrayBuffer>): Promise<Sandbox> {
@@ -262,6 +276,17 @@ function servicesOf({
 /** What is added to tools' arguments. */
 function argumentsOf({ secrets = [] }: SandboxOptions): ArgumentSecret[] {
   return secrets.filter((secret) => 'tool' in secret)
+}
+
+function openingCancelled(): never {
+  throw new TokaError('TOKA_CANCELLED', 'signal: aborted before the sandbox was open')
+}
+
+/** The result of a run that was cancelled before it had a sandbox. */
+async function neverOpened<T>(): Promise<RunResult<T>> {
+  const { neverBegun } = await import('./sandbox/report.ts')
+  const { value: _, ...result } = neverBegun({ name: '', version: '', image: '' })
+  return result
 }
 
 /** A page whose sandboxes are its own thread's loads no pool. */

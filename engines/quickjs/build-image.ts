@@ -7,14 +7,12 @@ import { TokaError } from '../../src/errors.ts'
 import { GuestFacingError } from '../../src/kernel/host-port.ts'
 import { encodeValue } from '../../src/kernel/values.ts'
 import { createImage, type Image, type ImageExpectation } from '../../src/loader/image.ts'
-import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
+import { rewriteModule } from '../../src/loader/rewrite.ts'
 import { bindState, type State } from '../../src/loader/state.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
 import { EngineOperation } from './operations.ts'
-import { EXPORTS, MAXIMUM_PAGES, PARTS_LIMITS, SPARE_HEAP, STACK_BYTES } from './recipe.ts'
+import { REWRITE, PARTS_LIMITS, SPARE_HEAP, STACK_BYTES } from './recipe.ts'
 import { type GuestModules, Wiring, type WiringHost } from './wiring.ts'
-
-const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
 
 /** A Wiring's modules from rewritten bytes. */
 function compile({ bytes, meta }: ReturnType<typeof rewriteModule>): GuestModules {

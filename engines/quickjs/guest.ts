@@ -2,6 +2,7 @@
 import type { Image } from '../../src/loader/image.ts'
 import { type BoundState, bindState, PAGE_BYTES, type State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
+import { MAXIMUM_PAGES } from './recipe.ts'
 import { type GuestModules, Wiring } from './wiring.ts'
 
 /** Of the linear memory, in bytes: the interpreter's stack and data lie beside the heap. */
@@ -14,8 +15,9 @@ const MOST_HEAP = 2 ** 31 - 1
 const RESET_BUDGET = 8 * 2 ** 20
 
 /**
- * The heap's limit that keeps the whole linear memory within `memoryBytes`: the allocator loses up to an eighth to
- * fragments (measured with growing strings and arrays, test/limits).
+ * The limit of what the heap's blocks may have together: the allocator loses about an eighth to fragments (measured with
+ * growing strings and arrays). It loses more to a guest that means it, and the interpreter counts a block that moves
+ * once, not twice: so the memory itself has a cap as well, the whole of `memoryBytes`.
  */
 function heapLimit(memoryBytes: number): number {
   return Math.min(Math.floor((memoryBytes - BESIDE_HEAP) * 0.875), MOST_HEAP)
@@ -59,6 +61,7 @@ export class Guest {
     this.wiring.fuel.armForHost()
     this.wiring.bridge.attach()
     this.wiring.bridge.seed(halves.getBigUint64(0, true), halves.getBigUint64(8, true))
+    this.wiring.interpreter.__pages.value = Math.min(Math.floor(memoryBytes / PAGE_BYTES), MAXIMUM_PAGES)
     this.wiring.interpreter.qjs_set_memory_limit(heapLimit(memoryBytes))
   }
 

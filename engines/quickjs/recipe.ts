@@ -3,6 +3,7 @@ import { bridgeWasm } from '../../guests/bridge/bridge.generated.ts'
 import { preludeHash } from '../../guests/javascript/prelude-facts.generated.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
 import { type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
+import type { RewriteOptions } from '../../src/loader/rewrite-options.ts'
 import { PINS } from '../../src/loader/pins.ts'
 
 export const NAME = 'quickjs'
@@ -28,7 +29,7 @@ export const MAXIMUM_PAGES = 2 ** 14
 export const PARTS_LIMITS = { structuredBytes: 2 ** 24, nodes: 64, depth: 2 }
 
 /** What the bridge and the wiring call; everything else is stripped. */
-export const EXPORTS = [
+const EXPORTS = [
   'memory',
   '__indirect_function_table',
   '__stack_pointer',
@@ -89,6 +90,15 @@ export const EXPORTS = [
   'JS_ToFloat64',
 ]
 
+/** What the loader does to the interpreter. */
+export const REWRITE = {
+  fuel: true,
+  pagesCap: true,
+  exportState: true,
+  keepExports: EXPORTS,
+  maximumPages: MAXIMUM_PAGES,
+} satisfies RewriteOptions
+
 /** Everything that the image is made of, as one hash. */
 export async function expectedImage(): Promise<ImageExpectation> {
   const inputs = [
@@ -98,8 +108,7 @@ export async function expectedImage(): Promise<ImageExpectation> {
     LOADER_VERSION,
     STACK_BYTES,
     SPARE_HEAP,
-    MAXIMUM_PAGES,
-    EXPORTS.join(),
+    JSON.stringify(REWRITE),
   ]
   const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
   return { engine: NAME, engineVersion: VERSION, engineHash }

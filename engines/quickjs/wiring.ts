@@ -69,6 +69,8 @@ export type InterpreterExports = {
   memory: WebAssembly.Memory
   __indirect_function_table: WebAssembly.Table
   __fuel: WebAssembly.Global<'i64'>
+  /** Pages that the memory may have. */
+  __pages: WebAssembly.Global<'i32'>
   __callout: WebAssembly.Table
   _initialize(): void
   qjs_init(): number

@@ -8,11 +8,12 @@ export const AddedExport = {
   fuel: '__fuel',
   callout: '__callout',
   stack: '__stack',
+  pages: '__pages',
   start: '__start',
   memory: 'memory',
 } as const
 
-const ADDED = /^__(?:fuel|callout|stack|start|g\d+|t\d+)$/
+const ADDED = /^__(?:fuel|callout|stack|pages|start|g\d+|t\d+)$/
 
 /** Whether only the rewriter exports under a name: no module may, and no guest is given what stands there. */
 export function isAddedExport(name: string): boolean {

@@ -35,12 +35,22 @@ export type RewriteOptions = {
    */
   linked?: boolean
   /**
+   * The export of a pinned module with fuel that is its stack pointer. The frames that its functions have on the engine's
+   * stack are taken off it too, so that an interpreter which looks at it to see how deep it is sees that as well.
+   */
+  stackPointer?: string
+  /**
    * Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. With `if-possible` a module whose
    * state cannot be saved is no failure: `RewriteMeta.unsavable` says why.
    */
   exportState?: boolean | 'if-possible'
   /** Cap of the memory, in pages; refused when the module asks for more at once. */
   maximumPages?: number
+  /**
+   * Of a pinned module on fast fuel: a cap of the memory that its instances are given one by one. Adds the export
+   * `__pages` (mutable i32, all pages at first): `memory.grow` beyond so many pages fails.
+   */
+  pagesCap?: boolean
   /** Raises the memory's first size, in pages. */
   minimumPages?: number
   /** Names of exports to keep; all others but memories and tables are dropped. Each must exist. */

@@ -1,48 +1,19 @@
 /** Every limit of a run, in every way in which a sandbox runs: a guest driven into it, how far it went, the next run unharmed. */
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { defineTool, type Limits, type RunResult } from '../../src/index.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { tokaOf, WAYS } from '../isolations.ts'
+import { driveInto, GIVEN, is, killed, type LimitRow, mostAtOnce } from '../limit-rows.ts'
 
 const MiB = 2 ** 20
 
-/** Answers after a turn of the host, with as many bytes as it was asked for. */
-let atOnce = 0
-let most = 0
-const give = defineTool({
-  name: 'give',
-  description: 'Gives bytes, later.',
-  input: z.object({ bytes: z.number(), pad: z.string().optional() }),
-  run: async ({ bytes }) => {
-    most = Math.max(most, ++atOnce)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    atOnce--
-    return 'x'.repeat(bytes)
-  },
-})
-
-type Row = {
-  limit: keyof Limits
-  limits: Partial<Limits>
-  source: string
-  /** What the result must be. */
-  ends: object
-  /** How far it went: at most `within`, in the limit's unit. */
-  measured?: (result: RunResult) => number
-  within?: number
-}
-
 const caught = (source: string): string => `let e = 'none'; try { ${source} } catch (x) { e = x.code ?? x.name }; e`
-const killed = (code: string): object => ({ status: 'limit', exitCode: 1, error: { code } })
-const is = (value: unknown): object => ({ status: 'completed', value })
 const fs = "const fs = require('fs'); "
 
-const rows: Row[] = [
+const rows: LimitRow[] = [
   {
     limit: 'timeoutMs',
     limits: { timeoutMs: 100 },
-    source: 'for (;;) { try { for (;;) {} } finally { continue } }',
+    guest: 'for (;;) { try { for (;;) {} } finally { continue } }',
     ends: killed('TOKA_LIMIT_TIME'),
     measured: ({ usage }) => usage.wallMs,
     // Two cores may be taken by another test: what is promised is measured by the benchmark.
@@ -51,7 +22,7 @@ const rows: Row[] = [
   {
     limit: 'fuel',
     limits: { fuel: 1_000_000 },
-    source: 'for (;;) {}',
+    guest: 'for (;;) {}',
     ends: killed('TOKA_LIMIT_FUEL'),
     measured: ({ usage }) => usage.fuel,
     within: 1_000_100,
@@ -59,15 +30,25 @@ const rows: Row[] = [
   {
     limit: 'memoryBytes',
     limits: { memoryBytes: 16 * MiB, timeoutMs: 5_000 },
-    source: 'const a = []; for (;;) { try { for (;;) a.push(new Array(999).fill(1)) } catch {} }',
+    guest: 'const a = []; for (;;) { try { for (;;) a.push(new Array(999).fill(1)) } catch {} }',
     ends: { status: 'limit' },
+    measured: ({ usage }) => usage.memoryBytes,
+    within: 16 * MiB,
+  },
+  {
+    limit: 'memoryBytes',
+    limits: { memoryBytes: 16 * MiB, timeoutMs: 5_000 },
+    // A block that moves is there twice.
+    guest:
+      'const b = new ArrayBuffer(8, { maxByteLength: 2 ** 28 }); for (let i = 16; ; i *= 1.3) b.resize(Math.floor(i))',
+    ends: killed('TOKA_LIMIT_MEMORY'),
     measured: ({ usage }) => usage.memoryBytes,
     within: 16 * MiB,
   },
   {
     limit: 'outputBytes',
     limits: { outputBytes: 10_000 },
-    source: 'for (let i = 0; i < 500; i++) { console.log("x".repeat(99)); console.error("y".repeat(99)) }',
+    guest: 'for (let i = 0; i < 500; i++) { console.log("x".repeat(99)); console.error("y".repeat(99)) }',
     ends: { status: 'completed', truncated: { stdout: true, stderr: true } },
     measured: ({ stdout, stderr }) => Math.max(stdout.length, stderr.length),
     within: 10_000,
@@ -75,7 +56,7 @@ const rows: Row[] = [
   {
     limit: 'fileBytes',
     limits: { fileBytes: MiB },
-    source: `${fs}let n = 0; try { for (;; n++) fs.appendFileSync('/a', new Uint8Array(1e4)) } catch (x) { if (x.code !== 'ENOSPC') throw x }; fs.statSync('/a').size`,
+    guest: `${fs}let n = 0; try { for (;; n++) fs.appendFileSync('/a', new Uint8Array(1e4)) } catch (x) { if (x.code !== 'ENOSPC') throw x }; fs.statSync('/a').size`,
     ends: { status: 'completed' },
     measured: ({ value }) => value as number,
     within: MiB,
@@ -83,13 +64,13 @@ const rows: Row[] = [
   {
     limit: 'fileNodes',
     limits: { fileNodes: 100 },
-    source: fs + caught("for (let i = 0; ; i++) fs.mkdirSync('/d' + i)"),
+    guest: fs + caught("for (let i = 0; ; i++) fs.mkdirSync('/d' + i)"),
     ends: is('ENOSPC'),
   },
   {
     limit: 'descriptors',
     limits: { descriptors: 10 },
-    source: `${fs}fs.writeFileSync('/a', ''); let n = 0; try { for (;; n++) fs.openSync('/a') } catch (x) { if (x.code !== 'EMFILE') throw x }; n`,
+    guest: `${fs}fs.writeFileSync('/a', ''); let n = 0; try { for (;; n++) fs.openSync('/a') } catch (x) { if (x.code !== 'EMFILE') throw x }; n`,
     ends: { status: 'completed' },
     measured: ({ value }) => value as number,
     within: 10,
@@ -97,7 +78,7 @@ const rows: Row[] = [
   {
     limit: 'hostCalls',
     limits: { hostCalls: 20 },
-    source: 'for (;;) { try { await tools.give({ bytes: 1 }) } catch {} }',
+    guest: 'for (;;) { try { await tools.give({ bytes: 1 }) } catch {} }',
     ends: killed('TOKA_LIMIT_CALLS'),
     measured: ({ usage }) => usage.hostCalls,
     within: 20,
@@ -105,38 +86,31 @@ const rows: Row[] = [
   {
     limit: 'concurrentCalls',
     limits: { concurrentCalls: 4 },
-    source:
+    guest:
       'const all = await Promise.allSettled(Array.from({ length: 40 }, () => tools.give({ bytes: 1 }))); all.filter((x) => x.status === "rejected").length > 0',
     ends: is(true),
-    measured: () => most,
+    measured: mostAtOnce,
     within: 4,
   },
   {
     limit: 'structuredBytes',
     limits: { structuredBytes: 1_000 },
-    source:
+    guest:
       'let e; try { await tools.give({ bytes: 1, pad: "x".repeat(2_000) }) } catch (x) { e = x.message }; /size|large|bytes/.test(e)',
     ends: is(true),
   },
   {
     limit: 'flatBytes',
     limits: { flatBytes: 1_000 },
-    source: 'let e; try { await tools.give({ bytes: 2_000 }) } catch (x) { e = x.message }; /size|large|bytes/.test(e)',
+    guest: 'let e; try { await tools.give({ bytes: 2_000 }) } catch (x) { e = x.message }; /size|large|bytes/.test(e)',
     ends: is(true),
   },
 ]
 
 describe.each(WAYS)('%s', (way) => {
-  test.each(rows)('limits.$limit', async ({ limits, source, ends, measured, within = 0 }) => {
-    const toka = await tokaOf(way)
-    const grants = [{ resource: 'tool' as const, actions: ['call' as const], names: ['give'] }]
-    const request = { language: 'javascript' as const, tools: [give], grants }
-    most = 0
-    const result = await toka.run({ ...request, source, limits })
-    expect(result).toMatchObject(ends)
-    if (measured) expect(measured(result)).toBeLessThanOrEqual(within)
-    expect(await toka.run({ ...request, source: '(await tools.give({ bytes: 3 })).length' })).toMatchObject(is(3))
-  })
+  test.each(rows)('limits.$limit', (row) =>
+    driveInto(way, row, { language: 'javascript', ...GIVEN }, { source: '(await tools.give({ bytes: 3 })).length' }),
+  )
 
   test('the stack', async () => {
     const toka = await tokaOf(way)

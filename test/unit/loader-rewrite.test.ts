@@ -1,8 +1,12 @@
 /** What the rewriter adds to a module, what it takes away, and what it refuses. */
 import { describe, expect, it } from 'vitest'
 import { readAsset } from '#source'
+import { findBodies } from '../../src/loader/code.ts'
 import { describeModule } from '../../src/loader/describe.ts'
-import { rewriteModule } from '../../src/loader/rewrite.ts'
+import { EMPTY_BLOCK, Op } from '../../src/loader/opcodes.ts'
+import { Reader } from '../../src/loader/reader.ts'
+import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
+import { readShape, SectionId } from '../../src/loader/sections.ts'
 import { buildModule, COUNT_LOOPS, instantiate, leb, type ModuleParts } from '../loader-modules.ts'
 
 type Metered = {
@@ -197,6 +201,21 @@ describe('memory', () => {
     expect([grow(3), grow(1)]).toEqual([1, -1])
   })
 
+  it('cannot grow beyond the cap of its instance, by no number of pages', () => {
+    const { bytes } = rewriteModule(grower(1), { fuel: true, pagesCap: true, maximumPages: 8, exportState: true })
+    const exports = instantiate(bytes) as unknown as { grow(pages: number): number; __pages: WebAssembly.Global<'i32'> }
+    expect(exports.__pages.value).toBe(65_536)
+    exports.__pages.value = 4
+    for (const pages of [4, 7, 65_535, 65_536, 2 ** 31, -1, -65_532]) expect(exports.grow(pages)).toBe(-1)
+    expect([exports.grow(2), exports.grow(1), exports.grow(0), exports.grow(1)]).toEqual([1, 3, 4, -1])
+    exports.__pages.value = 5
+    expect([exports.grow(1), exports.grow(1)]).toEqual([4, -1])
+    exports.__pages.value = 2
+    expect([exports.grow(1), exports.grow(0)]).toEqual([-1, -1])
+    for (const other of [{ trust: 'stranger' }, { metering: 'exact' }] as const)
+      expect(() => rewriteModule(grower(1), { fuel: true, pagesCap: true, ...other })).toThrow(/capped/)
+  })
+
   it('starts with what is asked for, and keeps a lower cap of its own', () => {
     const { bytes } = rewriteModule(grower(1, 3), { minimumPages: 2, maximumPages: 10 })
     expect(describeModule(bytes).memory).toEqual({ minimum: 2, maximum: 3, imported: false })
@@ -264,4 +283,37 @@ it('bytes that are no module are refused with one stable code', () => {
   for (const bytes of [new Uint8Array(), new Uint8Array([0, 0x61, 0x73]), new Uint8Array(leb(1 << 20))]) {
     expect(() => rewriteModule(bytes)).toThrow(expect.objectContaining({ code: 'TOKA_ENGINE_LOAD' }))
   }
+})
+
+describe('branches that the rewriter puts in', () => {
+  /** A loop in a function that calls itself: charges, and the depth of calls. */
+  const code = [0x03, 0x40, 0x20, 0, 0x10, 0, 0x20, 0, 0x0d, 0, 0x0b]
+  const parts: ModuleParts = { functions: [{ name: 'run', params: ['i32'], code }] }
+  const options: Record<string, RewriteOptions> = {
+    pinned: { fuel: true },
+    'pinned, exact': { fuel: true, metering: 'exact' },
+    stranger: { fuel: true, trust: 'stranger' },
+    'stranger, exact': { fuel: true, trust: 'stranger', metering: 'exact' },
+  }
+
+  it.each(Object.keys(options))('are told to compilers as hardly ever taken (%s)', (name) => {
+    const { bytes } = rewriteModule(buildModule(parts), options[name])
+    const module = new WebAssembly.Module(bytes)
+    const [section] = WebAssembly.Module.customSections(module, 'metadata.code.branch_hint')
+    const reader = new Reader(new Uint8Array(section as ArrayBuffer), 0, (section as ArrayBuffer).byteLength)
+    const body = findBodies(bytes, readShape(bytes).sections.get(SectionId.code))[0] as { start: number; end: number }
+    expect([reader.u32(), reader.u32()]).toEqual([1, 0])
+    const places: number[] = []
+    for (let left = reader.u32(); left > 0; left--) {
+      places.push(reader.u32())
+      expect([reader.u32(), reader.byte()]).toEqual([1, 0])
+    }
+    expect(reader.done).toBe(true)
+    // The module has no `if` of its own.
+    const found = Array.from(bytes.subarray(body.start, body.end), (byte, at) =>
+      byte === Op.if && bytes[body.start + at + 1] === EMPTY_BLOCK ? at : -1,
+    ).filter((at) => at >= 0)
+    expect(places).toEqual(found)
+    expect(places.length).toBeGreaterThan(0)
+  })
 })

@@ -157,7 +157,11 @@ describe.each(WALKS)('reached by %s', (walk) => {
   test.each(SPELLINGS)('Emscripten: %j is not %j', (_name, other) => {
     const memory = new WebAssembly.Memory({ initial: 1 })
     kernel = mounted().kernel
-    const calls = new EmscriptenSyscalls(() => memory, { pending: undefined, blocking: (act) => act(), made: () => {} })
+    const calls = new EmscriptenSyscalls(() => memory, {
+      pending: undefined,
+      settle: (answer) => answer,
+      made: () => {},
+    })
     calls.bind(kernel.process)
     const call = (name: string, ...args: unknown[]) =>
       (calls.env as Record<string, (...all: unknown[]) => number>)[name]?.(...args)

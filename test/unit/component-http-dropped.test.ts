@@ -19,7 +19,7 @@ function world() {
   }
   const { process } = boot({ port: port({ callTool }) }).kernel
   const held = new HeldBytes()
-  const at: World = { process, program: 'test', held, exit: () => {}, sleepHere: undefined }
+  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined }
   const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
   return { ask, cancelled }
 }

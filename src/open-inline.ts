@@ -3,9 +3,11 @@ import { composeSandbox } from './compose.ts'
 import type { ExecutionEngine } from './engine.ts'
 import type { Ledger } from './gate/ledger.ts'
 import { openPolicy } from './gate/policy.ts'
+import type { RunResult } from './result.ts'
 import { CallerGuard } from './sandbox/caller-guard.ts'
 import { InlineSandbox } from './sandbox/inline-sandbox.ts'
 import type { PoolRequest } from './sandbox/pool.ts'
+import { neverBegun } from './sandbox/report.ts'
 import type { Sandbox } from './sandbox/surface.ts'
 
 /** @throws TokaError as `composeSandbox`; TOKA_GRANT_INVALID */
@@ -24,4 +26,10 @@ export async function openInline(
     // The sandbox's gate holds the account itself.
     ledger.release(policy.account)
   }
+}
+
+/** The result of a run that was cancelled before it had a sandbox. */
+export function neverOpened<T>(): RunResult<T> {
+  const { value: _, ...result } = neverBegun({ name: '', version: '', image: '' })
+  return result
 }

@@ -100,7 +100,7 @@ export class Toka {
   async run<T = unknown>(request: RunRequest<T>): Promise<RunResult<T>> {
     const { sandbox: options, run } = splitRequest(request)
     const sandbox = await this.#openUnlessAborted(options)
-    if (!sandbox) return neverOpened()
+    if (!sandbox) return (await import('./open-inline.ts')).neverOpened()
     try {
       return await sandbox.run(run)
     } finally {
@@ -280,13 +280,6 @@ function argumentsOf({ secrets = [] }: SandboxOptions): ArgumentSecret[] {
 
 function openingCancelled(): never {
   throw new TokaError('TOKA_CANCELLED', 'signal: aborted before the sandbox was open')
-}
-
-/** The result of a run that was cancelled before it had a sandbox. */
-async function neverOpened<T>(): Promise<RunResult<T>> {
-  const { neverBegun } = await import('./sandbox/report.ts')
-  const { value: _, ...result } = neverBegun({ name: '', version: '', image: '' })
-  return result
 }
 
 /** A page whose sandboxes are its own thread's loads no pool. */

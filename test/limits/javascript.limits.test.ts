@@ -70,7 +70,7 @@ describe('the memory limit', () => {
   ]
   test.each(bombs)('stops %s within the limit', async (_name, source) => {
     const memoryBytes = 16 * 2 ** 20
-    const result = await run(source, { limits: { memoryBytes, timeoutMs: 20_000 } })
+    const result = await run(source, { limits: { memoryBytes, timeoutMs: 50_000 } })
     expect(result).toMatchObject({ status: 'limit', error: { code: 'TOKA_LIMIT_MEMORY' } })
     expect(result.usage.memoryBytes).toBeLessThanOrEqual(memoryBytes)
     expect(await valueOf('1 + 1')).toBe(2)

@@ -19,7 +19,10 @@ function world() {
   }
   const { process } = boot({ port: port({ callTool }) }).kernel
   const held = new HeldBytes()
-  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined }
+  const tasks = () => {
+    throw new Error('nothing here belongs to a task')
+  }
+  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined, tasks, signal: undefined }
   const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
   return { ask, cancelled }
 }

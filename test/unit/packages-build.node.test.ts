@@ -31,6 +31,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
+/** When every entry of an archive was made: the clock of two archives of the same may differ. */
+const MADE = '2026-01-01T00:00:00Z'
+
 type Given = { file: string; content: Zippable; hash?: string; marker?: string; bytes?: Uint8Array }
 
 const wheel = (name: string, content: Zippable = {}): Given => ({
@@ -45,7 +48,7 @@ const wheel = (name: string, content: Zippable = {}): Given => ({
 /** Writes the wheels and a lock that names them. */
 async function given(...wheels: Given[]): Promise<{ wheels: string; lock: string }> {
   const entries: string[] = []
-  for (const { file, content, hash, marker, bytes = zipSync(content) } of wheels) {
+  for (const { file, content, hash, marker, bytes = zipSync(content, { mtime: MADE }) } of wheels) {
     await writeFile(join(folder, 'wheels', file), bytes)
     const [name, version] = file.split('-')
     entries.push(

@@ -266,4 +266,4 @@ export class GuestCalls {
 }
 
 const BLOCKING =
-  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. JavaScript can await it; isolation: 'worker' waits for tools; Node 26 and Chrome 137 can suspend guests"
+  "this call is answered later, and this runtime cannot suspend a guest: its result is dropped. JavaScript can await it; isolation: 'worker' waits for it; Node 26 and Chrome 137 can suspend guests"

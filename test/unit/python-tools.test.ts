@@ -60,13 +60,17 @@ describe('a tool', () => {
     expect(await pythonValue(source, given(lookup))).toBe('customer 7')
   })
 
-  test('overlaps with its siblings under gather: ten calls of 100 ms take less than 500 ms', async () => {
+  test('overlaps with its siblings under gather: the fastest of three times ten calls of 100 ms takes less than 500 ms', async () => {
     const source = `import asyncio
 from toka import tools
 await asyncio.gather(*(tools.slow.aio(n=n) for n in range(10)))`
-    const result = await python(source, given(slow))
-    expect(result.value).toEqual(Array.from({ length: 10 }, (_, n) => n * 2))
-    expect(result.usage.wallMs).toBeLessThan(500)
+    const times: number[] = []
+    for (let round = 0; round < 3; round++) {
+      const result = await python(source, given(slow))
+      expect(result.value).toEqual(Array.from({ length: 10 }, (_, n) => n * 2))
+      times.push(result.usage.wallMs)
+    }
+    expect(Math.min(...times)).toBeLessThan(500)
   })
 
   test('that answers later blocks the program, and says so where neither it nor its thread can wait', async () => {
@@ -77,8 +81,10 @@ except TokaError as e:
     r = e.code
 r`
     expect(await pythonValue(source, given(slow))).toBe(8)
-    const inline = await pythonValue(source, { ...given(slow), isolation: 'inline' })
-    expect(inline).toBe((await canSuspend()) ? 8 : 'TOKA_CALL_BLOCKING')
+    for (const form of [source, source.replace('tools.slow', 'await tools.slow.aio')]) {
+      const inline = await pythonValue(form, { ...given(slow), isolation: 'inline' })
+      expect(inline).toBe((await canSuspend()) ? 8 : 'TOKA_CALL_BLOCKING')
+    }
   })
 
   test('works in the middle of a C function that calls back', async () => {

@@ -1,10 +1,11 @@
 /** The limits suite: the same hostile guests against Toka and against other sandboxes, each pair in a process of its own. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
 import { GUESTS } from './limits/guests.ts'
-import type { Guest } from './limits/guest.ts'
+import { type Guest, LANGUAGES, type Language } from './limits/guest.ts'
 import type { Measured } from './limits/measured.ts'
 import { PEERS, type PeerEntry } from './limits/peers.ts'
-import { page } from './limits/page.ts'
+import { page, partOf } from './limits/page.ts'
 import { runCell } from './limits/runner.ts'
 import { familySections, type PeerHeading, type Row, summaryTable } from './limits/table.ts'
 import { better, isClose, isRed, judge, type Verdict } from './limits/verdict.ts'
@@ -13,29 +14,42 @@ import type { Circumstances } from './run.ts'
 
 /** On a busy machine a process may be kept waiting for longer than a threshold. */
 const TRIES = 3
-const USAGE = 'usage: npm run bench -- limits [--quick] [--only GUEST|FAMILY|SANDBOX]…\n'
+const USAGE = 'usage: npm run bench -- limits [--quick] [--only GUEST|FAMILY|SANDBOX|javascript|wasm]…\n'
 
 /**
  * Runs the cells one after the other: two at once would delay each other's event loops, which are what is measured.
- * @param options `--quick`: a part of the guests; `--only NAME`: guests, families or sandboxes of that name. Only a
- * whole run writes bench/results/limits.json and docs/limits.md.
+ * @param options `--quick`: a part of the guests; `--only NAME`: guests, families, sandboxes or languages of that name.
+ * Only a run of all guests of a language in all its sandboxes writes its part of docs/limits.md, and its results.
  */
 export async function main(options: readonly string[], circumstances: Circumstances): Promise<void> {
   const { guests, peers } = select(options)
   const installError = peers.some((peer) => peer.package) ? installPeers() : undefined
-  const headings = await Promise.all(peers.map(headingOf))
   const rows: Row[] = []
   for (const guest of guests) {
-    for (const peer of peers) {
+    for (const peer of peers.filter(({ language }) => language === guest.language)) {
       const row = await rowOf(guest, peer, installError)
       rows.push(row)
       const colour = isRed(row.verdict.mark) ? '!' : ' '
       process.stdout.write(`${colour} ${guest.name.padEnd(20)} ${peer.name.padEnd(24)} ${row.verdict.text}\n`)
     }
   }
-  process.stdout.write(`\n${summaryTable(headings, rows)}\n\n${familySections(headings, rows)}\n`)
-  if (options.length === 0) await writeResults(headings, rows, circumstances)
+  for (const language of LANGUAGES) {
+    const own = rows.filter(({ guest }) => guest.language === language)
+    if (own.length === 0) continue
+    const headings = await Promise.all(peers.filter((peer) => peer.language === language).map(headingOf))
+    process.stdout.write(`\n${summaryTable(headings, own)}\n\n${familySections(headings, own)}\n`)
+    if (wholeLanguages(options).includes(language)) await writeResults(language, headings, own, circumstances)
+  }
 }
+
+/** The languages of which everything was asked for. */
+function wholeLanguages(options: readonly string[]): readonly string[] {
+  if (options.length === 0) return LANGUAGES
+  const names = options.filter((option) => option !== '--only')
+  return names.every((name) => isLanguage(name)) ? names : []
+}
+
+const isLanguage = (name: string): boolean => LANGUAGES.some((language) => language === name)
 
 /** @returns what `--only` names, or all */
 function select(options: readonly string[]): { guests: readonly Guest[]; peers: readonly PeerEntry[] } {
@@ -44,8 +58,9 @@ function select(options: readonly string[]): { guests: readonly Guest[]; peers: 
     if (options[i] === '--only' && options[i + 1] !== undefined) names.push(options[++i] as string)
     else if (options[i] !== '--quick') fail(`unknown option ${options[i]}`)
   }
-  const isGuest = (guest: Guest) => names.includes(guest.name) || names.includes(guest.family)
-  const known = new Set([...GUESTS.flatMap(({ name, family }) => [name, family]), ...PEERS.map(({ name }) => name)])
+  const isGuest = ({ name, family, language }: Guest) => [name, family, language].some((word) => names.includes(word))
+  const guestWords = GUESTS.flatMap(({ name, family, language }) => [name, family, language])
+  const known = new Set([...guestWords, ...PEERS.map(({ name }) => name)])
   const stranger = names.find((name) => !known.has(name))
   if (stranger) fail(`no guest, family or sandbox ${stranger}; there are: ${[...known].join(', ')}`)
   const pool = options.includes('--quick') ? GUESTS.filter(({ quick }) => quick) : GUESTS
@@ -72,7 +87,8 @@ async function rowOf(guest: Guest, peer: PeerEntry, installError: string | undef
     measured,
   })
   if (peer.package && installError) return row({ mark: 'failed', text: `not installed: ${installError}` })
-  if (guest.prints && !peer.prints) return row({ mark: 'absent', text: 'has no console' })
+  if (guest.language === 'javascript' && guest.prints && peer.language === 'javascript' && !peer.prints)
+    return row({ mark: 'absent', text: 'has no console' })
   let best: Row | undefined
   for (let tries = 0; tries < TRIES; tries++) {
     const measured = await runCell(peer, guest)
@@ -83,18 +99,23 @@ async function rowOf(guest: Guest, peer: PeerEntry, installError: string | undef
   return best as Row
 }
 
-async function writeResults(peers: PeerHeading[], rows: Row[], circumstances: Circumstances): Promise<void> {
+async function writeResults(
+  language: Language,
+  peers: PeerHeading[],
+  rows: Row[],
+  circumstances: Circumstances,
+): Promise<void> {
   const cells = rows.map(({ guest, peer, verdict, measured }) => {
     return { family: guest.family, guest: guest.name, peer, ...verdict, red: isRed(verdict.mark), ...measured }
   })
-  const record = {
-    suite: 'limits',
-    ...circumstances,
-    peers,
-    guests: [...new Set(rows.map(({ guest }) => guest))],
-    cells,
-  }
+  const guests = [...new Set(rows.map(({ guest }) => guest))]
+  const load = Math.round(loadavg()[2] ?? 0)
+  const record = { suite: 'limits', language, ...circumstances, load, peers, guests, cells }
   await mkdir(new URL('results/', import.meta.url), { recursive: true })
-  await writeFile(new URL('results/limits.json', import.meta.url), `${JSON.stringify(record, null, 2)}\n`)
-  await writeFile(new URL('../docs/limits.md', import.meta.url), page(peers, rows, circumstances))
+  await writeFile(new URL(`results/limits-${language}.json`, import.meta.url), `${JSON.stringify(record, null, 2)}\n`)
+  const file = new URL('../docs/limits.md', import.meta.url)
+  await writeFile(
+    file,
+    page(await readFile(file, 'utf8'), language, partOf(language, peers, rows, { ...circumstances, load })),
+  )
 }

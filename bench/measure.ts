@@ -3,12 +3,14 @@
 export type Measure = {
   name: string
   /** `x` is a ratio to the first of several things measured in turn. */
-  unit: 'ms' | 'us' | 'x' | 'KiB'
+  unit: 'ms' | 'us' | 'ns' | 'x' | 'KiB'
   median: number
   lowest: number
   highest: number
   times: number
 }
+
+const IN_A_MILLISECOND = { ms: 1, us: 1e3, ns: 1e6 }
 
 /**
  * Times a function.
@@ -18,7 +20,7 @@ export type Measure = {
  */
 export async function measure(
   name: string,
-  unit: 'ms' | 'us',
+  unit: keyof typeof IN_A_MILLISECOND,
   times: number,
   run: () => Promise<unknown>,
   per = 1,
@@ -28,7 +30,7 @@ export async function measure(
   for (let i = 0; i < times; i++) {
     const started = performance.now()
     await run()
-    taken.push(((performance.now() - started) * (unit === 'us' ? 1_000 : 1)) / per)
+    taken.push(((performance.now() - started) * IN_A_MILLISECOND[unit]) / per)
   }
   return summary(name, unit, taken)
 }

@@ -64,9 +64,10 @@ const FIGURES: Record<string, (peer: Peer) => Promise<number>> = {
   },
 }
 
-const entry = PEERS.find((peer) => peer.name === name)
+const entry = PEERS.find((peer) => peer.name === name && peer.language === 'javascript')
 const measured = FIGURES[figure]
-if (!entry || !measured) throw new Error(`no sandbox is named ${name}, or no figure ${figure}`)
+if (entry?.language !== 'javascript' || !measured)
+  throw new Error(`no sandbox is named ${name}, or no figure ${figure}`)
 const answer = (request: Request | undefined) => (request?.want === 'never' ? new Promise(() => {}) : null)
 const peer = await (await entry.load())(answer)
 // A program that has served some guests: what is compiled or loaded at first use is there.

@@ -6,8 +6,8 @@ const LIMITS = { timeoutMs: 10_000, memoryBytes: 64 * 2 ** 20, outputBytes: 65_5
 const CALLS = 200
 const [name = '', times = '60'] = process.argv.slice(2)
 
-const entry = PEERS.find((peer) => peer.name === name)
-if (!entry) throw new Error(`no sandbox is named ${name}`)
+const entry = PEERS.find((peer) => peer.name === name && peer.language === 'javascript')
+if (entry?.language !== 'javascript') throw new Error(`no sandbox is named ${name}`)
 const peer = await (await entry.load())((request) => request?.data ?? null)
 
 /** Microseconds of each of some runs, after a fifth as many unmeasured ones. */

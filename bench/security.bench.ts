@@ -1,5 +1,5 @@
 /** The rows of tokens and decisions: one decision at the gate and by a token, chains verified, rules by the thousand; beside Cedar and Biscuit in the same run. */
-import { HandleRight } from '../capabilities/isa.ts'
+import { Action, HandleRight, RequestFlag } from '../capabilities/isa.ts'
 import { parseRule } from '../src/gate/grants.ts'
 import { Calls } from '../src/gate/calls.ts'
 import { Cvm } from '../src/gate/cvm.ts'
@@ -16,6 +16,7 @@ const RULES = [1, 100, 1_000, 10_000]
 const ITEMS = 256
 /** Decisions timed together: one takes less than a clock can tell. */
 const BATCH = 1_000
+const ALONE_BATCH = 2_000
 
 /** A directory for each rule; what is asked for lies in the last one. */
 export const ruleOf = (index: number): string => `/data/customer-${index}/**`
@@ -75,6 +76,41 @@ async function* gateRows(): AsyncGenerator<Measure> {
   yield await batch('decision on an open handle, with a quota: Toka', read)
 }
 
+/** Decisions of the machine alone: nothing of JavaScript but the call. They take less than any clock can tell, so many are timed together. */
+async function alone(name: string, work: () => number): Promise<Measure> {
+  const run = async (): Promise<void> => {
+    for (let index = 0; index < ALONE_BATCH; index++) if (work() < 0) throw new Error(`refused: ${name}`)
+  }
+  return measure(name, 'ns', 1_000, run, ALONE_BATCH)
+}
+
+/** What the capability VM itself takes, without canonical forms, the log and the copy of the name. */
+async function* machineRows(): AsyncGenerator<Measure> {
+  for (const rules of [1, 100]) {
+    const { cvm } = openCalls(grantsOf(rules))
+    const { decide } = cvm.exports
+    const name = fileOf(rules)
+    const length = cvm.write(name)
+    const what = `the CVM alone, ${rules === 1 ? 'a path' : `${rules} path rules`}`
+    yield await alone(`${what} (${length} bytes)`, () => decide(Action['fs.read'], length, 0, 0, 0, RequestFlag.PROBE))
+    yield await alone(`${what}, its name copied in before`, () =>
+      decide(Action['fs.read'], cvm.write(name), 0, 0, 0, RequestFlag.PROBE),
+    )
+  }
+  for (const quota of [undefined, { bytes: Number.MAX_SAFE_INTEGER }]) {
+    const { cvm } = openCalls([{ ...parseRule('fs.read=/data/**'), ...(quota ? { quota } : {}) }])
+    const { decide, openHandle, checkHandle, cancel } = cvm.exports
+    const opened = decide(Action['fs.read'], cvm.write('/data/a'), 0, 0, 0, 0)
+    const handle = openHandle(opened, 0)
+    cancel(opened)
+    const what = quota ? 'an open handle with a quota' : 'an open handle'
+    yield await alone(`the CVM alone, ${what}: asked and settled`, () => {
+      const answer = checkHandle(handle, HandleRight.READ, 1, 1, 0)
+      return answer < 0 ? answer : cancel(answer)
+    })
+  }
+}
+
 async function* tokenRows(): AsyncGenerator<Measure> {
   const security = createSecurityManager({ keys: memoryKeys(), store: memoryStore() })
   await security.rotate()
@@ -99,6 +135,7 @@ async function* tokenRows(): AsyncGenerator<Measure> {
 }
 
 export async function* measures(): AsyncGenerator<Measure> {
+  yield* machineRows()
   yield* gateRows()
   yield* tokenRows()
   yield* decisionPeers({ rules: RULES, ruleOf, fileOf })

@@ -87,7 +87,7 @@ function parts(grant: NetGrant): NetGrant[] {
   )
 }
 
-/** A part is covered by several grants of the parent that differ in their paths alone. */
+/** A part is covered by one grant of the parent, or by several that differ in their paths alone. */
 function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
   const fitting = parents.filter(
     (parent) => !widerThan({ ...part, paths: netShape(parent).paths ?? EVERY_PATH }, parent),
@@ -101,9 +101,7 @@ function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
 export function widerNet(child: NetGrant, parents: readonly NetGrant[]): Wider | undefined {
   const single = parents.map((parent) => widerThan(child, parent))
   if (single.some((wider) => wider === undefined)) return undefined
-  const uncovered = parts(child).find(
-    (part) => !parents.some((parent) => !widerThan(part, parent)) && !coveredByPaths(part, parents),
-  )
+  const uncovered = parts(child).find((part) => !coveredByPaths(part, parents))
   if (!uncovered) return undefined
   return single.find((wider) => wider !== undefined) ?? { field: 'resource' }
 }

@@ -33,7 +33,8 @@ export class StrangerRig {
   #callouts = 0
   #units = 0n
 
-  constructor(bytes: Uint8Array<ArrayBuffer>) {
+  /** @param imports what others of its guest export */
+  constructor(bytes: Uint8Array<ArrayBuffer>, imports: WebAssembly.Imports = {}) {
     this.#border = instantiateBorder([], {
       host: {},
       callout: () => this.#callout(),
@@ -41,7 +42,7 @@ export class StrangerRig {
       suspension: undefined,
       onFault: () => {},
     })
-    this.exports = instantiate(bytes, this.#border.imports) as StrangerExports
+    this.exports = instantiate(bytes, { ...imports, ...this.#border.imports }) as StrangerExports
     this.exports.__callout.set(0, this.#border.callout)
   }
 

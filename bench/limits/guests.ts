@@ -3,6 +3,7 @@ import { family, type Guest } from './guest.ts'
 import { callGuests, outputGuests } from './guests/calls.ts'
 import { hostGuests } from './guests/host.ts'
 import { memoryGuests } from './guests/memory.ts'
+import { moduleGuests } from './guests/modules.ts'
 import { stackGuests } from './guests/stack.ts'
 import { timeGuests } from './guests/time.ts'
 
@@ -23,4 +24,5 @@ export const GUESTS: readonly Guest[] = [
   ...outputGuests,
   ...callGuests,
   ...hostGuests,
+  ...moduleGuests,
 ]

@@ -1,5 +1,7 @@
 /** The host of a cell: the function that it gives to guests, the secret that they must not find, and its own state. */
 import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Request } from './peer.ts'
 
 const MiB = 2 ** 20
@@ -22,6 +24,31 @@ export function plantSecret(): string {
   process.env['HOST_SECRET'] = secret
   return secret
 }
+
+/**
+ * Plants files for modules: a directory that they are given, and above it a file with the secret.
+ * @param scratch a directory of this cell alone
+ * @returns the two directories, and what of the upper one has changed since, by name
+ */
+export function plantFiles(scratch: string, secret: string) {
+  const outside = join(scratch, 'outside')
+  const directory = join(outside, 'data')
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(outside, 'secret.txt'), secret)
+  writeFileSync(join(directory, 'inside.txt'), 'inside')
+  const seen = () =>
+    readdirSync(outside)
+      .sort()
+      .map((name) => `${name}: ${contentOf(join(outside, name))}`)
+  const before = seen()
+  const changes = () =>
+    seen()
+      .filter((entry) => !before.includes(entry))
+      .map((entry) => `outside/${entry.split(':')[0]} changed`)
+  return { outside, directory, changes }
+}
+
+const contentOf = (path: string) => (statSync(path).isFile() ? readFileSync(path, 'latin1') : 'a directory')
 
 const WATCHED: Record<string, object> = {
   globalThis,

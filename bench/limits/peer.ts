@@ -6,13 +6,18 @@ export type Request = { want?: unknown; data?: unknown }
 /** The host's function, `call` in a guest. */
 export type HostFunction = (request: Request | undefined) => unknown
 
-export type Attempt = {
+type Limits = { timeoutMs: number; memoryBytes: number; outputBytes: number }
+
+export type Attempt = Limits & {
   /** The body of a function (of an async one, if `waits`). */
   source: string
   waits: boolean
-  timeoutMs: number
-  memoryBytes: number
-  outputBytes: number
+}
+
+export type ModuleAttempt = Limits & {
+  module: Uint8Array<ArrayBuffer>
+  /** On the disk: the guest may read and write it, as `/data` where it is not the root of all. */
+  directory: string
 }
 
 /** How a run ended, as the host's program learns it. */
@@ -22,12 +27,14 @@ export type Ending =
   /** The sandbox does not take such a program at all. */
   | { by: 'refused'; message: string }
 
-export type Peer = {
+export type Peer<A = Attempt> = {
   /** Runs one guest in a sandbox of its own, within the sandbox's own limits. May reject: that is an error too. */
-  run(attempt: Attempt): Promise<Ending>
+  run(attempt: A): Promise<Ending>
 }
 
 export type CreatePeer = (host: HostFunction) => Promise<Peer>
+/** What such a guest prints is its value. */
+export type CreateModulePeer = () => Promise<Peer<ModuleAttempt>>
 
 /** The body as an expression: a call of a function, or the promise of one. */
 export const asExpression = ({ source, waits }: Attempt): string => `(${waits ? 'async ' : ''}() => { ${source}\n})()`
@@ -67,5 +74,5 @@ export function boundedConsole(limit: number) {
     kept += line.length
     lines.push(line)
   }
-  return { log: print, error: print, kept: () => kept }
+  return { log: print, error: print, kept: () => kept, text: () => lines.join('') }
 }

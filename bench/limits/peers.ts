@@ -1,20 +1,28 @@
 /** The sandboxes under attack: what each is called, where it comes from, how it is made. */
-import type { CreatePeer } from './peer.ts'
+import type { CreateModulePeer, CreatePeer } from './peer.ts'
 
-export type PeerEntry = {
+type Common = {
   name: string
   /** The npm package that gives its version; none for what is part of Node or of this repository. */
   package?: string
   /** What kind of sandbox it is, in a few words. */
   kind: string
-  /** It gives its guests a console. */
-  prints: boolean
   /** Flags that Node needs for it. */
   nodeFlags?: readonly string[]
+}
+
+export type ScriptPeerEntry = Common & {
+  language: 'javascript'
+  /** It gives its guests a console. */
+  prints: boolean
   load: () => Promise<CreatePeer>
 }
 
-export const PEERS: readonly PeerEntry[] = [
+export type ModulePeerEntry = Common & { language: 'wasm'; load: () => Promise<CreateModulePeer> }
+
+export type PeerEntry = ScriptPeerEntry | ModulePeerEntry
+
+const SCRIPT_PEERS: readonly Omit<ScriptPeerEntry, 'language'>[] = [
   {
     name: 'toka-inline',
     kind: "QuickJS in WebAssembly, on the caller's thread",
@@ -76,4 +84,45 @@ export const PEERS: readonly PeerEntry[] = [
     prints: false,
     load: async () => (await import('./peers/node-vm.ts')).create,
   },
+]
+
+const MODULE_PEERS: readonly Omit<ModulePeerEntry, 'language'>[] = [
+  {
+    name: 'toka-inline',
+    kind: "a metered module, on the caller's thread",
+    load: async () => (await import('./peers/toka-modules.ts')).createInline,
+  },
+  {
+    name: 'toka-worker',
+    kind: 'a metered module, on a worker thread',
+    load: async () => (await import('./peers/toka-modules.ts')).createWorker,
+  },
+  {
+    name: 'node:wasi',
+    kind: "a module with the disk of the host, on the caller's thread",
+    load: async () => (await import('./peers/node-wasi.ts')).create,
+  },
+  {
+    name: '@bjorn3/browser_wasi_shim',
+    package: '@bjorn3/browser_wasi_shim',
+    kind: "a module with files in memory, on the caller's thread",
+    load: async () => (await import('./peers/browser-wasi-shim.ts')).create,
+  },
+  {
+    name: '@wasmer/wasi',
+    package: '@wasmer/wasi',
+    kind: "a module with files in memory, on the caller's thread",
+    load: async () => (await import('./peers/wasmer-wasi.ts')).create,
+  },
+  {
+    name: '@wasmer/sdk',
+    package: '@wasmer/sdk',
+    kind: 'a module with files in memory, on worker threads',
+    load: async () => (await import('./peers/wasmer-sdk.ts')).create,
+  },
+]
+
+export const PEERS: readonly PeerEntry[] = [
+  ...SCRIPT_PEERS.map((entry) => ({ ...entry, language: 'javascript' as const })),
+  ...MODULE_PEERS.map((entry) => ({ ...entry, language: 'wasm' as const })),
 ]

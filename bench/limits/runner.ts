@@ -1,6 +1,6 @@
 /** Starts the process of a cell, watches its time and its memory from outside, and ends it when it goes too far. */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,11 +8,7 @@ import { killTree } from '../../test/runtimes/process-tree.ts'
 import type { Guest } from './guest.ts'
 import type { Measured, Message } from './measured.ts'
 import type { PeerEntry } from './peers.ts'
-
-/** How long past its deadline a guest is watched, in milliseconds. */
-export const GRACE_MS = 3_000
-/** A process that grows to this is ended, in bytes. */
-export const HARD_MEMORY = 2 * 2 ** 30
+import { GRACE_MS, HARD_MEMORY } from './verdict.ts'
 
 const START_MS = 30_000
 const AFTER_MS = 5_000
@@ -22,9 +18,10 @@ const cellFile = fileURLToPath(new URL('./cell.ts', import.meta.url))
 /** Runs one guest in one sandbox, in a process of its own. Never rejects. */
 export async function runCell(peer: PeerEntry, guest: Guest): Promise<Measured> {
   const flags = ['--expose-gc', '--conditions=toka-source', '--disable-warning=ExperimentalWarning']
-  const args = [...flags, ...(peer.nodeFlags ?? []), cellFile, peer.name, guest.name]
+  const scratch = mkdtempSync(join(tmpdir(), 'toka-limits-'))
+  const args = [...flags, ...(peer.nodeFlags ?? []), cellFile, peer.name, guest.name, scratch]
   // A file, not a pipe: who writes to a pipe that nobody reads fast enough fails, and that would be our doing.
-  const errors = join(tmpdir(), `toka-limits-${process.pid}.log`)
+  const errors = join(scratch, 'errors.log')
   const descriptor = openSync(errors, 'w')
   // A group of its own, so that whatever it starts goes with it.
   const stdio: StdioOptions = ['ignore', 'ignore', descriptor, 'ipc']
@@ -38,15 +35,15 @@ export async function runCell(peer: PeerEntry, guest: Guest): Promise<Measured> 
     child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
   })
   clearInterval(poll)
-  return watch.measured(`${ended}${reasonIn(lastOf(errors))}`)
+  const reason = reasonIn(lastOf(errors))
+  rmSync(scratch, { recursive: true, force: true })
+  return watch.measured(`${ended}${reason}`)
 }
 
-/** What a process wrote to its stderr at last; the file goes. */
+/** What a process wrote to its stderr at last. */
 function lastOf(file: string): string {
   try {
-    const text = readFileSync(file, 'utf8')
-    rmSync(file)
-    return text.slice(-20_000)
+    return readFileSync(file, 'utf8').slice(-20_000)
   } catch {
     return '' // too large to be a text
   }

@@ -11,6 +11,11 @@ export const FROZEN_MS = 50
 /** Growth beyond the limit that is laid to the host, in bytes: its own objects, its compiler, a thread. */
 export const HOST_BYTES = 32 * MiB
 
+/** How long past its deadline a guest is watched, in milliseconds. */
+export const GRACE_MS = 3_000
+/** A process that grows to this is ended, in bytes. */
+export const HARD_MEMORY = 2 * 2 ** 30
+
 /** From the worst to the best; what stands before `froze` is red. */
 export const MARKS = [
   'escaped',

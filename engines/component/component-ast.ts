@@ -19,13 +19,13 @@ export type Sort =
 export type SortIndex = { readonly sort: Sort; readonly index: number }
 
 /** A type by its index, or a primitive one. */
-export type TypeReference = number | Primitive
+export type TypeReference = number | Primitive | 'error-context'
 
 export type Labelled = readonly (readonly [string, TypeReference])[]
 
 /** The types of values. */
 export type ValueDefinition =
-  | { readonly kind: 'primitive'; readonly primitive: Primitive }
+  | { readonly kind: 'primitive'; readonly primitive: Primitive | 'error-context' }
   | { readonly kind: 'record'; readonly fields: Labelled }
   | { readonly kind: 'variant'; readonly cases: readonly (readonly [string, TypeReference | undefined])[] }
   | { readonly kind: 'list'; readonly element: TypeReference }
@@ -34,10 +34,16 @@ export type ValueDefinition =
   | { readonly kind: 'option'; readonly type: TypeReference }
   | { readonly kind: 'result'; readonly ok: TypeReference | undefined; readonly error: TypeReference | undefined }
   | { readonly kind: 'own' | 'borrow'; readonly resource: number }
+  | { readonly kind: 'stream' | 'future'; readonly element: TypeReference | undefined }
 
 export type TypeDefinition =
   | ValueDefinition
-  | { readonly kind: 'func'; readonly params: Labelled; readonly result: TypeReference | undefined }
+  | {
+      readonly kind: 'func'
+      readonly isAsync: boolean
+      readonly params: Labelled
+      readonly result: TypeReference | undefined
+    }
   | { readonly kind: 'component'; readonly declarations: readonly Definition[] }
   | { readonly kind: 'instance'; readonly declarations: readonly Definition[] }
   | { readonly kind: 'resource'; readonly destructor: number | undefined }
@@ -52,7 +58,42 @@ export type CanonOptions = {
   readonly memory: number | undefined
   readonly realloc: number | undefined
   readonly postReturn: number | undefined
+  readonly isAsync: boolean
+  readonly callback: number | undefined
 }
+
+/** Streams and futures have the same builtins. */
+export type Channel = 'stream' | 'future'
+
+/** Builtins that name nothing. */
+export type PlainBuiltin =
+  | 'backpressure.inc'
+  | 'backpressure.dec'
+  | 'task.cancel'
+  | 'subtask.drop'
+  | 'waitable-set.new'
+  | 'waitable-set.drop'
+  | 'waitable.join'
+  | 'error-context.drop'
+
+/**
+ * A builtin for what runs at the same time. What it names is an index where it is read, and the thing itself in a plan.
+ */
+export type AsyncBuiltin<Type, Options, Memory, Result> =
+  | { readonly name: PlainBuiltin }
+  | { readonly name: 'task.return'; readonly result: Result; readonly options: Options }
+  | { readonly name: 'context.get' | 'context.set'; readonly core: 'i32' | 'i64'; readonly slot: number }
+  | { readonly name: 'subtask.cancel'; readonly isAsync: boolean }
+  | { readonly name: 'thread.yield'; readonly cancellable: boolean }
+  | {
+      readonly name: 'waitable-set.wait' | 'waitable-set.poll'
+      readonly cancellable: boolean
+      readonly memory: Memory
+    }
+  | { readonly name: `${Channel}.${'new' | 'drop-readable' | 'drop-writable'}`; readonly type: Type }
+  | { readonly name: `${Channel}.${'read' | 'write'}`; readonly type: Type; readonly options: Options }
+  | { readonly name: `${Channel}.${'cancel-read' | 'cancel-write'}`; readonly type: Type; readonly isAsync: boolean }
+  | { readonly name: 'error-context.new' | 'error-context.debug-message'; readonly options: Options }
 
 export type Definition =
   | { readonly kind: 'core module'; readonly start: number; readonly end: number }
@@ -76,6 +117,10 @@ export type Definition =
   | { readonly kind: 'lift'; readonly func: number; readonly options: CanonOptions; readonly type: number }
   | { readonly kind: 'lower'; readonly func: number; readonly options: CanonOptions }
   | { readonly kind: 'resource.new' | 'resource.drop' | 'resource.rep'; readonly resource: number }
+  | {
+      readonly kind: 'builtin'
+      readonly builtin: AsyncBuiltin<number, CanonOptions, number, TypeReference | undefined>
+    }
   | { readonly kind: 'import'; readonly name: string; readonly type: ExternType }
   /** An export of a component with what it exports, or of a type with its type alone. */
   | { readonly kind: 'export'; readonly name: string; readonly of: SortIndex }

@@ -1,7 +1,7 @@
 /** The bytes of a component in, its definitions out; what we do not run is refused here, by name (component-model, Binary.md). */
-import type { TokaError } from '../../src/errors.ts'
 import { Reader } from '../../src/loader/reader.ts'
-import type { CanonOptions, Definition } from './component-ast.ts'
+import { readCanon } from './component-canon.ts'
+import type { Definition } from './component-ast.ts'
 import {
   coreSort,
   externName,
@@ -66,59 +66,6 @@ function readInstance(reader: Reader): Definition {
     }
   if (form !== 0x01) throw refuseComponent('the form of an instance is unknown', reader.at - 1)
   return { kind: 'inline', exports: vector(reader, (item) => [externName(item), sortIndex(item)] as const) }
-}
-
-function readOptions(reader: Reader): CanonOptions {
-  const options: { -readonly [K in keyof CanonOptions]: CanonOptions[K] } = {
-    encoding: 'utf8',
-    memory: undefined,
-    realloc: undefined,
-    postReturn: undefined,
-  }
-  const encodings = ['utf8', 'utf16', 'latin1+utf16'] as const
-  vector(reader, (option) => {
-    const code = option.byte()
-    const encoding = encodings[code]
-    if (encoding) options.encoding = encoding
-    else if (code === 0x03) options.memory = option.u32()
-    else if (code === 0x04) options.realloc = option.u32()
-    else if (code === 0x05) options.postReturn = option.u32()
-    else if (code === 0x06 || code === 0x07) throw asyncRefused(option.at - 1)
-    else throw refuseComponent('a canonical option is unknown', option.at - 1)
-  })
-  return options
-}
-
-function asyncRefused(offset: number): TokaError {
-  return refuseComponent(
-    'it is asynchronous (WASI 0.3: streams, futures, async functions), and components of WASI 0.2 are what runs here',
-    offset,
-  )
-}
-
-function readCanon(reader: Reader): Definition {
-  const at = reader.at
-  const code = reader.byte()
-  switch (code) {
-    case 0x00: {
-      if (reader.byte() !== 0x00) throw refuseComponent('a lifted function is unknown', reader.at - 1)
-      const func = reader.u32()
-      const options = readOptions(reader)
-      return { kind: 'lift', func, options, type: reader.u32() }
-    }
-    case 0x01: {
-      if (reader.byte() !== 0x00) throw refuseComponent('a lowered function is unknown', reader.at - 1)
-      return { kind: 'lower', func: reader.u32(), options: readOptions(reader) }
-    }
-    case 0x02:
-      return { kind: 'resource.new', resource: reader.u32() }
-    case 0x03:
-      return { kind: 'resource.drop', resource: reader.u32() }
-    case 0x04:
-      return { kind: 'resource.rep', resource: reader.u32() }
-    default:
-      throw asyncRefused(at)
-  }
 }
 
 function readExport(reader: Reader): Definition {

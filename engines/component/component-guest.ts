@@ -1,56 +1,52 @@
 /** A live component: its core instances linked behind one border, its functions called with WIT values, killed by a trap. */
-import { TokaError } from '../../src/errors.ts'
+import type { FlatSignature } from './flat-signature.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { chain } from '../../src/kernel/steps.ts'
-import { BORDER } from '../../src/limits.ts'
+import { chain, run, type Steps, wait } from '../../src/kernel/steps.ts'
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
-import { Budget, type CanonContext } from './canon-context.ts'
+import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import { CoreInstances } from './core-instances.ts'
-import { type CoreValue, FlatValues, liftFlat, load } from './lift.ts'
-import { lowerFlat, store } from './lower.ts'
-import type { GuestFunc, HostFunc, LiftOptions, Trampoline } from './plan.ts'
-import type { CoreRef } from './resource-types.ts'
+import type { CoreValue } from './lift.ts'
+import type { GuestFunc, Trampoline } from './plan.ts'
 import type { Program } from './program.ts'
-import { type CallScope, HandleTable, ObjectCount, type Representation } from './resources.ts'
+import type { HandleTable, Representation } from './resources.ts'
 import type { ResourceType } from './resource-types.ts'
-import { type FlatSignature, flatSignature } from './wit-types.ts'
-
-/** What stands behind a component's imports. Answers may be promises only where `mayWait` says so. */
-export type GuestHost = {
-  call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown>
-  mayWait(func: HostFunc): boolean
-  /** The guest waits for an answer: others have the thread meanwhile. Rejects when it must die. */
-  wait<T>(answer: Promise<T>): Promise<T>
-  /** A resource of the host's is let go of. */
-  drop(resource: object): void
-  /** @returns a Verdict */
-  callout(): number
-  pause(): Promise<void>
-  fault(error: unknown): void
-}
+import { type GuestHost, Runtime } from './runtime.ts'
+import { answerBuiltin, builtinSuspends, builtinType } from './tasks/builtins.ts'
+import type { Scheduler } from './tasks/scheduler.ts'
+import { LiftedCall } from './tasks/lifted.ts'
+import { callLowered, lowerSuspends } from './tasks/lowered.ts'
+import { primitive } from './wit-types.ts'
 
 /** What the CVM counts the calls of components under. */
 export const BorderOperation = { Canon: 220 } as const
-
-/** One component instance. */
-type InstanceState = {
-  readonly handles: HandleTable
-  /** A call of it is under way: it cannot be called again (CanonicalABI.md, "may_enter"). */
-  entered: boolean
-  /** Its imports may be called: not by its allocator, nor by what tidies up after a call. */
-  mayLeave: boolean
-}
 
 function typeOf(trampoline: Trampoline): Pick<FlatSignature, 'params' | 'results'> {
   switch (trampoline.kind) {
     case 'lower':
       return trampoline.signature
+    case 'builtin':
+      return builtinType(trampoline.builtin)
     case 'resource.drop':
       return { params: ['i32'], results: [] }
     default:
       return { params: ['i32'], results: ['i32'] }
+  }
+}
+
+type CoreImport = (...raw: CoreValue[]) => MaybePromise<CoreValue | undefined>
+
+/** A destructor as a function of the component. */
+function destructorOf({ by }: ResourceType): GuestFunc | undefined {
+  if (by.side === 'host' || !by.destructor) return undefined
+  const nothing = { memory: undefined, realloc: undefined, postReturn: undefined, callback: undefined }
+  return {
+    by: 'guest',
+    core: by.destructor,
+    options: { encoding: 'utf8', isAsync: false, ...nothing },
+    type: { isAsync: false, params: [{ name: 'rep', type: primitive('u32') }], result: undefined },
+    instance: by.instance,
   }
 }
 
@@ -59,23 +55,18 @@ export class ComponentGuest {
   readonly #suspension: Suspension | undefined
   readonly #host: GuestHost
   readonly #border: Border
-  readonly #states: InstanceState[]
+  readonly #runtime: Runtime
+  readonly #destructors = new Map<ResourceType, GuestFunc | undefined>()
   /** Its core instances: instantiated, armed and entered by whoever drives the guest. */
   readonly cores: CoreInstances
-  readonly #signatures = new Map<GuestFunc, FlatSignature>()
 
   /** @param suspension JSPI; without it what waits keeps the thread */
   constructor(program: Program, suspension: Suspension | undefined, host: GuestHost) {
     this.#program = program
     this.#suspension = suspension
     this.#host = host
-    const objects = new ObjectCount()
-    this.#states = Array.from({ length: program.plan.instances }, () => ({
-      handles: new HandleTable(objects),
-      entered: false,
-      mayLeave: true,
-    }))
     this.cores = new CoreInstances(program, suspension, () => this.#border)
+    this.#runtime = new Runtime(this.cores, program.plan.instances, suspension !== undefined, host)
     this.#border = this.#link()
   }
 
@@ -86,7 +77,7 @@ export class ComponentGuest {
 
   /** The handles of each component instance. */
   get tables(): readonly HandleTable[] {
-    return this.#states.map(({ handles }) => handles)
+    return this.#runtime.states.map(({ handles }) => handles)
   }
 
   countWith(count: (operation: number) => number): void {
@@ -97,50 +88,100 @@ export class ComponentGuest {
     if (this.#border.dead.value === Death.alive) this.#border.dead.value = Death.killed
   }
 
+  /** Ends it for good: what waits in it is let go. */
+  end(): void {
+    this.kill()
+    this.#runtime.scheduler.end()
+  }
+
   /** A `Death`, or what the CVM answered; 0 while it lives. */
   get death(): number {
     return this.#border.dead.value
   }
 
+  get scheduler(): Scheduler {
+    return this.#runtime.scheduler
+  }
+
+  /** Whether tasks of it wait for something, between two calls. */
+  get hasTasks(): boolean {
+    return this.#runtime.scheduler.waiting.size > 0
+  }
+
   /**
-   * Calls a function of the component with checked values.
+   * Instantiates its core modules.
+   * @param starts whether their start functions run: not where a saved state is put back
+   */
+  instantiate(starts: boolean): MaybePromise<void> {
+    return this.#runtime.scheduler.aside(this.#runtime.asideThread(0), () => this.cores.instantiate(starts))
+  }
+
+  /**
+   * Calls a function of the component with checked values. The call is over when every task that it began has ended, or
+   * waits for what never comes.
    * @param handOut gives a resource that the result holds to the embedding program
    * @throws CanonTrap or a trap of the engine, also as rejection: the guest is lost
    */
   invoke(func: GuestFunc, args: readonly unknown[], handOut?: CanonContext['handOut']): MaybePromise<unknown> {
-    const state = this.#state(func.instance)
-    if (state.entered) throw new CanonTrap('a component instance is called while a call of it is under way')
-    state.entered = true
-    const scope: CallScope = { borrows: 0 }
-    const cx = this.#context(func.options, func.instance, { scope, handOut })
-    const signature = this.#signatureOf(func)
-    const answer = this.cores.entry(func.core)(...this.#lowerArguments(cx, func, signature, args))
-    return chain(answer, (raw) => {
-      const value = this.#liftResult(cx, func, signature, raw)
-      if (func.options.postReturn) this.#tidyUp(state, func.options.postReturn, raw)
-      if (scope.borrows > 0) throw new CanonTrap('a call keeps handles that were lent to it')
-      state.entered = false
-      return value
-    })
+    return this.#fatal(() => run(this.#invoke(func, args, handOut)))
+  }
+
+  /** Whatever fails while the guest runs is its end: nothing of it is left in the middle of something. */
+  #fatal<T>(act: () => MaybePromise<T>): MaybePromise<T> {
+    const fail = (error: unknown): never => {
+      this.#host.fault(error)
+      this.kill()
+      throw error
+    }
+    try {
+      const answer = act()
+      return answer instanceof Promise ? answer.catch(fail) : answer
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  *#invoke(func: GuestFunc, args: readonly unknown[], handOut?: CanonContext['handOut']): Steps<unknown> {
+    const { scheduler } = this.#runtime
+    let result: { value: unknown } | undefined
+    const onResolve = (outcome: { value: unknown } | undefined): void => {
+      result = outcome
+    }
+    const caller = { onStart: () => args, onResolve, ...(handOut ? { handOut } : {}) }
+    const call = new LiftedCall(this.#runtime, func, caller)
+    yield* call.begin(undefined)
+    while (!(call.isOver && scheduler.waiting.size === 0 && !scheduler.hasWork)) {
+      const goesOn = yield* this.#turn()
+      if (goesOn) continue
+      if (!call.task.isResolved) throw new CanonTrap('it waits for what never comes: no task of it can go on')
+      break
+    }
+    scheduler.endCall()
+    return result?.value
+  }
+
+  /** Lets one thread go on, or waits for the host. @returns false when nothing more can happen */
+  *#turn(): Steps<boolean> {
+    const { scheduler } = this.#runtime
+    yield* wait(this.#host.breathe())
+    if (this.death !== Death.alive) throw new CanonTrap('it was ended')
+    scheduler.takeAnswers()
+    const thread = scheduler.nextReady()
+    if (thread) {
+      const { instance } = thread.task
+      instance.entered = true
+      yield* wait(scheduler.resume(thread))
+      instance.entered = false
+      return true
+    }
+    if (!scheduler.isHostAsked) return false
+    yield* wait(this.#host.wait(scheduler.nextAnswer()))
+    return true
   }
 
   /** Ends a resource of the component's that the embedding program held. */
   destroy(resource: ResourceType, rep: Representation): MaybePromise<void> {
-    return this.#destroy(resource, rep, -1)
-  }
-
-  #state(instance: number): InstanceState {
-    const state = this.#states[instance]
-    if (!state) throw new TokaError('TOKA_INTERNAL', `the plan names the component instance ${instance}`)
-    return state
-  }
-
-  #signatureOf(func: GuestFunc): FlatSignature {
-    const known = this.#signatures.get(func)
-    if (known) return known
-    const signature = flatSignature(func.type, 'lift')
-    this.#signatures.set(func, signature)
-    return signature
+    return this.#destroy(resource, rep, undefined)
   }
 
   #link(): Border {
@@ -154,7 +195,11 @@ export class ComponentGuest {
         suspends: this.#suspends(trampoline),
       }),
     )
-    const functions = trampolines.map((trampoline, at) => [String(at), this.#answer(trampoline)] as const)
+    const functions = trampolines.map((trampoline, at) => {
+      const answer = this.#worked(this.#answer(trampoline))
+      const now = (...raw: CoreValue[]) => this.#now(answer(...raw))
+      return [String(at), this.#suspends(trampoline) && this.#suspension ? answer : now] as const
+    })
     return instantiateBorder(imports, {
       suspension: this.#suspension,
       onFault: (error) => this.#host.fault(error),
@@ -164,102 +209,51 @@ export class ComponentGuest {
     })
   }
 
+  /** What the host does for a guest burns no fuel: values that are moved, and whatever else. */
+  #worked(answer: CoreImport): CoreImport {
+    return (...raw) => {
+      try {
+        return answer(...raw)
+      } finally {
+        this.#host.worked()
+      }
+    }
+  }
+
+  /** What an import answers that cannot suspend the guest: a promise would be taken for a number. */
+  #now(answer: MaybePromise<CoreValue | undefined>): CoreValue | undefined {
+    if (!(answer instanceof Promise)) return answer
+    answer.catch(() => {})
+    return this.#host.blocked()
+  }
+
   #suspends(trampoline: Trampoline): boolean {
-    if (trampoline.kind === 'lower') return trampoline.callee.by === 'guest' || this.#host.mayWait(trampoline.callee)
-    const { by } = trampoline.resource
-    return trampoline.kind === 'resource.drop' && by.side === 'guest' && by.destructor !== undefined
-  }
-
-  /** Calls the guest from within a call of it: nothing of it may be suspended, nothing of it may call out. */
-  #callInside(state: InstanceState, ref: CoreRef, args: readonly CoreValue[]): CoreValue | undefined {
-    const { mayLeave } = state
-    state.mayLeave = false
-    try {
-      const answer = this.cores.callPinned(ref, args)
-      if (this.death !== Death.alive) throw new CanonTrap('it was ended')
-      return answer
-    } finally {
-      state.mayLeave = mayLeave
-    }
-  }
-
-  #tidyUp(state: InstanceState, postReturn: CoreRef, raw: CoreValue | undefined): void {
-    this.#callInside(state, postReturn, raw === undefined ? [] : [raw])
-  }
-
-  #context(
-    { encoding, memory, realloc }: LiftOptions,
-    instance: number,
-    { scope, handOut }: { scope?: CallScope; handOut?: CanonContext['handOut'] },
-  ): CanonContext {
-    const state = this.#state(instance)
-    const memoryOf = () => this.cores.memory(memory)
-    return {
-      encoding,
-      get memory() {
-        return memoryOf()
-      },
-      allocate: (align, size) => {
-        if (!realloc) throw new CanonTrap('it has no allocator for what it is given')
-        return Number(this.#callInside(state, realloc, [0, 0, align, size])) >>> 0
-      },
-      handles: state.handles,
-      instance,
-      budget: new Budget(BORDER.resultBytes, BORDER.valueNodes),
-      lent: [],
-      scope,
-      ...(handOut ? { handOut } : {}),
-    }
-  }
-
-  #lowerArguments(
-    cx: CanonContext,
-    { type }: GuestFunc,
-    { spilled }: FlatSignature,
-    args: readonly unknown[],
-  ): CoreValue[] {
-    const flat: CoreValue[] = []
-    if (!spilled) {
-      type.params.forEach((param, at) => lowerFlat(cx, param.type, args[at], flat))
-      return flat
-    }
-    const at = cx.memory.range(cx.allocate(spilled.align, spilled.size), spilled.size, spilled.align)
-    store(cx, spilled, args, at)
-    return [at]
-  }
-
-  #liftResult(
-    cx: CanonContext,
-    { type: { result } }: GuestFunc,
-    { indirect }: FlatSignature,
-    raw: CoreValue | undefined,
-  ): unknown {
-    if (!result) return undefined
-    if (!indirect) return liftFlat(cx, result, new FlatValues(raw === undefined ? [] : [raw]))
-    return load(cx, result, cx.memory.range(Number(raw), result.size, result.align))
+    if (trampoline.kind === 'lower') return lowerSuspends(trampoline, (func) => this.#host.mayWait(func))
+    if (trampoline.kind === 'builtin') return builtinSuspends(trampoline.builtin)
+    return trampoline.kind === 'resource.drop' && this.#destructor(trampoline.resource) !== undefined
   }
 
   /** What we do when the guest calls a function of ours. */
-  #answer(trampoline: Trampoline): (...raw: CoreValue[]) => MaybePromise<CoreValue | undefined> {
-    const state = this.#state(trampoline.instance)
+  #answer(trampoline: Trampoline): CoreImport {
+    const runtime = this.#runtime
+    const { instance } = trampoline
+    const state = runtime.state(instance)
     const { handles } = state
-    const mustLeave = () => {
-      if (!state.mayLeave) throw new CanonTrap('it calls out of its allocator, or while it tidies up')
-    }
+    if (trampoline.kind === 'builtin') return answerBuiltin(runtime, trampoline.builtin, instance)
     if (trampoline.kind === 'lower')
       return (...raw) => {
-        mustLeave()
-        return this.#lowered(trampoline, raw)
+        runtime.mustLeave(state)
+        return callLowered(runtime, trampoline, raw)
       }
-    const { kind, resource, instance } = trampoline
+    const { kind, resource } = trampoline
     if (kind === 'resource.rep') return (number) => handles.get(Number(number) >>> 0, resource).rep as number
     if (kind === 'resource.new')
       return (rep) => {
-        mustLeave()
+        runtime.mustLeave(state)
         return handles.add(resource, Number(rep))
       }
     return (number) => {
-      mustLeave()
+      runtime.mustLeave(state)
       const { rep, scope } = handles.remove(Number(number) >>> 0, resource)
       if (!scope) return chain(this.#destroy(resource, rep, instance), () => undefined)
       scope.borrows--
@@ -267,46 +261,17 @@ export class ComponentGuest {
     }
   }
 
-  /** @param from the component instance that lets it go */
-  #destroy({ by }: ResourceType, rep: Representation, from: number): MaybePromise<void> {
-    if (by.side === 'host') return this.#host.drop(rep as object)
-    if (!by.destructor) return undefined
-    const state = this.#state(by.instance)
-    if (by.instance === from) return chain(this.cores.entry(by.destructor)(rep as number), () => {})
-    if (state.entered) throw new CanonTrap('a resource is dropped while its component is called')
-    state.entered = true
-    return chain(this.cores.entry(by.destructor)(rep as number), () => {
-      state.entered = false
-    })
+  #destructor(resource: ResourceType): GuestFunc | undefined {
+    if (!this.#destructors.has(resource)) this.#destructors.set(resource, destructorOf(resource))
+    return this.#destructors.get(resource)
   }
 
-  #lowered(
-    { callee, options, signature, instance }: Trampoline & { kind: 'lower' },
-    raw: readonly CoreValue[],
-  ): MaybePromise<CoreValue | undefined> {
-    const cx = this.#context(options, instance, {})
-    const values = new FlatValues(raw)
-    const { spilled } = signature
-    const args = spilled
-      ? (load(cx, spilled, cx.memory.range(values.i32(), spilled.size, spilled.align)) as unknown[])
-      : callee.type.params.map(({ type }) => liftFlat(cx, type, values))
-    return chain(this.#call(callee, args), (value) => {
-      for (const handle of cx.lent) handle.lends--
-      const { result } = callee.type
-      if (!result) return undefined
-      if (!signature.indirect) {
-        const flat: CoreValue[] = []
-        lowerFlat(cx, result, value, flat)
-        return flat[0]
-      }
-      store(cx, result, value, cx.memory.range(values.i32(), result.size, result.align))
-      return undefined
-    })
-  }
-
-  #call(callee: HostFunc | GuestFunc, args: readonly unknown[]): MaybePromise<unknown> {
-    if (callee.by === 'guest') return this.invoke(callee, args)
-    const answer = this.#host.call(callee, args)
-    return answer instanceof Promise && this.#suspension ? this.#host.wait(answer) : answer
+  /** @param from the component instance that lets it go; undefined for the host */
+  #destroy(resource: ResourceType, rep: Representation, from: number | undefined): MaybePromise<void> {
+    if (resource.by.side === 'host') return this.#host.drop(rep as object)
+    const destructor = this.#destructor(resource)
+    if (!destructor) return undefined
+    const caller = { onStart: () => [rep], onResolve: () => {} }
+    return run(new LiftedCall(this.#runtime, destructor, caller).begin(from))
   }
 }

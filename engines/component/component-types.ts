@@ -29,13 +29,12 @@ const PRIMITIVE_CODES: Readonly<Record<number, Primitive>> = {
   0x73: 'string',
 }
 
-/** What needs more than WASI 0.2, by the code of its type. */
+/** A primitive type as well, but of no values: a handle. */
+const ERROR_CONTEXT = 0x64
+
+/** What is not supported, by the code of its type. */
 const REFUSED: Readonly<Record<number, string>> = {
-  0x43: 'async functions are of WASI 0.3, which does not run here',
   0x63: 'maps are not supported',
-  0x64: 'error contexts are of WASI 0.3, which does not run here',
-  0x65: 'futures are of WASI 0.3, which does not run here',
-  0x66: 'streams are of WASI 0.3, which does not run here',
   0x67: 'lists of fixed length are not supported',
   0x3e: 'resources with callbacks are not supported',
 }
@@ -45,7 +44,7 @@ function reference(reader: Reader): TypeReference {
   const first = reader.bytes[reader.at] ?? 0
   if (first < 0x40 || first >= 0x80) return reader.u32()
   const code = reader.byte()
-  const primitive = PRIMITIVE_CODES[code]
+  const primitive = code === ERROR_CONTEXT ? 'error-context' : PRIMITIVE_CODES[code]
   if (!primitive) throw refuseComponent(REFUSED[code] ?? 'the code of a type is unknown', reader.at - 1)
   return primitive
 }
@@ -68,7 +67,7 @@ function variantCase(reader: Reader): readonly [string, TypeReference | undefine
 }
 
 /** One result without a name, or none. */
-function functionResult(reader: Reader): TypeReference | undefined {
+export function functionResult(reader: Reader): TypeReference | undefined {
   const form = reader.byte()
   if (form === 0x00) return reference(reader)
   if (form !== 0x01 || reader.byte() !== 0x00) throw refuseComponent('the results of a function have names', reader.at)
@@ -108,7 +107,10 @@ const READERS: Readonly<Record<number, (reader: Reader, depth: number) => TypeDe
   0x6a: (reader) => ({ kind: 'result', ok: optional(reader), error: optional(reader) }),
   0x69: (reader) => ({ kind: 'own', resource: reader.u32() }),
   0x68: (reader) => ({ kind: 'borrow', resource: reader.u32() }),
-  0x40: (reader) => ({ kind: 'func', params: labelled(reader), result: functionResult(reader) }),
+  0x66: (reader) => ({ kind: 'stream', element: optional(reader) }),
+  0x65: (reader) => ({ kind: 'future', element: optional(reader) }),
+  0x40: (reader) => ({ kind: 'func', isAsync: false, params: labelled(reader), result: functionResult(reader) }),
+  0x43: (reader) => ({ kind: 'func', isAsync: true, params: labelled(reader), result: functionResult(reader) }),
   0x41: (reader, depth) => ({ kind: 'component', declarations: readDeclarations(reader, 'component', depth) }),
   0x42: (reader, depth) => ({ kind: 'instance', declarations: readDeclarations(reader, 'instance', depth) }),
   0x3f: resource,
@@ -117,7 +119,7 @@ const READERS: Readonly<Record<number, (reader: Reader, depth: number) => TypeDe
 /** @param depth of the types around it */
 export function readType(reader: Reader, depth: number): TypeDefinition {
   const code = reader.byte()
-  const primitive = PRIMITIVE_CODES[code]
+  const primitive = code === ERROR_CONTEXT ? 'error-context' : PRIMITIVE_CODES[code]
   if (primitive) return { kind: 'primitive', primitive }
   const read = READERS[code]
   if (!read) throw refuseComponent(REFUSED[code] ?? 'the code of a type is unknown', reader.at - 1)

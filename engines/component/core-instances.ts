@@ -3,7 +3,7 @@ import { Verdict } from '../../src/engine.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import { chain } from '../../src/kernel/steps.ts'
-import type { Border } from '../../src/loader/border.ts'
+import { type Border, Death } from '../../src/loader/border.ts'
 import { AddedExport, isAddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonMemory } from './canon-context.ts'
@@ -70,6 +70,11 @@ export class CoreInstances {
   /** Whether calls went deeper than they may. */
   get areTooDeep(): boolean {
     return this.#instances.some(({ exports }) => (exports as CoreExports).__stack.value < 0)
+  }
+
+  /** Whether it was ended. */
+  get isDead(): boolean {
+    return this.#border().dead.value !== Death.alive
   }
 
   get memoryBytes(): number {

@@ -16,13 +16,14 @@ import { findSuspension } from '../../src/loader/suspension.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
 import { readComponent } from './component-binary.ts'
 import { packProgram, unpackProgram } from './carrier.ts'
-import { ComponentGuest, type GuestHost } from './component-guest.ts'
+import { ComponentGuest } from './component-guest.ts'
 import { refuseComponent } from './component-reader.ts'
 import { bindGuest, captureGuest } from './guest-state.ts'
 import { checkImports } from './host/host.ts'
 import { ComponentInstance } from './instance.ts'
 import { compileProgram, prepareProgram, type Program } from './program.ts'
 import { resolveComponent } from './resolve.ts'
+import type { GuestHost } from './runtime.ts'
 import { keyOf } from './wit-types.ts'
 
 const NAME = 'component'
@@ -44,7 +45,13 @@ const utf8 = new TextEncoder()
 const NOBODY: GuestHost = {
   call: () => undefined,
   mayWait: () => false,
+  begin: () => ({ answer: undefined }),
+  worked: () => {},
+  breathe: () => {},
   wait: (answer) => answer,
+  blocked: () => {
+    throw new TokaError('TOKA_INTERNAL', 'nothing waits where nothing runs')
+  },
   drop: () => {},
   callout: () => 1,
   pause: async () => {},
@@ -59,7 +66,7 @@ async function firstState(program: Program): Promise<State> {
   const guest = new ComponentGuest(program, undefined, NOBODY)
   guest.countWith(uncounted())
   try {
-    await guest.cores.instantiate(false)
+    await guest.instantiate(false)
   } catch (error) {
     if (error instanceof TokaError) throw error
     throw refuseComponent(`its core modules do not fit together: ${(error as Error).message}`)
@@ -111,7 +118,10 @@ export const component: ExecutionEngine = {
 
   describe({ bytes }: GuestModule): GuestFunction[] {
     const { exports } = resolveComponent(readComponent(bytes))
-    return [...exports].map(([name, { type }]) => ({
+    const callable = [...exports].filter(
+      ([, { type }]) => ![type.result, ...type.params.map((one) => one.type)].some((of) => of?.channels),
+    )
+    return callable.map(([name, { type }]) => ({
       name,
       params: type.params.map((param) => ({ key: keyOf(param.name), type: param.type })),
       result: type.result,

@@ -35,8 +35,8 @@ export function findExport({ exports }: Plan, name: string): GuestFunc {
   )
 }
 
-/** The function that a command runs: `run` of `wasi:cli/run`. */
+/** The function that a command runs: `run` of `wasi:cli/run`, of WASI 0.2 or 0.3. */
 export function findCommand({ exports }: Plan): GuestFunc | undefined {
-  for (const [name, func] of exports) if (/^wasi:cli\/run@0\.2\.\d[^#]*#run$/.test(name)) return func
+  for (const [name, func] of exports) if (/^wasi:cli\/run@0\.[23]\.\d[^#]*#run$/.test(name)) return func
   return undefined
 }

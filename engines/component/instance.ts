@@ -71,13 +71,13 @@ export class ComponentInstance implements Instance {
       return refused(
         new TokaError(
           'TOKA_REQUEST_INVALID',
-          `the component is no program: it does not export wasi:cli/run@0.2. Call one of its functions: ${[...this.#program.plan.exports.keys()].slice(0, 20).join(', ')}`,
+          `the component is no program: it does not export wasi:cli/run. Call one of its functions: ${[...this.#program.plan.exports.keys()].slice(0, 20).join(', ')}`,
         ),
       )
     const component = new RunningComponent(this.#program, filename, this.#context, this.#suspension)
     try {
       const answer = await component.under(leash, async () => {
-        await component.guest.cores.instantiate(true)
+        await component.guest.instantiate(true)
         return component.guest.invoke(run, [])
       })
       const isOk = (answer as Result | undefined)?.tag !== 'err'
@@ -111,7 +111,9 @@ export class ComponentInstance implements Instance {
       const value = await component.under(leash, act)
       return { exitCode: 0, value: encodeValue(value, VALUE_LIMITS), lost: false }
     } catch (error) {
-      return error instanceof TokaError ? refused(error) : this.#lose(component, error, leash)
+      return error instanceof TokaError && component.guest.death === 0
+        ? refused(error)
+        : this.#lose(component, error, leash)
     }
   }
 
@@ -121,6 +123,7 @@ export class ComponentInstance implements Instance {
     if (!Array.isArray(given)) throw new TokaError('TOKA_INTERNAL', 'the arguments of a call are no array')
     if (name.startsWith(DROP)) return this.#dropping(component, given[0])
     const func = findExport(this.#program.plan, name)
+    mustBeCallable(func, name)
     const checked = checkArguments(component, func, name, given)
     return async () => {
       for (const number of checked.taken) component.handedOut.take(number)
@@ -146,6 +149,15 @@ export class ComponentInstance implements Instance {
     const stopped: StopReason | undefined = guest.death > 0 ? 'calls' : leash.stopped
     return outcome.toExit(error, stopped, guest.cores.areTooDeep)
   }
+}
+
+/** Streams, futures and error contexts are between components and the host's interfaces. */
+function mustBeCallable({ type: { params, result } }: Pick<GuestFunc, 'type'>, name: string): void {
+  if (result?.channels || params.some(({ type }) => type.channels))
+    throw new TokaError(
+      'TOKA_VALUE_UNSUPPORTED',
+      `${name} takes or gives streams, futures or error contexts: components alone can call it`,
+    )
 }
 
 function checkArguments(

@@ -1,7 +1,19 @@
 /** Core values and memory of a guest in, WIT values out, each checked (CanonicalABI.md, "Loading" and "Flat Lifting"). */
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
-import type { FlagsType, FlatType, HandleType, ListType, ProductType, SumType, WitType } from './wit-types.ts'
+import { ErrorContext } from './tasks/error-context.ts'
+import { ReadEnd } from './tasks/copy-end.ts'
+import {
+  type ChannelType,
+  type FlagsType,
+  type FlatType,
+  type HandleType,
+  isSame,
+  type ListType,
+  type ProductType,
+  type SumType,
+  type WitType,
+} from './wit-types.ts'
 
 export type CoreValue = number | bigint
 
@@ -17,7 +29,7 @@ function char(code: number): string {
   return String.fromCodePoint(code)
 }
 
-function liftString(cx: CanonContext, pointer: number, units: number): string {
+export function liftString(cx: CanonContext, pointer: number, units: number): string {
   const isWide = cx.encoding === 'utf16' || (cx.encoding === 'latin1+utf16' && (units & UTF16_TAG) !== 0)
   const count = cx.encoding === 'latin1+utf16' ? (units & ~UTF16_TAG) >>> 0 : units >>> 0
   const length = isWide ? count * 2 : count
@@ -69,6 +81,14 @@ function liftBorrow(cx: CanonContext, type: HandleType, number: number): unknown
   return handle.rep
 }
 
+/** A stream or a future goes with its readable end, which must be at rest. */
+function liftChannel(cx: CanonContext, type: ChannelType, number: number): unknown {
+  const end = cx.handles.removeItem(number, ReadEnd)
+  if (!isSame(end.type, type)) throw new CanonTrap(`the handle ${number} is a ${end.type.kind} of another type`)
+  if (end.state !== 'idle' || end.isInSet) throw new CanonTrap(`a ${type.kind} is given away that is in use`)
+  return end.shared
+}
+
 function liftFlags(type: FlagsType, bits: number): Record<string, boolean> {
   return Object.fromEntries(type.labels.map(({ key }, at) => [key, ((bits >>> at) & 1) === 1]))
 }
@@ -118,6 +138,11 @@ export function load(cx: CanonContext, type: WitType, at: number): unknown {
       return liftOwn(cx, type, view.getUint32(at, true))
     case 'borrow':
       return liftBorrow(cx, type, view.getUint32(at, true))
+    case 'stream':
+    case 'future':
+      return liftChannel(cx, type, view.getUint32(at, true))
+    case 'error-context':
+      return cx.handles.item(view.getUint32(at, true), ErrorContext)
     default:
       return loadCompound(cx, type, at)
   }
@@ -236,6 +261,11 @@ export function liftFlat(cx: CanonContext, type: WitType, values: FlatValues): u
       return liftOwn(cx, type, values.i32() >>> 0)
     case 'borrow':
       return liftBorrow(cx, type, values.i32() >>> 0)
+    case 'stream':
+    case 'future':
+      return liftChannel(cx, type, values.i32() >>> 0)
+    case 'error-context':
+      return cx.handles.item(values.i32() >>> 0, ErrorContext)
     default:
       return liftFlatCase(cx, type, values)
   }

@@ -2,9 +2,11 @@
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import type { CoreValue } from './lift.ts'
-import type { Representation } from './resources.ts'
+import type { Representation, TableItem } from './resources.ts'
+import type { Readable } from './tasks/channel.ts'
+import { ReadEnd } from './tasks/copy-end.ts'
 import type { ResourceType } from './resource-types.ts'
-import type { FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
+import type { ChannelType, FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
 
 const UTF16_TAG = 0x8000_0000
 const utf8 = new TextEncoder()
@@ -25,7 +27,7 @@ function lowerUnits(cx: CanonContext, text: string, isWide: boolean): number {
 }
 
 /** @returns the pointer and the tagged count of code units */
-function lowerString(cx: CanonContext, text: string): [number, number] {
+export function lowerString(cx: CanonContext, text: string): [number, number] {
   if (cx.encoding === 'utf8') {
     const bytes = utf8.encode(text)
     cx.budget.bytes(bytes.length)
@@ -51,6 +53,11 @@ function lowerList(cx: CanonContext, element: WitType, items: Uint8Array | reado
     items.forEach((item, index) => store(cx, element, item, at + index * element.size))
   }
   return [at, items.length]
+}
+
+/** A stream or a future comes as a readable end of its own. */
+function lowerChannel(cx: CanonContext, type: ChannelType, shared: unknown): number {
+  return cx.handles.addItem(new ReadEnd(shared as Readable, type))
 }
 
 function lowerOwn(cx: CanonContext, resource: ResourceType, rep: unknown): number {
@@ -85,7 +92,7 @@ function storeUnsigned(view: DataView, at: number, size: number, value: number):
   else view.setUint32(at, value, true)
 }
 
-function storePair(cx: CanonContext, at: number, [pointer, length]: [number, number]): void {
+export function storePair(cx: CanonContext, at: number, [pointer, length]: [number, number]): void {
   const { view } = cx.memory
   view.setUint32(at, pointer, true)
   view.setUint32(at + 4, length, true)
@@ -123,6 +130,11 @@ export function store(cx: CanonContext, type: WitType, value: unknown, at: numbe
       return view.setUint32(at, lowerOwn(cx, type.resource, value), true)
     case 'borrow':
       return view.setUint32(at, lowerBorrow(cx, type.resource, value), true)
+    case 'stream':
+    case 'future':
+      return view.setUint32(at, lowerChannel(cx, type, value), true)
+    case 'error-context':
+      return view.setUint32(at, cx.handles.addItem(value as TableItem), true)
     case 'flags':
       return storeUnsigned(view, at, type.size, flagBits(type, value))
     case 'record':
@@ -193,6 +205,13 @@ export function lowerFlat(cx: CanonContext, type: WitType, value: unknown, out: 
       return
     case 'borrow':
       out.push(lowerBorrow(cx, type.resource, value))
+      return
+    case 'stream':
+    case 'future':
+      out.push(lowerChannel(cx, type, value))
+      return
+    case 'error-context':
+      out.push(cx.handles.addItem(value as TableItem))
       return
     case 'flags':
       out.push(flagBits(type, value))

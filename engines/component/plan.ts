@@ -1,6 +1,8 @@
 /** What a component comes to once its definitions are resolved: core modules to instantiate in order, and functions between them. */
+import type { FlatSignature } from './flat-signature.ts'
 import type { CoreRef, ResourceType } from './resource-types.ts'
-import type { FlatSignature, FunctionType } from './wit-types.ts'
+import type { AsyncBuiltin } from './component-ast.ts'
+import type { ChannelType, FunctionType, WitType } from './wit-types.ts'
 
 /** How values of a function travel. */
 export type LiftOptions = {
@@ -8,6 +10,9 @@ export type LiftOptions = {
   readonly memory: CoreRef | undefined
   readonly realloc: CoreRef | undefined
   readonly postReturn: CoreRef | undefined
+  /** The function need not be done when it returns; with a callback it is called again whenever something happened. */
+  readonly isAsync: boolean
+  readonly callback: CoreRef | undefined
 }
 
 /** A function with WIT types: the host's, or one of a component instance. */
@@ -28,6 +33,9 @@ export type GuestFunc = {
 }
 export type Func = HostFunc | GuestFunc
 
+/** A builtin for what runs at the same time, with what it names. */
+export type PlannedBuiltin = AsyncBuiltin<ChannelType, LiftOptions, CoreRef, WitType | undefined>
+
 /** A core function that we answer: a lowered function, or a builtin on handles of one component instance. */
 export type Trampoline =
   | {
@@ -35,6 +43,11 @@ export type Trampoline =
       readonly callee: Func
       readonly options: LiftOptions
       readonly signature: FlatSignature
+      readonly instance: number
+    }
+  | {
+      readonly kind: 'builtin'
+      readonly builtin: PlannedBuiltin
       readonly instance: number
     }
   | {

@@ -1,11 +1,12 @@
 /** A component's definitions in, its plan out: nested components are instantiated on paper, aliases followed, types made one. */
-import type { CanonOptions, Definition, ExternType, TypeDefinition } from './component-ast.ts'
+import { flatSignature } from './flat-signature.ts'
+import type { Definition, ExternType, TypeDefinition } from './component-ast.ts'
 import { refuseComponent } from './component-reader.ts'
-import type { CoreInstantiation, Func, GuestFunc, HostFunc, LiftOptions, Plan, Trampoline } from './plan.ts'
+import type { CoreInstantiation, Func, GuestFunc, HostFunc, Plan, Trampoline } from './plan.ts'
 import type { CoreRef } from './resource-types.ts'
 import type { ResourceType } from './resource-types.ts'
 import { type CoreInstance, Effort, type Item, Scope } from './scope.ts'
-import { flatSignature } from './wit-types.ts'
+import { mustFit, optionsOf, plannedBuiltin } from './resolve-canon.ts'
 
 /** Core instances of one component, and component instances: each holds memory and tables, or handles. */
 const MOST_CORE_INSTANCES = 64
@@ -132,7 +133,16 @@ class Resolver {
       case 'resource.new':
       case 'resource.drop':
       case 'resource.rep':
-        return { sort: 'core func', value: this.#builtin(definition, scope) }
+        return { sort: 'core func', value: this.#onResource(definition, scope) }
+      case 'builtin':
+        return {
+          sort: 'core func',
+          value: this.#trampoline({
+            kind: 'builtin',
+            builtin: plannedBuiltin(definition, scope),
+            instance: scope.instance,
+          }),
+        }
       default:
         throw refuseComponent('a declaration stands where a definition should')
     }
@@ -172,16 +182,17 @@ class Resolver {
 
   #lower({ func, options }: Of<'lower'>, scope: Scope): CoreRef {
     const callee = scope.get('func', func)
+    mustFit(callee.type, options, 'lowered')
     return this.#trampoline({
       kind: 'lower',
       callee,
       options: optionsOf(options, scope),
-      signature: flatSignature(callee.type, 'lower'),
+      signature: flatSignature(callee.type, 'lower', { isAsync: options.isAsync, hasCallback: false }),
       instance: scope.instance,
     })
   }
 
-  #builtin({ kind, resource }: Of<'resource.new' | 'resource.drop' | 'resource.rep'>, scope: Scope): CoreRef {
+  #onResource({ kind, resource }: Of<'resource.new' | 'resource.drop' | 'resource.rep'>, scope: Scope): CoreRef {
     const of = scope.resource(resource)
     const { by } = of
     if (kind !== 'resource.drop' && (by.side === 'host' || by.instance !== scope.instance))
@@ -289,17 +300,8 @@ function aliasExport({ sort, instance, name }: Of<'alias export'>, scope: Scope)
   throw refuseComponent(`an instance has no ${sort} ${quoted(name)}`)
 }
 
-function optionsOf({ encoding, memory, realloc, postReturn }: CanonOptions, scope: Scope): LiftOptions {
-  const func = (index: number | undefined) => (index === undefined ? undefined : scope.get('core func', index))
-  return {
-    encoding,
-    memory: memory === undefined ? undefined : scope.get('core memory', memory),
-    realloc: func(realloc),
-    postReturn: func(postReturn),
-  }
-}
-
 function lift({ func, options, type }: Of<'lift'>, scope: Scope): GuestFunc {
+  mustFit(scope.functionType(type), options, 'lifted')
   return {
     by: 'guest',
     core: scope.get('core func', func),

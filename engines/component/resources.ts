@@ -16,6 +16,14 @@ export type Handle = {
   lends: number
 }
 
+/** What else stands in a table of handles: what can be waited for, sets of it, error contexts. */
+export abstract class TableItem {
+  /** For messages. */
+  abstract readonly what: string
+  /** The host's object behind it, of which there may be fewer. */
+  readonly object: object | undefined
+}
+
 /** Handles of one component instance. The specification allows 2^28; each costs the host some bytes. */
 const MOST_HANDLES = 65_536
 /** Handles of objects of the host's, over all instances of a component: each may hold a buffer of 64 KiB. */
@@ -38,7 +46,7 @@ export class ObjectCount {
 
 export class HandleTable {
   /** The place 0 is never given (CanonicalABI.md, "Table State"). */
-  #handles: (Handle | undefined)[] = [undefined]
+  #handles: (Handle | TableItem | undefined)[] = [undefined]
   #free: number[] = []
   readonly #objects: ObjectCount
 
@@ -47,8 +55,16 @@ export class HandleTable {
   }
 
   add(resource: ResourceType, rep: Representation, scope?: CallScope): number {
-    const handle: Handle = { resource, rep, scope, lends: 0 }
     this.#objects.add(rep)
+    return this.#place({ resource, rep, scope, lends: 0 })
+  }
+
+  addItem(item: TableItem): number {
+    if (item.object) this.#objects.add(item.object)
+    return this.#place(item)
+  }
+
+  #place(handle: Handle | TableItem): number {
     const free = this.#free.pop()
     if (free !== undefined) {
       this.#handles[free] = handle
@@ -61,7 +77,7 @@ export class HandleTable {
   /** @throws CanonTrap for a number that stands for no handle of this type */
   get(number: number, resource: ResourceType): Handle {
     const handle = this.#handles[number]
-    if (!handle) throw new CanonTrap(`${number} is no handle that it holds`)
+    if (!handle || handle instanceof TableItem) throw new CanonTrap(`${number} is no handle that it holds`)
     if (handle.resource !== resource)
       throw new CanonTrap(`the handle ${number} is a ${handle.resource.name}, not a ${resource.name}`)
     return handle
@@ -72,14 +88,38 @@ export class HandleTable {
     const handle = this.get(number, resource)
     if (handle.lends > 0) throw new CanonTrap(`the handle ${number} is lent to a call`)
     this.#objects.remove(handle.rep)
-    this.#handles[number] = undefined
-    this.#free.push(number)
+    this.#clear(number)
     return handle
   }
 
-  /** Every handle with its number, in order. */
+  /** @throws CanonTrap for a number that stands for nothing of this kind */
+  item<T extends TableItem>(number: number, kind: abstract new (...args: never[]) => T): T {
+    const item = this.#handles[number]
+    if (item instanceof kind) return item
+    throw new CanonTrap(`${number} is not what it is used as${item instanceof TableItem ? `, but a ${item.what}` : ''}`)
+  }
+
+  removeItem<T extends TableItem>(number: number, kind: abstract new (...args: never[]) => T): T {
+    const item = this.item(number, kind)
+    if (item.object) this.#objects.remove(item.object)
+    this.#clear(number)
+    return item
+  }
+
+  #clear(number: number): void {
+    this.#handles[number] = undefined
+    this.#free.push(number)
+  }
+
+  /** Every handle of a resource with its number, in order. */
   *entries(): Generator<[number, Handle]> {
-    for (const [number, handle] of this.#handles.entries()) if (handle) yield [number, handle]
+    for (const [number, handle] of this.#handles.entries())
+      if (handle && !(handle instanceof TableItem)) yield [number, handle]
+  }
+
+  /** Everything else with its number, in order. */
+  *items(): Generator<[number, TableItem]> {
+    for (const [number, item] of this.#handles.entries()) if (item instanceof TableItem) yield [number, item]
   }
 
   /** The free numbers, in the order in which they will be given again last to first, and how many numbers there are. */
@@ -88,12 +128,17 @@ export class HandleTable {
   }
 
   /** Puts a whole table back. */
-  load(shape: { length: number; free: readonly number[] }, handles: Iterable<[number, Handle]>): void {
+  load(
+    shape: { length: number; free: readonly number[] },
+    handles: Iterable<[number, Handle]>,
+    items: Iterable<[number, TableItem]>,
+  ): void {
     this.#handles = Array.from({ length: shape.length }, () => undefined)
     for (const [number, handle] of handles) {
       this.#objects.add(handle.rep)
       this.#handles[number] = handle
     }
+    for (const [number, item] of items) this.#handles[number] = item
     this.#free = [...shape.free]
   }
 }

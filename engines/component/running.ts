@@ -1,12 +1,13 @@
 /** One live component under the leash of the run in progress: its guest, its host, what it may wait for. */
 import { type Leash, type ProcessContext, Verdict } from '../../src/engine.ts'
+import { TokaError } from '../../src/errors.ts'
 import { callMade, type OnThread, paused, settledOnThread, sliceSpent, waitOnThread } from '../../src/leashed.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { nappingThread } from '../../src/kernel/waiting-thread.ts'
+import { nappingThread, type WaitingThread } from '../../src/kernel/waiting-thread.ts'
 import type { BoundState, State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import { CanonTrap } from './canon-trap.ts'
-import { ComponentGuest, type GuestHost } from './component-guest.ts'
+import { ComponentGuest } from './component-guest.ts'
 import { bindGuest, captureGuest, restoreGuest } from './guest-state.ts'
 import { HandedOut } from './handed-out.ts'
 import type { World } from './host/definitions.ts'
@@ -15,6 +16,7 @@ import { ComponentHost } from './host/host.ts'
 import { Outcome } from './outcome.ts'
 import type { HostFunc } from './plan.ts'
 import type { Program } from './program.ts'
+import type { GuestHost } from './runtime.ts'
 import { type Holdings, loadHandles, saveHandles } from './saved-handles.ts'
 
 export class RunningComponent {
@@ -37,6 +39,8 @@ export class RunningComponent {
       program: name,
       held: new HeldBytes(),
       exit: (code) => this.#exit(code),
+      signal: undefined,
+      tasks: () => this.guest.scheduler,
       waitHere: suspension ? undefined : (milliseconds, isOver) => this.#waitHere(milliseconds, isOver),
     }
     this.#host = new ComponentHost(this.world)
@@ -51,20 +55,22 @@ export class RunningComponent {
   /** Makes the component live: its core modules are instantiated, their start functions run. */
   begin(leash: Leash): Promise<void> {
     return this.under(leash, async () => {
-      await this.guest.cores.instantiate(true)
+      await this.guest.instantiate(true)
       this.#parts = bindGuest(this.#program, this.guest)
     })
   }
 
   /** Makes it live as it was when it was saved. */
   async resume(state: State): Promise<void> {
-    await this.guest.cores.instantiate(false)
+    await this.guest.instantiate(false)
     this.#parts = bindGuest(this.#program, this.guest)
     loadHandles(restoreGuest(this.#program, this.#parts, state), this.#holdings)
   }
 
   /** @throws TokaError TOKA_ENGINE_LOAD naming what cannot be saved */
   capture(): State {
+    if (this.guest.hasTasks)
+      throw new TokaError('TOKA_ENGINE_LOAD', 'tasks of the component wait: it cannot be forked or saved')
     return captureGuest(this.#program, this.#parts, saveHandles(this.#holdings))
   }
 
@@ -94,7 +100,7 @@ export class RunningComponent {
 
   /** Lets go of everything that the component holds of the host's. */
   close(): void {
-    this.guest.kill()
+    this.guest.end()
     for (const table of this.guest.tables)
       for (const [, { rep, scope }] of table.entries()) if (typeof rep === 'object' && !scope) this.#host.drop(rep)
   }
@@ -102,6 +108,10 @@ export class RunningComponent {
   #guestHost(): GuestHost {
     return {
       call: (func, args) => this.#call(func, args),
+      begin: (func, args) => this.#host.begin(func, args),
+      blocked: () => this.#blocked(),
+      worked: () => this.#worked(),
+      breathe: () => this.#breathe(),
       mayWait: (func) => this.#host.mayWait(func),
       wait: (answer) => this.#wait(answer),
       drop: (resource) => this.#host.drop(resource),
@@ -117,19 +127,29 @@ export class RunningComponent {
   }
 
   #call(func: HostFunc, args: readonly unknown[]): MaybePromise<unknown> {
-    try {
-      if (this.#suspension) return this.#host.call(func, args)
-      // A component that only asks again and again, without waiting, hears of what has arrived too.
-      this.#context.thread?.wait(0)
-      const answer = settledOnThread(this.#onThread, this.#host.call(func, args))
-      return answer instanceof Promise ? this.#cannotWait(answer) : answer
-    } finally {
-      callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
-    }
+    if (this.#suspension) return this.#host.call(func, args)
+    // A component that only asks again and again, without waiting, hears of what has arrived too.
+    this.#context.thread?.wait(0)
+    const answer = settledOnThread(this.#onThread, this.#host.call(func, args))
+    return answer instanceof Promise ? this.#cannotWait(answer) : answer
+  }
+
+  #worked(): void {
+    callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
+  }
+
+  #breathe(): MaybePromise<void> {
+    const verdict = this.#leash?.spent(0)
+    if (verdict === Verdict.kill) this.#die()
+    if (verdict === Verdict.suspend) return paused(this.#leash, this.guest)
   }
 
   #cannotWait(answer: Promise<unknown>): never {
     answer.catch(() => {})
+    return this.#blocked()
+  }
+
+  #blocked(): never {
     this.outcome.blocked = true
     throw new CanonTrap('it waits where nothing can')
   }
@@ -157,12 +177,15 @@ export class RunningComponent {
     })
     leash.leave()
     leash.watch(() => this.#wake?.())
+    let isOver = false
+    if (!this.#suspension && this.#context.thread) void listen(this.#context.thread, () => isOver)
     try {
       const settled = await Promise.race([answer.then((value) => ({ value })), stopped])
       await leash.enter()
       if (!settled || leash.stopped) this.#die()
       return settled.value
     } finally {
+      isOver = true
       this.#wake = undefined
     }
   }
@@ -171,5 +194,16 @@ export class RunningComponent {
     const leash = this.#leash
     if (!leash) return Verdict.kill
     return sliceSpent(leash, this.guest, true)
+  }
+}
+
+/** Milliseconds for which a thread waits before the event loop has its turn. */
+const LISTEN_MS = 1
+
+/** A thread that hears of answers only while it waits does so in short turns: what comes by the event loop comes as well. */
+async function listen(thread: WaitingThread, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    thread.wait(LISTEN_MS)
+    await new Promise((resolve) => setTimeout(resolve, 0))
   }
 }

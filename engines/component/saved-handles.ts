@@ -10,8 +10,9 @@ import { Descriptor } from './host/descriptor.ts'
 import type { DescriptorFlags } from './host/filesystem-types.ts'
 import { InputStream, OutputStream } from './host/streams.ts'
 import type { HandedOut } from './handed-out.ts'
-import type { Handle, HandleTable, Representation } from './resources.ts'
+import type { Handle, HandleTable, Representation, TableItem } from './resources.ts'
 import type { ResourceType } from './resource-types.ts'
+import { WaitableSet } from './tasks/waitable.ts'
 
 const LIMITS = { structuredBytes: BORDER.resultBytes, nodes: BORDER.resultNodes, depth: 8 }
 
@@ -58,6 +59,15 @@ function load(saved: SavedRep, world: World): Representation {
   return kind === 'stdin' ? standardInput(world) : standardOutput(world, kind)
 }
 
+/** Of what can be waited for, only sets are saved that nothing is in: the rest is a part of what is under way. */
+function saveItem([number, item]: [number, TableItem]): number {
+  if (item instanceof WaitableSet && item.members.size === 0 && item.waiting === 0) return number
+  throw new TokaError(
+    'TOKA_ENGINE_LOAD',
+    `the component holds a ${item.what}: it cannot be forked or saved until it lets it go`,
+  )
+}
+
 /**
  * Saves handles.
  * @throws TokaError TOKA_ENGINE_LOAD naming what cannot be saved
@@ -72,6 +82,7 @@ export function saveHandles({ tables, handedOut, resources }: Holdings): Uint8Ar
     table.shape.length,
     [...table.shape.free],
     [...table.entries()].map(([number, { resource, rep }]) => entry(number, resource, rep)),
+    [...table.items()].map(saveItem),
   ])
   const given = [...handedOut.entries()].map(([number, { resource, rep }]) => entry(number, resource, rep))
   return encodeValue([saved, given, handedOut.last], LIMITS)
@@ -86,7 +97,7 @@ type SavedEntry = [number: number, resource: number, rep: SavedRep]
 export function loadHandles(bytes: Uint8Array, { tables, handedOut, resources, world }: Holdings): void {
   try {
     const [saved, given, last] = decodeValue(bytes, LIMITS) as [
-      [number, number[], SavedEntry[]][],
+      [number, number[], SavedEntry[], number[]][],
       SavedEntry[],
       number,
     ]
@@ -100,8 +111,12 @@ export function loadHandles(bytes: Uint8Array, { tables, handedOut, resources, w
       { resource: resourceOf(index), rep: load(rep, world), scope: undefined, lends: 0 },
     ]
     for (const [at, table] of tables.entries()) {
-      const [length, free, entries] = saved[at] as [number, number[], SavedEntry[]]
-      table.load({ length, free }, entries.map(handle))
+      const [length, free, entries, sets] = saved[at] as [number, number[], SavedEntry[], number[]]
+      table.load(
+        { length, free },
+        entries.map(handle),
+        sets.map((number) => [number, new WaitableSet()]),
+      )
     }
     handedOut.load(
       last,

@@ -92,10 +92,18 @@ export class Scope {
   }
 
   valueType(reference: TypeReference): wit.WitType {
+    if (reference === 'error-context') return wit.errorContext
     if (typeof reference === 'string') return wit.primitive(reference)
     const item = this.get('type', reference)
     if (item.kind !== 'value') throw refuseComponent(`type ${reference} is no type of values`)
     return item.type
+  }
+
+  /** The type of a stream or a future, as the builtins name it. */
+  channelType(index: number, kind: wit.ChannelType['kind']): wit.ChannelType {
+    const type = this.valueType(index)
+    if (type.kind !== kind) throw refuseComponent(`type ${index} is no ${kind}`)
+    return type as wit.ChannelType
   }
 
   functionType(index: number): wit.FunctionType {
@@ -112,18 +120,18 @@ export class Scope {
     return { kind: 'value', type: this.#value(definition) }
   }
 
-  #function({ params, result }: Extract<TypeDefinition, { kind: 'func' }>): wit.FunctionType {
+  #function({ isAsync, params, result }: Extract<TypeDefinition, { kind: 'func' }>): wit.FunctionType {
     if (params.length > MOST_PARAMS) throw refuseComponent(`a function has more than ${MOST_PARAMS} parameters`)
     const type = result === undefined ? undefined : this.valueType(result)
     if (type?.borrows) throw refuseComponent('a function answers a borrowed handle')
-    return { params: params.map(([name, of]) => ({ name, type: this.valueType(of) })), result: type }
+    return { isAsync, params: params.map(([name, of]) => ({ name, type: this.valueType(of) })), result: type }
   }
 
   #value(definition: ValueDefinition): wit.WitType {
     const maybe = (type: TypeReference | undefined) => (type === undefined ? undefined : this.valueType(type))
     switch (definition.kind) {
       case 'primitive':
-        return wit.primitive(definition.primitive)
+        return this.valueType(definition.primitive)
       case 'record':
         return wit.record(definition.fields.map(([label, type]) => [label, this.valueType(type)] as const))
       case 'variant':
@@ -144,6 +152,9 @@ export class Scope {
         return wit.own(this.resource(definition.resource))
       case 'borrow':
         return wit.borrow(this.resource(definition.resource))
+      case 'stream':
+      case 'future':
+        return wit.channel(definition.kind, maybe(definition.element))
     }
   }
 }

@@ -34,6 +34,8 @@ type Layout = {
   readonly borrows: boolean
   /** Whether resources are in it, borrowed or owned. */
   readonly handles: boolean
+  /** Whether streams or futures are in it, or error contexts. */
+  readonly channels: boolean
 }
 
 export type Field = { readonly label: string; readonly key: string; readonly type: WitType; readonly offset: number }
@@ -51,10 +53,26 @@ export type FlagsType = Layout & {
 }
 export type HandleType = Layout & { readonly kind: 'own' | 'borrow'; readonly resource: ResourceType }
 
-export type WitType = PrimitiveType | ListType | ProductType | SumType | FlagsType | HandleType
+/** A stream or a future of values, or of nothing but their number. */
+export type ChannelType = Layout & { readonly kind: 'stream' | 'future'; readonly element: WitType | undefined }
+export type ErrorContextType = Layout & { readonly kind: 'error-context' }
+
+export type WitType =
+  | PrimitiveType
+  | ListType
+  | ProductType
+  | SumType
+  | FlagsType
+  | HandleType
+  | ChannelType
+  | ErrorContextType
 
 export type Parameter = { readonly name: string; readonly type: WitType }
-export type FunctionType = { readonly params: readonly Parameter[]; readonly result: WitType | undefined }
+export type FunctionType = {
+  readonly isAsync: boolean
+  readonly params: readonly Parameter[]
+  readonly result: WitType | undefined
+}
 
 /** MAX_FLAT_PARAMS of the canonical ABI; more values go through memory. */
 export const MOST_FLAT = 16
@@ -120,10 +138,12 @@ const PRIMITIVE_LAYOUTS: Readonly<Record<Primitive, readonly [size: number, flat
   string: [8, ['i32', 'i32']],
 }
 
+const NOTHING_INSIDE = { borrows: false, handles: false, channels: false } as const
+
 const primitives = new Map<Primitive, WitType>(
   PRIMITIVES.map((kind) => {
     const [size, flat] = PRIMITIVE_LAYOUTS[kind]
-    return [kind, { kind, size, align: kind === 'string' ? 4 : size, flat, depth: 1, borrows: false, handles: false }]
+    return [kind, { kind, size, align: kind === 'string' ? 4 : size, flat, depth: 1, ...NOTHING_INSIDE }]
   }),
 )
 
@@ -132,9 +152,9 @@ export function primitive(kind: Primitive): WitType {
 }
 
 export function list(element: WitType): WitType {
-  const { depth, borrows, handles } = element
+  const { depth } = element
   const flat = ['i32', 'i32'] as const
-  return bounded({ kind: 'list', element, size: 8, align: 4, flat, depth: depth + 1, borrows, handles })
+  return bounded({ kind: 'list', element, size: 8, align: 4, flat, depth: depth + 1, ...traitsOf([element]) })
 }
 
 function flatOf(types: readonly WitType[]): readonly FlatType[] | undefined {
@@ -146,8 +166,12 @@ function flatOf(types: readonly WitType[]): readonly FlatType[] | undefined {
   return flat
 }
 
-function traitsOf(types: readonly WitType[]): Pick<Layout, 'borrows' | 'handles'> {
-  return { borrows: types.some(({ borrows }) => borrows), handles: types.some(({ handles }) => handles) }
+function traitsOf(types: readonly WitType[]): Pick<Layout, 'borrows' | 'handles' | 'channels'> {
+  return {
+    borrows: types.some(({ borrows }) => borrows),
+    handles: types.some(({ handles }) => handles),
+    channels: types.some(({ channels }) => channels),
+  }
 }
 
 function product(kind: 'record' | 'tuple', members: readonly { label: string; key: string; type: WitType }[]): WitType {
@@ -250,38 +274,40 @@ export function flags(labels: readonly string[]): WitType {
 }
 
 export function own(resource: ResourceType): WitType {
-  return { kind: 'own', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: false, handles: true }
+  return { kind: 'own', resource, size: 4, align: 4, flat: ['i32'], depth: 1, ...NOTHING_INSIDE, handles: true }
 }
 
 export function borrow(resource: ResourceType): WitType {
-  return { kind: 'borrow', resource, size: 4, align: 4, flat: ['i32'], depth: 1, borrows: true, handles: true }
+  return {
+    kind: 'borrow',
+    resource,
+    size: 4,
+    align: 4,
+    flat: ['i32'],
+    depth: 1,
+    ...NOTHING_INSIDE,
+    borrows: true,
+    handles: true,
+  }
 }
 
-/** A list of parameters as one tuple, for what goes through memory; undefined for none. */
-export function tupleOf({ params }: FunctionType): WitType | undefined {
-  return params.length === 0 ? undefined : tuple(params.map(({ type }) => type))
+/** A stream or a future. */
+export function channel(kind: 'stream' | 'future', element: WitType | undefined): ChannelType {
+  if (element?.borrows) throw refuse(`a ${kind} carries borrowed handles`)
+  if (kind === 'stream' && element?.kind === 'char') throw refuse('streams of char are not specified yet')
+  const { handles } = traitsOf(element ? [element] : [])
+  const depth = (element?.depth ?? 0) + 1
+  return bounded({ kind, element, size: 4, align: 4, flat: ['i32'], depth, borrows: false, handles, channels: true })
 }
 
-/** How a function is passed: which parameters and results are core values (CanonicalABI.md, "flatten_functype"). */
-export type FlatSignature = {
-  params: readonly FlatType[]
-  results: readonly FlatType[]
-  /** Parameters go through memory, and their tuple. */
-  spilled: WitType | undefined
-  /** The result goes through memory. */
-  indirect: boolean
-}
-
-/** @param side `lift` is called by us, `lower` by the guest, which brings the place for a large result */
-export function flatSignature(type: FunctionType, side: 'lift' | 'lower'): FlatSignature {
-  const all = tupleOf(type)
-  const spills = all !== undefined && all.flat === undefined
-  const params: FlatType[] = spills ? ['i32'] : [...(all?.flat ?? [])]
-  const { result: answer } = type
-  const indirect = answer !== undefined && (answer.flat === undefined || answer.flat.length > 1)
-  if (indirect && side === 'lower') params.push('i32')
-  const results: readonly FlatType[] = !answer ? [] : !indirect ? (answer.flat ?? []) : side === 'lift' ? ['i32'] : []
-  return { params, results, spilled: spills ? all : undefined, indirect }
+export const errorContext: WitType = {
+  kind: 'error-context',
+  size: 4,
+  align: 4,
+  flat: ['i32'],
+  depth: 1,
+  ...NOTHING_INSIDE,
+  channels: true,
 }
 
 /** Whether two types are the same; resources by `sameResource`. */
@@ -294,11 +320,17 @@ export function sameType(
   if (!a || !b || a.kind !== b.kind || a.size !== b.size) return false
   const same = (x: WitType | undefined, y: WitType | undefined): boolean => sameType(x, y, sameResource)
   if (a.kind === 'list') return same(a.element, (b as typeof a).element)
+  if (a.kind === 'stream' || a.kind === 'future') return same(a.element, (b as typeof a).element)
   if (a.kind === 'own' || a.kind === 'borrow') return sameResource(a.resource, (b as typeof a).resource)
   if ('labels' in a) return sameMembers(a.labels, (b as typeof a).labels, () => true)
   if ('fields' in a) return sameMembers(a.fields, (b as typeof a).fields, (x, y) => same(x.type, y.type))
   if ('cases' in a) return sameMembers(a.cases, (b as typeof a).cases, (x, y) => same(x.type, y.type))
   return true
+}
+
+/** Whether two types of one component are the same. */
+export function isSame(a: WitType | undefined, b: WitType | undefined): boolean {
+  return sameType(a, b, (x, y) => x === y)
 }
 
 function sameMembers<T extends { label: string }>(a: readonly T[], b: readonly T[], same: (x: T, y: T) => boolean) {

@@ -97,6 +97,10 @@ class Check {
       case 'option':
       case 'result':
         return this.#case(type, value, path)
+      case 'stream':
+      case 'future':
+      case 'error-context':
+        throw wrong(path, `of a type that can be given from outside; a ${type.kind} cannot`, value)
       default:
         return integer(type.kind, value, path)
     }

@@ -12,10 +12,11 @@ import { PINS } from '../../src/loader/pins.ts'
 import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
-import { Guest } from './guest.ts'
-import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES, STACK_BYTES } from './image-build.ts'
+import { Guest, type Places } from './guest.ts'
+import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
+import { STACK_BYTES } from './stack.ts'
 import { encodeTrampoline } from './trampoline.ts'
 import type { GuestModules } from './wiring.ts'
 
@@ -23,7 +24,7 @@ const NAME = 'pyodide'
 const VERSION = PINS.pyodide.version
 
 /** Raised when the boot of an image changes in another way than by its inputs below. */
-const BUILD_VERSION = 1
+const BUILD_VERSION = 4
 
 /** Cap of the memory, in pages of 64 KiB: the guest's own limit is lower, and asked for at each growth. */
 const MAXIMUM_PAGES = 2 ** 15
@@ -39,6 +40,7 @@ const EXPORTS = [
   '__main_argc_argv',
   'emscripten_stack_init',
   'emscripten_stack_get_base',
+  'emscripten_stack_get_end',
   'PyThreadState_Get',
   'PyUnstable_ThreadState_SetStackProtection',
   'malloc',
@@ -70,10 +72,13 @@ const EXPORTS = [
   'PyRun_SimpleString',
 ]
 
-const REWRITE: RewriteOptions = { fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES }
+const REWRITE: RewriteOptions = {
+  ...{ fuel: true, exportState: true, keepExports: EXPORTS, maximumPages: MAXIMUM_PAGES },
+  stackPointer: '__stack_pointer',
+}
 
 /** What an image keeps beside the interpreter's state. */
-type Extras = { block: number; files: Record<string, Uint8Array> }
+type Extras = Places & { files: Record<string, Uint8Array> }
 
 const EXTRAS_LIMITS = { structuredBytes: 2 ** 28, flatBytes: 2 ** 28, nodes: 2 ** 16, depth: 4 }
 
@@ -122,12 +127,12 @@ async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Ima
   checkImports(rewritten.meta.description)
   io.signal?.throwIfAborted()
   io.progress?.(1, 3, 'starting CPython and importing its library')
-  const { state, block } = await bootState(await compileModules(rewritten), files)
+  const { state, places } = await bootState(await compileModules(rewritten), files)
   io.signal?.throwIfAborted()
   io.progress?.(2, 3, 'making the Python image')
   const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
   if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
-  const extras: Extras = { block, files }
+  const extras: Extras = { ...places, files }
   const image = await createImage({
     ...expected,
     moduleBytes: slim.bytes,
@@ -141,7 +146,8 @@ async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Ima
 
 function extrasOf({ files }: Image): Extras {
   const extras = files && (decodeValue(files, EXTRAS_LIMITS) as Partial<Extras> | undefined)
-  const fits = Number.isInteger(extras?.block) && typeof extras?.files === 'object' && extras.files !== null
+  const places = [extras?.block, extras?.softLimit, extras?.stackTop]
+  const fits = places.every(Number.isInteger) && typeof extras?.files === 'object' && extras.files !== null
   if (!fits || !Object.values(extras?.files ?? {}).every((content) => content instanceof Uint8Array))
     throw new TokaError('TOKA_IMAGE_INVALID', "the image is refused: Python's library is missing")
   return extras as Extras
@@ -152,7 +158,7 @@ type Line = {
   modules: GuestModules
   /** What guests are wiped to: the start image of the language, which holds nothing of any sandbox. */
   start: Image
-  block: number
+  places: Places
   spares: Spares<Guest>
 }
 
@@ -166,13 +172,13 @@ const lines = new WeakMap<WebAssembly.Module, Line>()
 function lineOf(base: Image): Line {
   const known = lines.get(base.module)
   if (known) return known
-  const { block } = extrasOf(base)
+  const { files: _files, ...places } = extrasOf(base)
   const imports = describeModule(base.moduleBytes)
   const modules = {
     ...{ interpreter: base.module, bridge: moduleOf(bridgeWasm), trampoline: trampolineModule() },
     ...{ imports, layout: base.layout },
   }
-  const line = { modules, start: base, block, spares: new Spares<Guest>(MOST_SPARES) }
+  const line = { modules, start: base, places, spares: new Spares<Guest>(MOST_SPARES) }
   lines.set(base.module, line)
   return line
 }
@@ -195,7 +201,7 @@ function libraryOf(base: Image): Library {
 async function takeGuest(line: Line, image: Image, suspension: Suspension | undefined): Promise<Guest> {
   const spare = line.spares.take()
   if (spare?.load(image)) return spare
-  const guest = await Guest.make(line.modules, suspension, line.block)
+  const guest = await Guest.make(line.modules, suspension, line.places)
   guest.load(image)
   return guest
 }
@@ -211,9 +217,9 @@ export const pyodide: ExecutionEngine = {
   },
 
   async addPackages(image: Image, packages: ReadonlyMap<string, Uint8Array>): Promise<Image> {
-    const { block, files } = extrasOf(image)
+    const { files, ...places } = extrasOf(image)
     const placed = [...packages].map(([path, bytes]) => [`${PACKAGES}/${path}`, bytes] as const)
-    const extras: Extras = { block, files: { ...files, ...Object.fromEntries(placed) } }
+    const extras: Extras = { ...places, files: { ...files, ...Object.fromEntries(placed) } }
     return deriveImage(image, image.state, encodeValue(extras, EXTRAS_LIMITS))
   },
 

@@ -2,28 +2,33 @@
 import type { Image } from '../../src/loader/image.ts'
 import { type BoundState, bindState, PAGE_BYTES, type State } from '../../src/loader/state.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
+import { boundStack, type StackPlace } from './stack.ts'
 import { type GuestModules, Wiring } from './wiring.ts'
 
 /** Memory beyond this is dearer to zero than a fork is: about 0.1 ms a MiB. */
 const RESET_BUDGET = 128 * 2 ** 20
 
+/** Where an image has what the host looks for: the bridge's block, and the stack's bound. */
+export type Places = StackPlace & { block: number }
+
 export class Guest {
   readonly wiring: Wiring
   readonly #state: BoundState
-  readonly #block: number
+  readonly #places: Places
+  readonly #suspends: boolean
   /** What the guest is known to be, until anything runs in it. */
   #loaded: State | undefined
   #new = true
 
-  private constructor(wiring: Wiring, modules: GuestModules, block: number) {
+  private constructor(wiring: Wiring, modules: GuestModules, places: Places, suspends: boolean) {
     this.wiring = wiring
-    this.#block = block
+    this.#places = places
+    this.#suspends = suspends
     this.#state = bindState([{ exports: wiring.interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   }
 
-  /** @param block where the image has the bridge's block */
-  static async make(modules: GuestModules, suspension: Suspension | undefined, block: number): Promise<Guest> {
-    return new Guest(await Wiring.link(modules, suspension), modules, block)
+  static async make(modules: GuestModules, suspension: Suspension | undefined, places: Places): Promise<Guest> {
+    return new Guest(await Wiring.link(modules, suspension), modules, places, suspension !== undefined)
   }
 
   /**
@@ -34,13 +39,14 @@ export class Guest {
     if (this.#loaded !== state && !this.#bring(state)) return false
     // Whoever gave it back left it dead.
     this.wiring.revive()
-    this.wiring.bridge.attach(this.#block)
+    this.wiring.bridge.attach(this.#places.block)
     return true
   }
 
   #bring(state: State): boolean {
     if (this.#new) this.#state.restore(state)
     else if (!this.#state.reset(state, { memoryBytes: RESET_BUDGET })) return false
+    boundStack(this.wiring.interpreter.memory, this.#places, this.#suspends)
     this.#new = false
     this.#loaded = state
     return true

@@ -9,6 +9,8 @@ import { sealFiles } from '../../src/kernel/sealed-files.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { bindState, type State } from '../../src/loader/state.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
+import { protectStack } from './stack.ts'
+import type { Places } from './guest.ts'
 import { type GuestModules, NATIVES, Wiring } from './wiring.ts'
 import { NOBODY, type WiringHost } from './wiring-host.ts'
 
@@ -112,20 +114,6 @@ function startInterpreter(booting: Booting): void {
   if (code !== 0) throw failure(booting, `CPython did not start (${code})`)
 }
 
-/**
- * Bytes of the interpreter's own stack. CPython looks at it to raise RecursionError; native frames stand on V8's stack,
- * which is the smaller one, and overflowing that one costs the instance (test/limits).
- */
-export const STACK_BYTES = 256 * 2 ** 10
-
-function protectStack(booting: Booting): void {
-  const { interpreter } = booting.wiring
-  const top = interpreter.emscripten_stack_get_base() >>> 0
-  const thread = interpreter.PyThreadState_Get()
-  if (interpreter.PyUnstable_ThreadState_SetStackProtection(thread, top - STACK_BYTES, STACK_BYTES) !== 0)
-    throw failure(booting, 'its stack could not be bounded')
-}
-
 /** Names of the module and its functions, as layout.ts of the bridge has them. */
 const NAMES_AT = 192
 const NAME_BYTES = 16
@@ -159,21 +147,22 @@ function failure({ fault, kernel }: Booting, what: string): TokaError {
   return new TokaError('TOKA_ENGINE_LOAD', `the Python image could not be made: ${what}: ${fault} ${said}`.trim())
 }
 
-/** The state of an interpreter in which the prelude has booted, and where the bridge's block is in it. */
+/** The state of an interpreter in which the prelude has booted, and where things are in it. */
 export async function bootState(
   modules: GuestModules,
   files: Readonly<Record<string, Uint8Array>>,
-): Promise<{ state: State; block: number }> {
+): Promise<{ state: State; places: Places }> {
   const booting = await linkForBuild(modules, files)
   const { interpreter, bridge } = booting.wiring
   const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
   try {
     startInterpreter(booting)
-    protectStack(booting)
+    const stack = protectStack(booting.wiring.interpreter)
+    if (!stack) throw failure(booting, 'its stack could not be bounded')
     const block = makeBridge(booting)
     if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
     if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')
-    return { state: state.capture(), block }
+    return { state: state.capture(), places: { block, ...stack } }
   } catch (error) {
     if (error instanceof TokaError) throw error
     throw failure(booting, String(error))

@@ -10,6 +10,8 @@ type Failure = { kind?: unknown; name?: unknown; message?: unknown; traceback?: 
 
 const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
 const TRACEBACK_LIMIT = 8_000
+/** What a MemoryError says that has nothing to do with memory: a program is nested too deeply (Parser/pegen_errors.c). */
+const PARSER = 'Parser stack overflowed'
 
 /** Collects what the guest says during one run. The first word counts. */
 export class Outcome {
@@ -83,7 +85,7 @@ function described(payload: Uint8Array): Exit {
   const name = text(report?.name, 100)
   const message = text(report?.message, MESSAGE_LIMIT - 200)
   // The interpreter is whole after it: what it had begun was let go.
-  if (name === 'MemoryError') return { exitCode: 1, stopped: 'memory', lost: false }
+  if (name === 'MemoryError' && !message.startsWith(PARSER)) return { exitCode: 1, stopped: 'memory', lost: false }
   const stack = text(report?.traceback, TRACEBACK_LIMIT)
   const said = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   const error = {

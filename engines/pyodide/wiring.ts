@@ -41,6 +41,7 @@ export type InterpreterExports = {
   __main_argc_argv(count: number, argv: number): number
   emscripten_stack_init(): void
   emscripten_stack_get_base(): number
+  emscripten_stack_get_end(): number
   PyThreadState_Get(): number
   PyUnstable_ThreadState_SetStackProtection(thread: number, start: number, size: number): number
   malloc(size: number): number

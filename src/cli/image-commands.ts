@@ -1,7 +1,8 @@
 /** `toka image`: wheels and a lock in, an image of Python packages out; what images there are, and whether they are whole. */
 import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BuiltPackages, ListedImage } from '../packages/index.node.ts'
+import { createToka, TokaError } from '../index.ts'
+import type { BuiltPackages, Compile, ListedImage } from '../packages/index.node.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { Flags } from './flags.ts'
 import { IMAGE_HELP } from './help.ts'
@@ -32,18 +33,33 @@ async function reading<T>(what: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function buildFrom(wheels: string, lock: string): Promise<BuiltPackages> {
+async function buildFrom(wheels: string, lock: string, terminal: Terminal): Promise<BuiltPackages> {
   await reading(`--wheels ${JSON.stringify(wheels)}`, () => readdir(wheels))
   await reading(`--lock ${JSON.stringify(lock)}`, () => access(lock))
-  const { buildPackages } = await import('../packages/index.node.ts')
-  return reading('--wheels or --lock', () => buildPackages({ wheels, lock }))
+  const { buildPackages, compileIn } = await import('../packages/index.node.ts')
+  const toka = await createToka({ isolation: 'inline' })
+  const compile: Compile = async (files) => {
+    try {
+      return await compileIn(toka)(files)
+    } catch (error) {
+      if (!(error instanceof TokaError) || error.code !== 'TOKA_ENGINE_MISSING') throw error
+      terminal.stderr.write(`without bytecode, which the first import of each module will make: ${error.message}\n`)
+      return new Map()
+    }
+  }
+  try {
+    return await reading('--wheels or --lock', () => buildPackages({ wheels, lock, compile }))
+  } finally {
+    await toka.dispose()
+  }
 }
 
-const build: Command = async (flags, { stdout, stderr }) => {
+const build: Command = async (flags, terminal) => {
+  const { stdout, stderr } = terminal
   if (!flags.flags.has('python')) throw new UsageError('toka image build: say for what: --python')
   const [wheels, lock] = [needed(flags, 'wheels'), needed(flags, 'lock')]
   const { writePackageImage } = await import('../packages/index.node.ts')
-  const { name, bytes, packages, left } = await buildFrom(wheels, lock)
+  const { name, bytes, packages, left } = await buildFrom(wheels, lock, terminal)
   await reading(`--images ${JSON.stringify(directoryOf(flags))}`, () =>
     writePackageImage(directoryOf(flags), name, bytes),
   )

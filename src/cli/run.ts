@@ -1,8 +1,9 @@
 /** `toka run`: a plan is loaded, run in a sandbox of its own, and its result shown. */
 import { createToka, type RunRequest, type RunResult, TokaError, type TokaOptions, type TraceEvent } from '../index.ts'
-import { IMAGES_DIRECTORY } from './image-commands.ts'
 import { ExitCode, exitCodeOf } from './exit-codes.ts'
 import { RUN_HELP } from './help.ts'
+import { IMAGES_DIRECTORY } from './image-commands.ts'
+import { missingModuleHint } from './missing-module.ts'
 import { canHold, writeOutFiles } from './out-files.ts'
 import { resultToJson, valueToJson } from './result-json.ts'
 import { parseRunOptions, type RunPlan } from './run-options.ts'
@@ -41,7 +42,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   })
   screen.end()
   if (plan.json) terminal.stdout.write(`${resultToJson(result)}\n`)
-  else show(plan, result, terminal, paint)
+  else await show(plan, result, terminal, paint)
   if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
   return exitCodeOf(result)
 }
@@ -73,10 +74,12 @@ async function imagesOf({ packages, images = IMAGES_DIRECTORY }: RunPlan): Promi
   return { packageImages: await packageImagesIn(images) }
 }
 
-function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): void {
+async function show(plan: RunPlan, result: RunResult, terminal: Terminal, paint: Paint): Promise<void> {
   if (result.value !== undefined && result.usage.outputBytes === 0)
     terminal.stdout.write(endLine(valueText(result.value, terminal)))
   for (const line of summarise(plan.file, result, paint)) terminal.stderr.write(`${line}\n`)
+  const hint = plan.language === 'python' ? await missingModuleHint(result, plan.images) : undefined
+  if (hint !== undefined) terminal.stderr.write(`${paint('dim', 'toka:')} ${hint}\n`)
 }
 
 /** Text that ends its last line keeps its end. */

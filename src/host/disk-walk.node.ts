@@ -12,6 +12,7 @@ import {
 import { sep } from 'node:path'
 import process from 'node:process'
 import { errno } from '../kernel/errno.ts'
+import { Spelling } from './disk-spelling.node.ts'
 
 /** Flags that open a directory itself or fail. Windows has neither; there the comparison does the work. */
 const DIRECTORY = constants.O_RDONLY | (constants.O_DIRECTORY ?? 0) | (constants.O_NOFOLLOW ?? 0)
@@ -35,9 +36,13 @@ export interface DiskWalk {
   close(): void
 }
 
-/** Linux: each directory is opened beneath the one before by `/proc/self/fd/N/name`, a link is refused by the kernel. */
+/**
+ * Linux: each directory is opened beneath the one before by `/proc/self/fd/N/name`, a link is refused by the kernel, and
+ * a name that is spelled otherwise does not exist.
+ */
 export class DescriptorWalk implements DiskWalk {
   #root: number
+  readonly #spelling = new Spelling()
 
   constructor(root: string) {
     // The root itself may be named through links: the host chose it.
@@ -53,7 +58,10 @@ export class DescriptorWalk implements DiskWalk {
   }
 
   entry<T>(parent: readonly string[], name: string, act: (path: string) => T): T {
-    return this.#below(parent, (fd) => act(`/proc/self/fd/${fd}/${name}`))
+    return this.#below(parent, (fd) => {
+      this.#spelling.check(fd, name)
+      return act(`/proc/self/fd/${fd}/${name}`)
+    })
   }
 
   opening<T>(names: readonly string[], act: (path: string) => T): T {
@@ -74,6 +82,7 @@ export class DescriptorWalk implements DiskWalk {
     let fd = this.#root
     try {
       for (const name of names) {
+        this.#spelling.check(fd, name)
         const next = openSync(`/proc/self/fd/${fd}/${name}`, DIRECTORY)
         if (fd !== this.#root) closeSync(fd)
         fd = next

@@ -32,7 +32,7 @@ function onPath<T>(
 }
 
 /** An operation whose argument is two paths. */
-function onTwoPaths(call: string, act: (process: Process, first: string, second: string) => Steps<void>): Handler {
+function onTwoPaths(call: string, act: (process: Process, first: string, second: string) => Steps<unknown>): Handler {
   return (process, bytes) => {
     const [first, second] = checked(call, () => twoPaths(new Argument(bytes)))
     return named(call, () => chain(run(act(process, first, second)), nothing), first, second)

@@ -46,6 +46,8 @@ export function* openAt(process: Process, path: Where, intent: OpenIntent, follo
   process.descriptors.reserve()
   if (place.at === 'private') return openedOf(process, place, openPrivate(process, place, intent))
   if (place.slash && intent.create) throw errno('EISDIR')
+  // Before the open, which may cut the file.
+  if (place.slash) yield* mustBeDirectory(process, place)
   const { files } = process.services.port
   const opened = new MountFile(yield* wait(files.open(place.mount, place.inner, intent)), intent)
   try {
@@ -146,19 +148,31 @@ export function* removeDirectory(process: Process, path: Where): Steps<void> {
   files.removeDirectory(place.directory, place.name)
 }
 
-export function* renamePath(process: Process, from: Where, to: Where): Steps<void> {
+/** @returns the canonical names, before and after, of what a mount holds: nothing else is known by its names */
+export function* renamePath(process: Process, from: Where, to: Where): Steps<{ from: string; to: string } | undefined> {
   const run = process.signal
   const source = yield* resolveFor(process, from, false)
   const target = yield* resolveFor(process, to, false)
   if (run.aborted) throw errno('ECANCELED')
   const { files, port } = process.services
   for (const place of [source, target]) if (isFixed(process, place)) throw errno('EBUSY')
-  if (source.at === 'mount' && target.at === 'mount' && source.mount === target.mount)
-    return yield* wait(port.files.rename(source.mount, source.inner, target.inner))
+  if (source.at === 'mount' && target.at === 'mount' && source.mount === target.mount) {
+    if (source.slash || target.slash) yield* mustBeDirectory(process, source)
+    yield* wait(port.files.rename(source.mount, source.inner, target.inner))
+    return { from: source.path, to: target.path }
+  }
   if (source.at !== 'private' || target.at !== 'private') throw errno('EXDEV')
   const node = files.lookup(source.directory, source.name)
   if (node !== undefined && node.kind !== 'directory' && target.slash) throw errno('ENOTDIR')
   files.rename(source.directory, source.name, target.directory, target.name)
+  return undefined
+}
+
+function* mustBeDirectory(process: Process, place: Place): Steps<void> {
+  const run = process.signal
+  const { kind } = yield* statPlace(process, place)
+  if (run.aborted) throw errno('ECANCELED')
+  if (kind !== 'directory') throw errno('ENOTDIR')
 }
 
 /**
@@ -236,6 +250,7 @@ export function* setTimes(
 ): Steps<void> {
   const place = yield* resolveFor(process, path, followLast)
   const { files, port } = process.services
+  if (place.at === 'mount' && place.slash) yield* mustBeDirectory(process, place)
   if (place.at === 'mount') return yield* wait(port.files.setTimes(place.mount, place.inner, accessedMs, modifiedMs))
   if (place.node === undefined) throw errno('ENOENT')
   files.setTimes(place.node, accessedMs, modifiedMs)

@@ -96,20 +96,7 @@ function* openDirectory(
   throw errno('ENOTDIR')
 }
 
-/** A mount's directory is known by its names: what was opened in it follows when the guest itself renames it. */
-function renamed(context: Preview1Context, from: work.Where, to: work.Where): void {
-  if (typeof from === 'string' || typeof to === 'string') return
-  const namesOf = ({ base, path }: Exclude<work.Where, string>): string[] => {
-    const names = [...base.names]
-    for (const part of path.split('/')) {
-      if (part === '..') names.pop()
-      else if (part !== '' && part !== '.') names.push(part)
-    }
-    return names
-  }
-  const source = namesOf(from)
-  if (context.process.services.mounts.holding(source) !== undefined) context.fds.renamed(source, namesOf(to))
-}
+const namesOf = (path: string): string[] => path.slice(1).split('/')
 
 export const pathCalls = {
   *path_open(
@@ -223,8 +210,9 @@ export const pathCalls = {
   ) {
     const from = whereOf(context, oldFd, Right.renameSource, oldPath, oldLength)
     const to = whereOf(context, newFd, Right.renameTarget, newPath, newLength)
-    yield* work.renamePath(context.process, from, to)
-    renamed(context, from, to)
+    const renamed = yield* work.renamePath(context.process, from, to)
+    // A mount's directory is known by its names: what was opened in it follows when the guest itself renames it.
+    if (renamed) context.fds.renamed(namesOf(renamed.from), namesOf(renamed.to))
   },
 
   *path_symlink(context, target: number, targetLength: number, fd: number, path: number, length: number) {

@@ -2,7 +2,8 @@
 import type { Edit } from './edits.ts'
 import { type FuelIndices, fuelCheck, fuelTake } from './fuel.ts'
 import type { Charge } from './metering.ts'
-import { EMPTY_BLOCK, Op, TYPE_CODES } from './opcodes.ts'
+import { Op, TYPE_CODES } from './opcodes.ts'
+import { type Snippet, SnippetWriter } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** A place whose instructions are known when the whole body was seen. */
@@ -10,6 +11,7 @@ class Place implements Edit {
   readonly at: number
   readonly until: number
   code: ArrayLike<number> | undefined = undefined
+  unlikely: readonly number[] | undefined = undefined
 
   constructor(at: number, until = at) {
     this.at = at
@@ -66,10 +68,9 @@ export class BodyFrame {
   }
 
   /** Instructions at the body's beginning, where nothing is kept. */
-  begin(code: Uint8Array): readonly Edit[] {
-    const place = new Place(this.#locals.end)
-    place.code = code
-    return code.length > 0 ? [place] : []
+  begin(begun: Snippet): readonly Edit[] {
+    const { end } = this.#locals
+    return begun.code.length > 0 ? [{ at: end, until: end, ...begun }] : []
   }
 
   #place(list: Place[], at: number): Edit {
@@ -90,14 +91,14 @@ export class BodyFrame {
     kept: {
       depth: { global: number; slots: number } | undefined
       fuel: { indices: FuelIndices; charges: readonly Charge[] } | undefined
-      prelude: Uint8Array
+      prelude: Snippet
     },
     firstLocal: number,
     resultBlock: Uint8Array,
     end: number,
   ): { first: readonly Edit[]; last: readonly Edit[] } {
     const declared = new Writer(64)
-    const opening = new Writer(64)
+    const opening = new SnippetWriter(64)
     const exit = new Writer(32)
     const { depth, fuel } = kept
     if (depth) {
@@ -111,19 +112,24 @@ export class BodyFrame {
     for (const place of this.#exits) place.code = exit.finish()
     const count = new Place(this.#locals.at, this.#locals.items)
     count.code = new Writer(8).u32(this.#locals.groups + (depth ? 1 : 0) + (fuel ? 1 : 0)).finish()
-    const begin = new Place(this.#locals.end)
-    begin.code = declared.raw(kept.prelude).raw(opening.view()).byte(Op.block).raw(resultBlock).finish()
+    const begun = new SnippetWriter(64).raw(declared.view()).snippet(kept.prelude).snippet(opening.done())
+    const begin = { at: this.#locals.end, until: this.#locals.end, ...begun.byte(Op.block).raw(resultBlock).done() }
     const last = new Place(end)
     last.code = exit.byte(Op.end).finish()
     return { first: [count, begin], last: [last] }
   }
 
-  #keepDepth({ global, slots }: { global: number; slots: number }, local: number, opening: Writer, exit: Writer): void {
+  #keepDepth(
+    { global, slots }: { global: number; slots: number },
+    local: number,
+    opening: SnippetWriter,
+    exit: Writer,
+  ): void {
     const own = (code: Writer) =>
       code.byte(Op.localGet).u32(local).byte(Op.i32Const).s32(slots).byte(Op.i32Sub).byte(Op.globalSet).u32(global)
     opening.byte(Op.globalGet).u32(global).byte(Op.localSet).u32(local)
     own(opening).byte(Op.globalGet).u32(global).byte(Op.i32Const).s32(0).byte(Op.i32LtSigned)
-    opening.byte(Op.if).byte(EMPTY_BLOCK).byte(Op.unreachable).byte(Op.end)
+    opening.unlikelyIf().byte(Op.unreachable).byte(Op.end)
     exit.byte(Op.localGet).u32(local).byte(Op.globalSet).u32(global)
     for (const place of this.#handlers) place.code = own(new Writer(16)).finish()
   }
@@ -140,7 +146,7 @@ export class BodyFrame {
     exit.raw(flush)
     for (const place of this.#flushes) place.code = flush
     for (const place of this.#reloads) place.code = reload
-    for (const charge of charges) if (charge.cost > 0) charge.code = localCharge(charge, local, indices, flush, reload)
+    for (const charge of charges) if (charge.cost > 0) charge.take(localCharge(charge, local, indices, flush, reload))
   }
 }
 
@@ -150,30 +156,30 @@ function localCharge(
   { spent }: FuelIndices,
   flush: Uint8Array,
   reload: Uint8Array,
-): Uint8Array {
-  const code = new Writer(32).byte(Op.localGet).u32(local).byte(Op.i64Const).s32(cost).byte(Op.i64Sub)
-  if (!tests) return code.byte(Op.localSet).u32(local).finish()
+): Snippet {
+  const code = new SnippetWriter(32).byte(Op.localGet).u32(local).byte(Op.i64Const).s32(cost).byte(Op.i64Sub)
+  if (!tests) return code.byte(Op.localSet).u32(local).done()
   code.byte(Op.localTee).u32(local).byte(Op.i64Const).s32(0).byte(Op.i64LtSigned)
-  code.byte(Op.if).byte(EMPTY_BLOCK).raw(flush).byte(Op.call).u32(spent).raw(reload)
-  return code.byte(Op.end).finish()
+  code.unlikelyIf().raw(flush).byte(Op.call).u32(spent).raw(reload)
+  return code.byte(Op.end).done()
 }
 
 /** Charges by their cost for bodies that leave the fuel in its global, made once. */
 export class GlobalCharges {
   readonly indices: FuelIndices
-  readonly #tests: Uint8Array[] = []
-  readonly #takes: Uint8Array[] = []
+  readonly #tests: Snippet[] = []
+  readonly #takes: Snippet[] = []
 
   constructor(indices: FuelIndices) {
     this.indices = indices
   }
 
   write(charges: readonly Charge[]): void {
-    for (const charge of charges) if (charge.cost > 0) charge.code = this.#of(charge)
+    for (const charge of charges) if (charge.cost > 0) charge.take(this.#of(charge))
   }
 
-  #of({ cost, tests }: Charge): Uint8Array {
+  #of({ cost, tests }: Charge): Snippet {
     if (tests) return (this.#tests[cost] ??= fuelCheck(this.indices, cost))
-    return (this.#takes[cost] ??= fuelTake(this.indices, cost))
+    return (this.#takes[cost] ??= { code: fuelTake(this.indices, cost), unlikely: [] })
   }
 }

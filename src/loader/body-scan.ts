@@ -10,6 +10,7 @@ import { OperandCount } from './operands.ts'
 import { Reader, refuseModule } from './reader.ts'
 import type { BodyTask, ScanContext, ScannedBody } from './scan-context.ts'
 import { type FunctionType, functionType } from './sections.ts'
+import { NOTHING, type Snippet } from './snippet.ts'
 import { MISC_EFFECTS, SIMD_EFFECTS, STACK_EFFECTS } from './stack-effects.ts'
 import { Writer } from './writer.ts'
 
@@ -303,8 +304,8 @@ export class BodyScan {
 
   #finish({ results }: FunctionType): ScannedBody {
     const { caps, callersPay } = this.#context
-    const { locals, highest, merged } = this.#operands
-    const slots = (locals + highest) * (this.#vectors ? 2 : 1)
+    const { locals, highest, handed, merged } = this.#operands
+    const slots = (locals + highest + handed) * (this.#vectors ? 2 : 1)
     this.#most('slots in its frame', slots, caps?.frameSlots)
     this.#most('slots merged between its branches', merged, caps?.mergedSlots)
     const metered = this.#metering.end()
@@ -313,9 +314,9 @@ export class BodyScan {
   }
 
   /** A function is compiled when it is first called: then that is paid for too. */
-  #compileCharge(): Uint8Array {
+  #compileCharge(): Snippet {
     const units = this.#reader.end - this.#start + this.#operands.merged
-    return units > FREE_COMPILE ? this.#context.firstCall(units) : new Uint8Array(0)
+    return units > FREE_COMPILE ? this.#context.firstCall(units) : NOTHING
   }
 
   #changes(charges: readonly Charge[], results: FunctionType['results'], slots: number | undefined): readonly Edit[] {

@@ -41,7 +41,7 @@ function pay(code: Writer, fuel: FuelIndices, count: number, { piece, bytes }: M
     code.byte(Op.i64Const).s32(BYTES_PER_UNIT_LOG2).byte(Op.i64ShrUnsigned)
   } else code.byte(Op.i64Const).s32(Price.slot).byte(Op.i64Mul)
   code.byte(Op.i64Sub).byte(Op.globalSet).u32(fuel.global)
-  code.raw(fuelTest(fuel))
+  code.raw(fuelTest(fuel).code)
 }
 
 /** What may be addressed from a local on: so many bytes or slots, as an i64 on the stack. */
@@ -133,7 +133,7 @@ function memoryGrowBody(fuel: FuelIndices): Uint8Array {
   i32(get(code, 0), PAGE_LIMIT)
   i32(get(code, 0), PAGE_LIMIT).byte(Op.i32LtUnsigned).byte(Op.select).byte(Op.i64ExtendI32Unsigned)
   code.byte(Op.i64Const).s32(Price.page).byte(Op.i64Mul).byte(Op.i64Sub)
-  code.byte(Op.globalSet).u32(fuel.global).raw(fuelTest(fuel))
+  code.byte(Op.globalSet).u32(fuel.global).raw(fuelTest(fuel).code)
   return get(code, 0).byte(Op.memoryGrow).byte(0).byte(Op.end).finish()
 }
 

@@ -4,18 +4,19 @@ import { decodeImage, encodeImage, type Image, type ImageExpectation } from './i
 
 /** Where images are kept, by keys. */
 export type ImageCache = {
+  /** What was put there, or nothing: bytes that were damaged since are found out (cache-entry.ts). */
   get(key: string): Promise<Uint8Array<ArrayBuffer> | undefined>
   put(key: string, bytes: Uint8Array): Promise<void>
 }
 
 const cacheKey = ({ engine, engineHash }: ImageExpectation): string => `${engine}-${engineHash}`
 
-/** One that does not fit any more, or is damaged, is made anew. */
+/** One that does not fit any more is made anew. */
 async function readCached(expected: ImageExpectation, cache: ImageCache): Promise<Image | undefined> {
   const bytes = await cache.get(cacheKey(expected))
   if (!bytes) return undefined
   try {
-    return await decodeImage(bytes, expected)
+    return await decodeImage(bytes, expected, true)
   } catch (error) {
     if (error instanceof TokaError && error.code === 'TOKA_IMAGE_INVALID') return undefined
     throw error

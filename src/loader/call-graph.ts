@@ -13,6 +13,8 @@ export const Trait = {
   exceptions: 4,
   /** Has an operation whose length is charged, which is a call too. */
   bulk: 8,
+  /** Calls what is found in a table, or what another module of its guest may define. */
+  leaves: 16,
 } as const
 
 export type CallGraph = {
@@ -55,7 +57,8 @@ class Calls {
 }
 
 function traitOf(opcode: number, second: number): number {
-  if (opcode >= Op.call && opcode <= Op.returnCallIndirect) return Trait.calls
+  if (opcode === Op.callIndirect || opcode === Op.returnCallIndirect) return Trait.calls | Trait.leaves
+  if (opcode === Op.call || opcode === Op.returnCall) return Trait.calls
   if (opcode === Op.loop) return Trait.loops
   if (opcode === Op.tryTable || opcode === Op.delegate || opcode === Op.catchAll) return Trait.exceptions
   if (opcode >= Op.try && opcode <= Op.throwRef) return Trait.exceptions
@@ -64,7 +67,7 @@ function traitOf(opcode: number, second: number): number {
 }
 
 /** Reads a body's calls and traits; functions that it takes a reference of can be called by whoever gets that. */
-function readBody(reader: Reader, shape: ModuleShape, calls: Calls, taken: Set<number>): number {
+function readBody(reader: Reader, shape: ModuleShape, calls: Calls, taken: Set<number>, linked: boolean): number {
   const {
     importedFunctions: imported,
     functions: { length: functions },
@@ -84,6 +87,7 @@ function readBody(reader: Reader, shape: ModuleShape, calls: Calls, taken: Set<n
       const callee = peek.u32()
       if (callee >= functions) throw refuseModule(`it calls function ${callee}, which it does not have`, peek.at)
       if (callee >= imported) calls.push(callee - imported)
+      else if (linked) traits |= Trait.leaves
     }
   }
   return traits
@@ -136,7 +140,7 @@ export function readCallGraph(bytes: Uint8Array, shape: ModuleShape, linked: boo
     const size = reader.u32()
     const start = reader.at
     reader.skip(size)
-    traits[body] = readBody(new Reader(bytes, start, reader.at), shape, calls, taken)
+    traits[body] = readBody(new Reader(bytes, start, reader.at), shape, calls, taken, linked)
     calls.endBody(body)
   }
   const cyclic = new Uint8Array(bodies)

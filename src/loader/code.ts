@@ -2,15 +2,17 @@
 import { BodyScan } from './body-scan.ts'
 import { type CallGraph, Trait } from './call-graph.ts'
 import { type CodeFacts, FactCollector } from './code-facts.ts'
-import { FRAME_SLOTS, UNCOUNTED_SLOTS } from './costs.ts'
+import { Depth } from './depth.ts'
 import type { Edit } from './edits.ts'
 import { ExactMetering } from './exact-metering.ts'
 import { FastMetering } from './fast-metering.ts'
 import { skipImmediates } from './instructions.ts'
+import { NativeFrames } from './native-frames.ts'
 import { MiscOp, Op, readValueType } from './opcodes.ts'
 import { Reader, refuseModule } from './reader.ts'
+import type { Snippet } from './snippet.ts'
 import type { BodyTask, ScanContext } from './scan-context.ts'
-import type { Section } from './sections.ts'
+import { functionType, type ModuleShape, type Section } from './sections.ts'
 
 /** A body's bytes. */
 export type Body = { start: number; end: number }
@@ -40,23 +42,36 @@ const MOVING: ReadonlySet<number> = new Set([
  * What is put into a pinned module: instructions for loop heads, before instructions that move any length, and before
  * `memory.grow`.
  */
-export type LoopHeadMeter = { check: Uint8Array; charge: Uint8Array; grow?: Uint8Array }
+export type LoopHeadMeter = { check: Snippet; charge: Uint8Array; grow?: Uint8Array }
+
+/** What counting frames needs: the stack pointer's index, bodies that close a cycle of direct calls, signatures, types of blocks that give results. */
+export type FrameCount = {
+  stackPointer: number
+  cyclic: Uint8Array
+  shape: ModuleShape
+  resultBlock: ScanContext['resultBlock']
+}
 
 /** Passes over the bodies of a pinned module: a check at each loop head and a charge before bulk instructions, or none. */
 export class LoopHeadPass implements CodePass {
   readonly facts = new FactCollector()
   readonly #meter: LoopHeadMeter | undefined
+  readonly #frames: FrameCount | undefined
 
-  /** @param meter instructions that leave the operand stack as it was */
-  constructor(meter: LoopHeadMeter | undefined) {
+  /**
+   * @param meter instructions that leave the operand stack as it was
+   * @param frames with it frames are counted (native-frames.ts)
+   */
+  constructor(meter: LoopHeadMeter | undefined, frames?: FrameCount) {
     this.#meter = meter
+    this.#frames = frames
   }
 
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
     const changes: (readonly Edit[])[] = []
     let passed = 0
-    for (const { start, end } of bodies) {
-      changes.push(this.#body(new Reader(bytes, start, end)))
+    for (const [index, { start, end }] of bodies.entries()) {
+      changes.push(this.#body(index, new Reader(bytes, start, end)))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -65,24 +80,44 @@ export class LoopHeadPass implements CodePass {
     return changes
   }
 
-  #body(reader: Reader): readonly Edit[] {
+  #body(index: number, reader: Reader): readonly Edit[] {
     const edits: Edit[] = []
+    let locals = 0
     for (let left = reader.u32(); left > 0; left--) {
-      reader.u32()
+      locals += reader.u32()
       readValueType(reader)
     }
+    const first = reader.at
+    const frames = this.#frames && new NativeFrames(this.#frames.stackPointer, this.#frames.cyclic[index] === 1)
+    const peek = new Reader(reader.bytes, first, reader.end)
     while (!reader.done) {
       const at = reader.at
       const opcode = reader.byte()
+      peek.at = reader.at
       const second = skipImmediates(reader, opcode)
       this.facts.note(reader, opcode, second, at + 1)
+      const exit = frames?.note(opcode, at, () => peek.u32())
+      if (exit) edits.push(exit)
       if (!this.#meter) continue
-      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, code: this.#meter.check })
+      if (opcode === Op.loop) edits.push({ at: reader.at, until: reader.at, ...this.#meter.check })
       else if (opcode === Op.prefixMisc && MOVING.has(second)) edits.push({ at, until: at, code: this.#meter.charge })
       else if (opcode === Op.memoryGrow && this.#meter.grow) edits.push({ at, until: at, code: this.#meter.grow })
     }
     if (reader.bytes[reader.end - 1] !== Op.end) throw refuseModule('a function body has no end', reader.end - 1)
-    return edits
+    return frames ? this.#withFrame(frames, index, edits, { first, end: reader.end - 1, locals }) : edits
+  }
+
+  #withFrame(
+    frames: NativeFrames,
+    index: number,
+    edits: readonly Edit[],
+    { first, end, locals }: { first: number; end: number; locals: number },
+  ): readonly Edit[] {
+    const { shape, resultBlock } = this.#frames as FrameCount
+    const { params, results } = functionType(shape, shape.importedFunctions + index)
+    const place = { first, end, locals: params.length + locals, resultBlock: resultBlock(results) }
+    const around = frames.finish(place)
+    return around ? [around[0], ...edits, around[1]] : edits
   }
 }
 
@@ -108,13 +143,13 @@ export class MeteredPass implements CodePass {
   *run(bytes: Uint8Array, bodies: readonly Body[]): Generator<void, readonly (readonly Edit[])[]> {
     const { order } = this.#graph
     const changes = new Array<readonly Edit[]>(bodies.length).fill([])
-    const uncounted = new Uint32Array(bodies.length)
+    const depth = new Depth(this.#graph)
     let passed = 0
     for (const index of order) {
       const { start, end } = bodies[index] as Body
       this.#checkSize(index, end - start)
       const scanned = new BodyScan(this.#context, this.#taskOf(index, end - start), new Reader(bytes, start, end)).run()
-      changes[index] = scanned.finish(this.#countedSlots(index, scanned.slots, uncounted))
+      changes[index] = scanned.finish(depth.slotsOf(index, scanned.slots))
       passed += end - start
       if (passed < STEP_BYTES) continue
       passed = 0
@@ -142,25 +177,6 @@ export class MeteredPass implements CodePass {
       // A body without a loop passes few charges; giving the fuel back at each call costs more than it saves then.
       keepsFuel: (traits & Trait.exceptions) === 0 && (this.#exact || (loops && callsNothing)),
     }
-  }
-
-  /**
-   * Depth is counted in the functions through which recursion must pass, in one on each long way down without them, and
-   * in those that may catch an exception, which must put it right.
-   * @param uncounted by the body: slots of the longest way down from it that nobody counts
-   * @returns the slots of its frame and of what nobody counts below it, when it is one that counts
-   */
-  #countedSlots(index: number, slots: number, uncounted: Uint32Array): number | undefined {
-    const { cyclic, traits, callees } = this.#graph
-    let below = 0
-    for (const callee of callees(index)) below = Math.max(below, uncounted[callee] as number)
-    const all = FRAME_SLOTS + slots + below
-    const own = traits[index] as number
-    const calls = (own & Trait.calls) !== 0
-    const catches = (own & Trait.exceptions) !== 0
-    if (calls && (catches || cyclic[index] === 1 || all > UNCOUNTED_SLOTS)) return all
-    uncounted[index] = all
-    return undefined
   }
 }
 

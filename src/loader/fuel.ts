@@ -1,5 +1,6 @@
 /** Indices of the rewriter's own globals, table and types in, the instructions that meter a guest out. */
-import { EMPTY_BLOCK, Op, TYPE_CODES } from './opcodes.ts'
+import { Op, TYPE_CODES } from './opcodes.ts'
+import { type Snippet, SnippetWriter } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** The entry of the fuel's global: mutable i64, 0. */
@@ -23,11 +24,11 @@ export function fuelTake({ global }: FuelIndices, units: number): Uint8Array {
 }
 
 /** Calls `spent` when the fuel is below zero. Leaves the operand stack as it was. */
-export function fuelTest({ global, spent }: FuelIndices): Uint8Array {
-  const test = new Writer(16)
+export function fuelTest({ global, spent }: FuelIndices): Snippet {
+  const test = new SnippetWriter(16)
   test.byte(Op.globalGet).u32(global)
   test.byte(Op.i64Const).s32(0).byte(Op.i64LtSigned)
-  return test.byte(Op.if).byte(EMPTY_BLOCK).byte(Op.call).u32(spent).byte(Op.end).finish()
+  return test.unlikelyIf().byte(Op.call).u32(spent).byte(Op.end).done()
 }
 
 /**
@@ -35,15 +36,15 @@ export function fuelTest({ global, spent }: FuelIndices): Uint8Array {
  * before the subtraction, the indirect call in line) this one was the fastest or 1 % from it on Node 22 and 26, and
  * the shortest.
  */
-export function fuelCheck(indices: FuelIndices, units = 1): Uint8Array {
-  return new Writer(32).raw(fuelTake(indices, units)).raw(fuelTest(indices)).finish()
+export function fuelCheck(indices: FuelIndices, units = 1): Snippet {
+  return new SnippetWriter(32).raw(fuelTake(indices, units)).snippet(fuelTest(indices)).done()
 }
 
 /** Charges once in an instance's life: `global` is 0 before. */
-export function fuelOnce(indices: FuelIndices, global: number, units: number): Uint8Array {
-  const once = new Writer(48).byte(Op.globalGet).u32(global).byte(Op.i32Eqz).byte(Op.if).byte(EMPTY_BLOCK)
-  once.byte(Op.i32Const).s32(1).byte(Op.globalSet).u32(global).raw(fuelCheck(indices, units))
-  return once.byte(Op.end).finish()
+export function fuelOnce(indices: FuelIndices, global: number, units: number): Snippet {
+  const once = new SnippetWriter(48).byte(Op.globalGet).u32(global).byte(Op.i32Eqz).unlikelyIf()
+  once.byte(Op.i32Const).s32(1).byte(Op.globalSet).u32(global).snippet(fuelCheck(indices, units))
+  return once.byte(Op.end).done()
 }
 
 /** The body of `spent`, () -> (): calls the function in the table's slot, which may set the fuel anew. */

@@ -7,7 +7,7 @@ import { type GlobalValue, PAGE_BYTES, RUN_BLOCK, type Run, type State } from '.
 /** Version of this format. Others are refused. */
 const FORMAT = 2
 /** Version of the rewriter and the snapshots: images made by another are built anew. Raised with every change of either. */
-export const LOADER_VERSION = 4
+export const LOADER_VERSION = 5
 
 /** "TOKAIMG" and a zero. */
 const MAGIC = [0x54, 0x4f, 0x4b, 0x41, 0x49, 0x4d, 0x47, 0x00] as const

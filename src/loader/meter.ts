@@ -4,14 +4,15 @@ import { GlobalCharges } from './body-frame.ts'
 import { BulkFunctions } from './bulk.ts'
 import { checkShape, type StrangerCaps } from './caps.ts'
 import { readCallGraph } from './call-graph.ts'
-import { type CodePass, LoopHeadPass, MeteredPass } from './code.ts'
+import { type CodePass, type FrameCount, LoopHeadPass, MeteredPass } from './code.ts'
 import { FactCollector } from './code-facts.ts'
 import { callOf, chargeBody, counterGlobal, fuelCheck, fuelGlobal, fuelOnce, fuelTable, spentBody } from './fuel.ts'
 import { heldPagesBody, pagesGlobal } from './held-pages.ts'
 import { EMPTY_BLOCK, TYPE_CODES } from './opcodes.ts'
 import { refuseModule } from './reader.ts'
 import type { ScanContext } from './scan-context.ts'
-import type { FunctionType, ModuleShape } from './sections.ts'
+import { ExternKind, type FunctionType, type ModuleShape } from './sections.ts'
+import { NOTHING } from './snippet.ts'
 import { Writer } from './writer.ts'
 
 /** How far a module's author is trusted: `pinned` by its hash, `stranger` by nothing. */
@@ -26,6 +27,7 @@ export type MeterOptions = {
   linked: boolean
   pagesCap: boolean
   caps: StrangerCaps
+  stackPointer: string | undefined
 }
 
 /** What the rewriter adds, with the indices that it exports. */
@@ -56,7 +58,7 @@ function makeContext(
     bulk: new BulkFunctions(appendix, fuel, tables),
     stack: stranger ? appendix.global(counterGlobal) : undefined,
     resultBlock: (results) => resultBlock(appendix, results),
-    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : new Uint8Array(0)),
+    firstCall: (units) => (stranger ? fuelOnce(fuel, appendix.global(counterGlobal), units) : NOTHING),
     caps: stranger ? caps : undefined,
     callersPay: new Uint8Array(shape.functions.length),
   }
@@ -77,6 +79,22 @@ export function cappedTable(maximum: number | undefined, { trust, caps }: MeterO
 
 /** Slots that engines allow a table at most (JavaScript interface, "implementation-defined limits"). */
 const TABLE_LIMIT = 10_000_000
+
+function frameCount(
+  bytes: Uint8Array,
+  shape: ModuleShape,
+  appendix: Appendix,
+  name: string | undefined,
+): FrameCount | undefined {
+  if (name === undefined) return undefined
+  const { index } = shape.exports.find((found) => found.kind === ExternKind.global && found.name === name) ?? {}
+  const global = shape.globals[index ?? -1]
+  if (index === undefined || global?.type !== 'i32' || !global.mutable)
+    throw refuseModule(`it exports no stack pointer "${name}"`)
+  // Who calls by a table is counted anyway: cycles of direct calls are what is looked for.
+  const { cyclic } = readCallGraph(bytes, { ...shape, references: new Set() }, false)
+  return { cyclic, stackPointer: index, shape, resultBlock: (results) => resultBlock(appendix, results) }
+}
 
 /**
  * Prepares the pass over a module's code.
@@ -101,11 +119,12 @@ export function makeMeter(bytes: Uint8Array, shape: ModuleShape, options: MeterO
   const added = { appendix, fuel: fuel.global, callout }
   if (trust === 'pinned' && metering === 'fast') {
     const charge = appendix.function(appendix.type(['i32'], ['i32']), chargeBody(fuel))
+    const frames = frameCount(bytes, shape, appendix, options.stackPointer)
     const meter = { check: fuelCheck(fuel), charge: callOf(charge) }
-    if (!pagesCap) return { pass: new LoopHeadPass(meter), stack: undefined, ...added }
+    if (!pagesCap) return { pass: new LoopHeadPass(meter, frames), stack: undefined, ...added }
     const pages = appendix.global(pagesGlobal)
     const held = appendix.function(appendix.type(['i32'], ['i32']), heldPagesBody(pages))
-    return { pass: new LoopHeadPass({ ...meter, grow: callOf(held) }), stack: undefined, pages, ...added }
+    return { pass: new LoopHeadPass({ ...meter, grow: callOf(held) }, frames), stack: undefined, pages, ...added }
   }
   if (pagesCap) throw refuseModule('its memory can be capped for each instance on fast fuel of pinned modules alone')
   const context = makeContext(shape, appendix, fuel, options)

@@ -1,5 +1,6 @@
 /** The events of a pass over a body in, the places where fuel is taken out: what both ways of metering share. */
 import type { Edit } from './edits.ts'
+import type { Snippet } from './snippet.ts'
 
 /** A block of the body at hand, as metering sees it. */
 export type MeteredBlock = {
@@ -19,6 +20,7 @@ export class Charge implements Edit {
   readonly at: number
   readonly until: number
   code: ArrayLike<number> | undefined
+  unlikely: readonly number[] | undefined
   cost = 0
   /** Whether the fuel's end is looked for here too. */
   tests: boolean
@@ -27,6 +29,11 @@ export class Charge implements Edit {
     this.at = at
     this.until = at
     this.tests = tests
+  }
+
+  take({ code, unlikely }: Snippet): void {
+    this.code = code
+    this.unlikely = unlikely
   }
 }
 

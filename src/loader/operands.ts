@@ -1,4 +1,5 @@
 /** Instructions' effects in, the size of a frame and of the merges between branches out: what compile time and stack grow with. */
+import { FREE_ARITY } from './costs.ts'
 import type { FunctionType } from './sections.ts'
 
 /** A block and the operands below its own. */
@@ -13,6 +14,8 @@ export class OperandCount {
   /** Locals and operands alive, summed up over all places where control meets or parts. */
   merged = 0
   locals = 0
+  /** Slots that the arguments and results of one call take at most, where registers are not enough. */
+  handed = 0
 
   move(effect: number): void {
     this.height += effect
@@ -20,6 +23,7 @@ export class OperandCount {
   }
 
   call({ params, results }: FunctionType): void {
+    this.handed = Math.max(this.handed, params.length + results.length - FREE_ARITY)
     this.height -= params.length
     this.move(results.length)
   }

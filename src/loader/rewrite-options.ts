@@ -35,6 +35,11 @@ export type RewriteOptions = {
    */
   linked?: boolean
   /**
+   * The export of a pinned module with fuel that is its stack pointer. The frames that its functions have on the engine's
+   * stack are taken off it too, so that an interpreter which looks at it to see how deep it is sees that as well.
+   */
+  stackPointer?: string
+  /**
    * Export every mutable global as `__g<i>` and every table as `__t<i>`, and the memory. With `if-possible` a module whose
    * state cannot be saved is no failure: `RewriteMeta.unsavable` says why.
    */

@@ -73,7 +73,8 @@ export async function rewriteModuleInTurns(
 function* rewriteSteps(bytes: Uint8Array<ArrayBuffer>, options: RewriteOptions): Generator<void, Rewritten> {
   const shape = readShape(bytes)
   const { fuel = false, trust = 'pinned', metering = 'fast', linked = false, pagesCap = false, caps } = options
-  const meterOptions = { fuel, trust, metering, linked, pagesCap, caps: { ...STRANGER_CAPS, ...caps } }
+  const { stackPointer } = options
+  const meterOptions = { fuel, trust, metering, linked, pagesCap, stackPointer, caps: { ...STRANGER_CAPS, ...caps } }
   const meter = makeMeter(bytes, shape, meterOptions)
   const bodies = findBodies(bytes, shape.sections.get(SectionId.code))
   const changes = yield* meter.pass.run(bytes, bodies)

@@ -6,6 +6,7 @@ import type { FactCollector } from './code-facts.ts'
 import type { Edit } from './edits.ts'
 import type { Metering } from './metering.ts'
 import type { FunctionType, ModuleShape } from './sections.ts'
+import type { Snippet } from './snippet.ts'
 
 /** What the passes over all bodies of a module share. */
 export type ScanContext = {
@@ -18,7 +19,7 @@ export type ScanContext = {
   /** The bytes of the type of a block that gives these results. */
   resultBlock: (results: FunctionType['results']) => Uint8Array
   /** The instructions that charge so many units at the first call of a function. */
-  firstCall: (units: number) => Uint8Array
+  firstCall: (units: number) => Snippet
   caps: StrangerCaps | undefined
   /** By the index of the function: what each caller pays for it. */
   callersPay: Uint8Array

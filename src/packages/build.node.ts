@@ -4,6 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TokaError } from '../errors.ts'
 import { PACKAGES } from '../limits.ts'
+import type { Compile } from './bytecode.ts'
 import { type LockedPackage, type LockedWheel, readLock } from './lock.ts'
 import { encodePackages, type ImagePackage } from './package-image.ts'
 import { unpackWheel } from './wheel.node.ts'
@@ -14,6 +15,8 @@ export type BuildPackagesOptions = {
   wheels: string
   /** The path of a `pylock.toml`. */
   lock: string
+  /** Makes bytecode of the modules, which the image then has too (`compileIn`); without it they are compiled when they are imported. */
+  compile?: Compile
 }
 
 export type BuiltPackages = {
@@ -84,7 +87,7 @@ function merge(into: Map<string, Uint8Array>, files: ReadonlyMap<string, Uint8Ar
  * @throws TokaError TOKA_PACKAGE_LOCK, TOKA_PACKAGE_HASH, TOKA_PACKAGE_BINARY, TOKA_PACKAGE_INVALID or
  *   TOKA_PACKAGE_MISSING, each naming the package or the wheel
  */
-export async function buildPackages({ wheels, lock }: BuildPackagesOptions): Promise<BuiltPackages> {
+export async function buildPackages({ wheels, lock, compile }: BuildPackagesOptions): Promise<BuiltPackages> {
   const text = new TextDecoder().decode(await readBounded(lock, PACKAGES.lockBytes, 'the lock'))
   const there = new Set(await readdir(wheels))
   const files = new Map<string, Uint8Array>()
@@ -107,5 +110,6 @@ export async function buildPackages({ wheels, lock }: BuildPackagesOptions): Pro
         `no wheel of ${locked.name} ${locked.version} that the lock names is in the directory`,
       )
   }
+  for (const [path, bytecode] of (await compile?.(files)) ?? []) files.set(path, bytecode)
   return { ...(await encodePackages(packages, files)), packages, left }
 }

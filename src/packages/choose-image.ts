@@ -22,6 +22,6 @@ export function chooseImage(images: readonly PackageImage[], wanted: readonly st
   const what = absent.length > 0 ? `no image has ${absent.join(', ')}` : `no one image has all of ${wanted.join(', ')}`
   throw new TokaError(
     'TOKA_PACKAGE_MISSING',
-    `${what}: make one with toka image build --python --wheels DIR --lock FILE, and give createToka its packageImages`,
+    `${what}: toka image build --python --wheels DIR --lock FILE makes one (docs/python.md, Packages)`,
   )
 }

@@ -1,13 +1,28 @@
 /** The text of a component that exports every function of WASI that we have: each goes through the component to our host. */
-import { INTERFACES } from '../../engines/component/host/interfaces.ts'
-import type { HostFunction } from '../../engines/component/host/definitions.ts'
+import { flatSignature } from '../../engines/component/flat-signature.ts'
+import type { HostFunction, HostInterface } from '../../engines/component/host/definitions.ts'
 import type { ResourceType } from '../../engines/component/resource-types.ts'
-import { flatSignature, type FunctionType, type WitType } from '../../engines/component/wit-types.ts'
-
-const VERSION = '0.2.0'
+import type { FunctionType, WitType } from '../../engines/component/wit-types.ts'
 
 function keyOf({ by }: ResourceType): string {
   return by.side === 'host' ? by.key : ''
+}
+
+type Interfaces = Readonly<Record<string, HostInterface>>
+
+/** What a text has beside the functions, made with the names by which core functions are called and handles dropped. */
+export type Extra = (
+  call: (from: string, name: string) => string,
+  drop: (key: string) => string,
+) => {
+  /** Definitions in front of the core module. */
+  definitions: string
+  /** Core functions that they make: name and imported type. */
+  imports: readonly (readonly [name: string, type: string])[]
+  /** Core functions of the module. */
+  functions: string
+  /** Exports of the component: what `MEMORY` stands for is filled in. */
+  lifts: string
 }
 
 const idOf = (resource: ResourceType): string => `$${keyOf(resource).replace(/[:/]/g, '.')}`
@@ -36,6 +51,9 @@ function text(type: WitType): string {
     case 'own':
     case 'borrow':
       return `(${type.kind} ${idOf(type.resource)})`
+    case 'stream':
+    case 'future':
+      return `(${type.kind}${type.element ? ` ${text(type.element)}` : ''})`
     default:
       return type.kind
   }
@@ -44,38 +62,39 @@ function text(type: WitType): string {
 function resourcesOf(type: WitType | undefined, found: Map<string, ResourceType>): void {
   if (!type?.handles) return
   if (type.kind === 'own' || type.kind === 'borrow') found.set(keyOf(type.resource), type.resource)
-  else if (type.kind === 'list') resourcesOf(type.element, found)
+  else if ('element' in type) resourcesOf(type.element, found)
   else if ('fields' in type) for (const field of type.fields) resourcesOf(field.type, found)
   else if ('cases' in type) for (const one of type.cases) resourcesOf(one.type, found)
 }
 
-const typeOf = ({ params, result }: HostFunction): FunctionType => ({
+const typeOf = ({ params, result, isAsync }: HostFunction): FunctionType => ({
+  isAsync,
   params: params.map((type, at) => ({ name: `p${at}`, type })),
   result,
 })
 
-function signatureText({ params, result }: FunctionType): string {
+function signatureText({ isAsync, params, result }: FunctionType): string {
   const given = params.map(({ name, type }) => `(param "${name}" ${text(type)})`).join(' ')
-  return `${given} ${result ? `(result ${text(result)})` : ''}`
+  return `${isAsync ? 'async ' : ''}${given} ${result ? `(result ${text(result)})` : ''}`
 }
 
 /** An interface's functions as imports: resources that are another's come from outside. */
-function importText(name: string, functions: Readonly<Record<string, HostFunction>>): string {
-  const all = new Map<string, ResourceType>()
-  for (const one of Object.values(functions)) for (const type of [...one.params, one.result]) resourcesOf(type, all)
-  for (const [key, resource] of allResources()) if (key.startsWith(`${name}/`)) all.set(key, resource)
-  const lines = [...all.values()].map((resource) => {
+function importText(all: Interfaces, version: string, name: string, functions: HostInterface): string {
+  const used = new Map<string, ResourceType>()
+  for (const one of Object.values(functions)) for (const type of [...one.params, one.result]) resourcesOf(type, used)
+  for (const [key, resource] of allResources(all)) if (key.startsWith(`${name}/`)) used.set(key, resource)
+  const lines = [...used.values()].map((resource) => {
     const isOwn = keyOf(resource).startsWith(`${name}/`)
     return isOwn
       ? `(export "${resource.name}" (type ${idOf(resource)} (sub resource)))`
       : `(alias outer 1 ${idOf(resource)} (type ${idOf(resource)}))`
   })
   const funcs = Object.entries(functions).map(([of, one]) => `(export "${of}" (func ${signatureText(typeOf(one))}))`)
-  const aliases = [...all.values()]
+  const aliases = [...used.values()]
     .filter((resource) => keyOf(resource).startsWith(`${name}/`))
     .map((resource) => `(alias export $${name.replace(/[:/]/g, '.')} "${resource.name}" (type ${idOf(resource)}))`)
   const body = [...lines, ...funcs].map((line) => `    ${line}`).join('\n')
-  return `  (import "${name}@${VERSION}" (instance $${name.replace(/[:/]/g, '.')}\n${body}))\n  ${aliases.join('\n  ')}`
+  return `  (import "${name}@${version}" (instance $${name.replace(/[:/]/g, '.')}\n${body}))\n  ${aliases.join('\n  ')}`
 }
 
 /** Drops what was lent to a core function: handles that it was given, alone or in a list. */
@@ -111,68 +130,40 @@ function coreText(id: string, type: FunctionType): { imported: string; body: str
 }
 
 /** Every resource, by its key. */
-function allResources(): Map<string, ResourceType> {
+function allResources(all: Interfaces): Map<string, ResourceType> {
   const found = new Map<string, ResourceType>()
-  for (const one of Object.values(INTERFACES).flatMap((of) => Object.values(of)))
+  for (const one of Object.values(all).flatMap((of) => Object.values(of)))
     for (const type of [...one.params, one.result]) resourcesOf(type, found)
   return found
 }
 
-/**
- * A core function that makes one request whole: `fetch(authority) -> list<u8>`, the first bytes of the answer, or the one
- * byte that the error is numbered by. Offsets are those of the canonical layouts of its results.
- */
-function fetchText(call: (from: string, name: string) => string, drop: (key: string) => string): string {
-  const http = (name: string) => call('wasi:http/types', name)
-  const of = (name: string) => drop(`wasi:http/types/${name}`)
-  return `(func (export "fetch") (param $at i32) (param $length i32) (result i32)
-      (local $request i32) (local $future i32) (local $poll i32) (local $response i32) (local $body i32) (local $stream i32)
-      (local.set $request (call ${http('[constructor]outgoing-request')} (call ${http('[constructor]fields')})))
-      (drop (call ${http('[method]outgoing-request.set-scheme')} (local.get $request) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
-      (drop (call ${http('[method]outgoing-request.set-authority')} (local.get $request) (i32.const 1) (local.get $at) (local.get $length)))
-      (call ${call('wasi:http/outgoing-handler', 'handle')} (local.get $request) (i32.const 0) (i32.const 0) (i32.const 64))
-      (local.set $future (i32.load (i32.const 72)))
-      (local.set $poll (call ${http('[method]future-incoming-response.subscribe')} (local.get $future)))
-      (call ${call('wasi:io/poll', '[method]pollable.block')} (local.get $poll))
-      (call ${drop('wasi:io/poll/pollable')} (local.get $poll))
-      (call ${http('[method]future-incoming-response.get')} (local.get $future) (i32.const 64))
-      (call ${of('future-incoming-response')} (local.get $future))
-      (if (i32.load8_u (i32.const 80)) (then
-        (i32.store (i32.const 16) (i32.const 88)) (i32.store (i32.const 20) (i32.const 1)) (return (i32.const 16))))
-      (local.set $response (i32.load (i32.const 88)))
-      (call ${http('[method]incoming-response.consume')} (local.get $response) (i32.const 64))
-      (local.set $body (i32.load (i32.const 68)))
-      (call ${http('[method]incoming-body.stream')} (local.get $body) (i32.const 64))
-      (local.set $stream (i32.load (i32.const 68)))
-      (call ${call('wasi:io/streams', '[method]input-stream.blocking-read')} (local.get $stream) (i64.const 65536) (i32.const 64))
-      (i32.store (i32.const 16) (i32.load (i32.const 68))) (i32.store (i32.const 20) (i32.load (i32.const 72)))
-      (call ${drop('wasi:io/streams/input-stream')} (local.get $stream))
-      (call ${of('incoming-body')} (local.get $body)) (call ${of('incoming-response')} (local.get $response))
-      (i32.const 16))`
-}
+const MEMORY = '(memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))'
 
 /** The text of the whole component. */
-export function wasiText(): string {
-  const order = Object.entries(INTERFACES)
+export function wasiText(interfaces: Interfaces, version: string, extra: Extra): string {
+  const order = Object.entries(interfaces)
   const functions = order.flatMap(([from, all]) => Object.entries(all).map(([name, one]) => ({ from, name, one })))
   const cores = functions.map(({ one }, at) => coreText(`f${at}`, typeOf(one)))
   const instance = (from: string) => `$${from.replace(/[:/]/g, '.')}`
   const lowers = functions.map(
-    ({ from, name }, at) =>
-      `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))`,
+    ({ from, name }, at) => `  (core func $f${at} (canon lower (func ${instance(from)} "${name}") ${MEMORY}))`,
   )
   const call = (from: string, name: string) =>
     `$f${functions.findIndex((one) => one.from === from && one.name === name)}`
   const drop = (key: string) => `$${key.replace(/[:/]/g, '.')}`
-  const resources = [...allResources().values()]
+  const resources = [...allResources(interfaces).values()]
   const drops = resources.map((one) => `  (core func $drop.${keyOf(one)} (canon resource.drop ${idOf(one)}))`)
-  const lifts = functions.map(({ from, name, one }, at) => {
+  const callable = functions
+    .map((one, at) => ({ ...one, at }))
+    .filter(({ one }) => ![...one.params, one.result].some((type) => type?.channels))
+  const more = extra(call, drop)
+  const lifts = callable.map(({ from, name, one, at }) => {
     const label = `${from}#${name}`.replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '')
-    return `  (func (export "${label}") ${signatureText(typeOf(one))} (canon lift (core func $i "f${at}") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))`
+    return `  (func (export "${label}") ${signatureText(typeOf(one))} (canon lift (core func $i "f${at}") ${MEMORY}))`
   })
   return `(component
   ;; Made by wasi-text.ts: every function of WASI that we have, called through a component.
-${order.map(([name, all]) => importText(name, all)).join('\n')}
+${order.map(([name, all]) => importText(interfaces, version, name, all)).join('\n')}
   (core module $memory
     (memory (export "memory") 16)
     (global $next (export "next") (mut i32) (i32.const 4096))
@@ -183,18 +174,21 @@ ${order.map(([name, all]) => importText(name, all)).join('\n')}
   (core instance $mem (instantiate $memory))
 ${lowers.join('\n')}
 ${drops.join('\n')}
+${more.definitions}
   (core module $m
     (import "mem" "memory" (memory 16))
 ${resources.map((one) => `    (import "host" "drop.${keyOf(one)}" (func ${idOf(one)} (param i32)))`).join('\n')}
     (import "mem" "next" (global $next (mut i32)))
+${more.imports.map(([name, type]) => `    (import "host" "${name}" (func $${name} ${type}))`).join('\n')}
 ${cores.map(({ imported }) => `    ${imported}`).join('\n')}
 ${cores.map(({ body }) => `    ${body}`).join('\n')}
-    ${fetchText(call, drop)})
+    ${more.functions})
   (core instance $i (instantiate $m (with "mem" (instance $mem)) (with "host" (instance
 ${functions.map((_, at) => `    (export "f${at}" (func $f${at}))`).join('\n')}
+${more.imports.map(([name]) => `    (export "${name}" (func $${name}))`).join('\n')}
 ${resources.map((one) => `    (export "drop.${keyOf(one)}" (func $drop.${keyOf(one)}))`).join('\n')}))))
 ${lifts.join('\n')}
-  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") (memory (core memory $mem "memory")) (realloc (core func $mem "realloc"))))
+${more.lifts.replaceAll('MEMORY', MEMORY)}
 )
 `
 }

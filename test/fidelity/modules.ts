@@ -137,6 +137,8 @@ export const SKEW: Readonly<Record<string, readonly string[]>> = {
     'test_write_newline_replace_changes_stream',
     'test_write_newline_replace_returns_non_string',
   ],
+  // Crashes that were found and mended in 2026 (CPython's gh-143543 and gh-146613).
+  test_itertools: ['test_groupby_reentrant_eq_does_not_crash', 'test_grouper_reentrant_eq_does_not_crash'],
   test_json: [
     'test_ascii_non_printable_decode',
     'test_current_indent_level',

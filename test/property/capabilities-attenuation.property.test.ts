@@ -56,9 +56,10 @@ function decides(program: Program, one: Asked): boolean {
 }
 
 test('ten thousand random children: what is proved narrower allows no request that its parent refuses', () => {
-  let proved = 0
+  let [pairs, proved] = [0, 0]
   fc.assert(
     fc.property(grants, grants, requests, fc.boolean(), (parent, other, all, extends_) => {
+      pairs++
       const child = extends_ ? [...other.slice(0, 1), ...parent.slice(0, 1)] : other
       if (findWidening(child, parent)) return
       proved++
@@ -72,7 +73,7 @@ test('ten thousand random children: what is proved narrower allows no request th
     }),
     { numRuns: 10_000 },
   )
-  expect(proved).toBeGreaterThan(300)
+  expect(proved / pairs).toBeGreaterThan(0.03)
 }, 120_000)
 
 test('a grant is never wider than itself, nor than a list that holds it', () => {
@@ -99,6 +100,6 @@ test('the program of a chain allows what every link allows by its words, and not
     }),
     { numRuns: 1_500 },
   )
-  expect(tally.allowed).toBeGreaterThan(100)
-  expect(tally.denied).toBeGreaterThan(100)
+  expect(tally.allowed / (tally.allowed + tally.denied)).toBeGreaterThan(0.005)
+  expect(tally.denied / (tally.allowed + tally.denied)).toBeGreaterThan(0.005)
 }, 120_000)

@@ -126,11 +126,12 @@ const path = fc
 
 describe('patterns', () => {
   test('an automaton accepts a path exactly when the slow matcher does', () => {
-    let accepted = 0
+    let [accepted, asked] = [0, 0]
     fc.assert(
       fc.property(glob, fc.array(path, { minLength: 5, maxLength: 20 }), (nodes, paths) => {
         const dfa = buildDfa([parseGlob(write(nodes))])
         for (const text of paths) {
+          asked++
           if (dfa && run(dfa, text)) accepted++
           if (dfa && run(dfa, text) !== slow(nodes, text))
             throw new Error(`${write(nodes)} on ${text}: not as the slow matcher`)
@@ -138,7 +139,8 @@ describe('patterns', () => {
       }),
       { numRuns: 700, seed: 11 },
     )
-    expect(accepted).toBeGreaterThan(300)
+    // Of 700 patterns with 12 paths each.
+    expect(accepted / asked).toBeGreaterThan(0.03)
   })
 
   test('a union accepts exactly what one of its patterns accepts', () => {

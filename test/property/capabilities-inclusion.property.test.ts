@@ -48,8 +48,8 @@ describe('inclusion of path patterns', () => {
       }),
       { numRuns: 1_500 },
     )
-    expect(proved).toBeGreaterThan(150)
-    expect(refuted).toBeGreaterThan(150)
+    expect(proved / (proved + refuted)).toBeGreaterThan(0.1)
+    expect(refuted / (proved + refuted)).toBeGreaterThan(0.1)
   }, 60_000)
 
   test.each([

@@ -113,3 +113,19 @@ test('of bytes they get no more than there are, and what a read did not use is g
     SETTINGS,
   )
 })
+
+test('of a rate they get its burst together, whoever of them asks', async (context) => {
+  context.skip(!ledger.shared, skipReasons.noSharedMemory)
+  const amounts = { burst: fc.integer({ min: 1, max: 200 }), tries: fc.integer({ min: 0, max: 100 }), ...crowd }
+  await fc.assert(
+    fc.asyncProperty(fc.record(amounts), async ({ burst, tries, ...size }) => {
+      const source = `let got = 0; for (let i = 0; i < ${tries}; i++) try { require('fs').statSync('/data/a'); got++ } catch {}; got`
+      // A day's share of the largest burst is seven minutes: none comes back while the guests run.
+      const rate = { per: '24h', burst }
+      const grant: GrantInput = { resource: 'fs', actions: ['read'], paths: ['/data/**'], rate }
+      const { got } = await spend(grant, source, size)
+      expect(got).toBe(Math.min(burst, tries * size.threads * (size.forks + 1)))
+    }),
+    SETTINGS,
+  )
+})

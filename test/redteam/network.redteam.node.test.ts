@@ -129,7 +129,7 @@ describe('names', () => {
     ['100.64.0.1'],
     ['0.0.0.0'],
     ['64:ff9b::7f00:1'],
-  ])('a host that leads to %s is not connected to, unless its network is granted', async (address) => {
+  ])('a host that leads to %s is not connected to, unless its network is granted (CVE-2026-49860)', async (address) => {
     const grants = [grant()].map(({ cidrs: _, ...rest }: GrantInput & { cidrs?: unknown }) => rest as GrantInput)
     const { value, connected, denials } = await outcomes([`http://a.test:${port}/`], {
       grants,

@@ -148,6 +148,22 @@ describe('links', () => {
     expectUntouched()
   })
 
+  test('are resolved where a directory is renamed by one: its handle follows, and one of that spelling does not', async () => {
+    mkdirSync(join(root, 'sub/deep/below'), { recursive: true })
+    mkdirSync(join(root, 'new'))
+    mkdirSync(join(root, 'sub/new'))
+    writeFileSync(join(root, 'sub/new/mine'), 'below')
+    symlinkSync('sub/deep', join(root, 'soft'))
+    const it = guest()
+    const spelled = await it.open('m/new', DIRECTORY, ALL & ~Right.fdWrite)
+    const moved = await it.open('m/sub/new', DIRECTORY, ALL & ~Right.fdWrite)
+    // `..` of where the link leads, which is /m/sub, and not of where it lies, which is /m.
+    await it.ok('path_rename', ROOT, 'm/soft/../new', ROOT, 'm/soft/../moved')
+    expect(await it.read(await it.open('mine', 0, Right.fdRead, 0, moved))).toBe('below')
+    expect(await it.stat('mine', 0, spelled)).toBe(-E.acces) // /m/new/mine, which is not granted
+    expect(await it.stat('.', 0, spelled)).toMatchObject({ type: 3 })
+  })
+
   test('of the host to a file outside are that file: what the host linked, it shared', async () => {
     linkSync(join(base, 'outside/secret'), join(root, 'new'))
     const it = guest()

@@ -196,6 +196,21 @@ describe('requests', () => {
     [{ cidrs: ['::/0'] }, { cidrs: ['0.0.0.0/0'] }, 'cidrs: 0:0:0:0:0:0:0:0'],
   ])('%j under %j: %s', (child, parent, expected) => expect(answer([net(child)], [net(parent)])).toBe(expected))
 
+  test.each([
+    ['http', 80],
+    ['http', 443],
+    ['https', 80],
+    ['https', 443],
+  ])('of both schemes together a grant has both ports: %s on %i is among them', (missing, port) => {
+    const both = net({ schemes: ['http', 'https'] })
+    const parents = (without?: number) =>
+      ['http', 'https'].map((scheme) =>
+        net({ schemes: [scheme], ports: [80, 443].filter((one) => scheme !== missing || one !== without) }),
+      )
+    expect(answer([both], parents())).toBe('narrower')
+    expect(answer([both], parents(port))).toMatch(/^(methods|ports): /)
+  })
+
   test('what several grants cover together is covered, part by part', () => {
     const [one, two] = [net({ hosts: ['a.test'] }), net({ hosts: ['b.test'], methods: ['GET'] })]
     expect(answer([net({ hosts: ['a.test', 'b.test'], methods: ['GET'] })], [one, two])).toBe('narrower')
@@ -206,5 +221,8 @@ describe('requests', () => {
     const schemes = [net({ schemes: ['http'] }), net({ schemes: ['https'] })]
     expect(answer([net({ schemes: ['http', 'https'] })], schemes)).toMatch(/^(methods|ports): /)
     expect(answer([net({ schemes: ['http'], ports: [80] })], schemes)).toBe('narrower')
+    // A grant that does not fit otherwise lends none of its paths.
+    const elsewhere = [net({ paths: ['/x'] }), net({ hosts: ['b.test'], paths: ['/y'] })]
+    expect(answer([net({ paths: ['/x', '/y'] })], elsewhere)).toBe('paths: /y')
   })
 })

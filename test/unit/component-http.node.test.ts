@@ -1,9 +1,11 @@
 /** wasi:http of a component: a request is made under its grant and read in one call; one that is not granted is denied. */
 import { describe, expect, test } from 'vitest'
 import type { Toka } from '../../src/index.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { assembled } from '../component-bench.ts'
 import { tokaOf } from '../isolations.ts'
 import { grant, lookup, port, seen, toka } from '../network-world.node.ts'
+import { skipReasons } from '../skip-reasons.ts'
 
 const text = new TextDecoder()
 /** The place of `HTTP-request-denied` among the errors of wasi:http. */
@@ -45,4 +47,33 @@ describe.each(Object.keys(ways))('%s:', (way) => {
     expect(ended.error).toBeUndefined()
     expect(ended.value).toEqual(Uint8Array.of(BODY_SIZE))
   })
+})
+
+test('a request of WASI 0.3 sends its body as a stream while it is made, and its answer is read as one', async ({
+  skip,
+}) => {
+  skip(!(await canSuspend()), skipReasons.noJspi)
+  const before = seen.length
+  const body = new TextEncoder().encode('a body')
+  const request = {
+    language: 'wasm' as const,
+    module: assembled('wasi3'),
+    call: 'post',
+    input: [`a.test:${port}`, body],
+  }
+  const ended = await toka.run({ ...request, grants: [grant({ methods: ['POST'] })], network: { lookup } })
+  expect(ended.error).toBeUndefined()
+  expect(text.decode(ended.value as Uint8Array)).toBe('POST /')
+  expect(seen.slice(before)).toMatchObject([{ method: 'POST', url: '/', headers: { 'content-length': '6' } }])
+})
+
+test('a request of WASI 0.3 that is not granted connects to nothing', async ({ skip }) => {
+  skip(!(await canSuspend()), skipReasons.noJspi)
+  const before = seen.length
+  const input = [`b.test:${port}`, new Uint8Array(1)]
+  const request = { language: 'wasm' as const, module: assembled('wasi3'), call: 'post', input }
+  const ended = await toka.run({ ...request, grants: [grant({ methods: ['POST'] })], network: { lookup } })
+  expect(ended.value).toEqual(Uint8Array.of(DENIED))
+  expect(ended.denials).toHaveLength(1)
+  expect(seen.length).toBe(before)
 })

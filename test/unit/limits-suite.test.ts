@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Guest } from '../../bench/limits/guest.ts'
 import { GUESTS } from '../../bench/limits/guests.ts'
 import type { Measured, Report } from '../../bench/limits/measured.ts'
+import { page, partOf } from '../../bench/limits/page.ts'
 import { markdownTable, summaryTable } from '../../bench/limits/table.ts'
 import { better, isClose, isRed, judge, memoryAllowed } from '../../bench/limits/verdict.ts'
 
@@ -29,9 +30,15 @@ describe('the guests', () => {
     expect(GUESTS.length).toBeGreaterThan(40)
   })
 
-  test.each(GUESTS.map((guest) => [guest.name, guest] as const))('%s is a program', (_name, { source, waits }) => {
+  const scripts = GUESTS.filter((guest) => guest.language === 'javascript')
+  test.each(scripts.map((guest) => [guest.name, guest] as const))('%s is a program', (_name, { source, waits }) => {
     const kind = waits ? async () => {} : () => {}
     expect(() => Reflect.construct(kind.constructor, ['call', source])).not.toThrow()
+  })
+
+  const modules = GUESTS.filter((guest) => guest.language === 'wasm')
+  test.each(modules.map((guest) => [guest.name, guest] as const))('%s is a module', (_name, { module }) => {
+    expect(WebAssembly.validate(module({ outside: '/outside' }))).toBe(true)
   })
 })
 
@@ -84,6 +91,20 @@ describe('a verdict', () => {
     expect(isCloseFor(measured())).toBe(false)
     expect(better({ mark: 'late', text: 'a' }, { mark: 'froze', text: 'b' }).text).toBe('b')
     expect(better({ mark: 'held', text: 'a' }, { mark: 'escaped', text: 'b' }).text).toBe('a')
+  })
+})
+
+describe('the page', () => {
+  test('keeps the part of a language that was not measured', () => {
+    const [scripts, modules] = (['javascript', 'wasm'] as const).map((language) => {
+      const circumstances = { date: '2026-01-01', versions: { node: '1' }, machine: language, load: 1 }
+      return partOf(language, [], [], circumstances)
+    })
+    const first = page('', 'javascript', scripts as string)
+    expect(first).toContain('## JavaScript')
+    const both = page(first, 'wasm', modules as string)
+    expect(both.indexOf('## WASI modules')).toBeGreaterThan(both.indexOf('## JavaScript'))
+    expect(page(both, 'javascript', scripts as string)).toBe(both)
   })
 })
 

@@ -1,8 +1,12 @@
 /** What the rewriter adds to a module, what it takes away, and what it refuses. */
 import { describe, expect, it } from 'vitest'
 import { readAsset } from '#source'
+import { findBodies } from '../../src/loader/code.ts'
 import { describeModule } from '../../src/loader/describe.ts'
-import { rewriteModule } from '../../src/loader/rewrite.ts'
+import { EMPTY_BLOCK, Op } from '../../src/loader/opcodes.ts'
+import { Reader } from '../../src/loader/reader.ts'
+import { type RewriteOptions, rewriteModule } from '../../src/loader/rewrite.ts'
+import { readShape, SectionId } from '../../src/loader/sections.ts'
 import { buildModule, COUNT_LOOPS, instantiate, leb, type ModuleParts } from '../loader-modules.ts'
 
 type Metered = {
@@ -279,4 +283,37 @@ it('bytes that are no module are refused with one stable code', () => {
   for (const bytes of [new Uint8Array(), new Uint8Array([0, 0x61, 0x73]), new Uint8Array(leb(1 << 20))]) {
     expect(() => rewriteModule(bytes)).toThrow(expect.objectContaining({ code: 'TOKA_ENGINE_LOAD' }))
   }
+})
+
+describe('branches that the rewriter puts in', () => {
+  /** A loop in a function that calls itself: charges, and the depth of calls. */
+  const code = [0x03, 0x40, 0x20, 0, 0x10, 0, 0x20, 0, 0x0d, 0, 0x0b]
+  const parts: ModuleParts = { functions: [{ name: 'run', params: ['i32'], code }] }
+  const options: Record<string, RewriteOptions> = {
+    pinned: { fuel: true },
+    'pinned, exact': { fuel: true, metering: 'exact' },
+    stranger: { fuel: true, trust: 'stranger' },
+    'stranger, exact': { fuel: true, trust: 'stranger', metering: 'exact' },
+  }
+
+  it.each(Object.keys(options))('are told to compilers as hardly ever taken (%s)', (name) => {
+    const { bytes } = rewriteModule(buildModule(parts), options[name])
+    const module = new WebAssembly.Module(bytes)
+    const [section] = WebAssembly.Module.customSections(module, 'metadata.code.branch_hint')
+    const reader = new Reader(new Uint8Array(section as ArrayBuffer), 0, (section as ArrayBuffer).byteLength)
+    const body = findBodies(bytes, readShape(bytes).sections.get(SectionId.code))[0] as { start: number; end: number }
+    expect([reader.u32(), reader.u32()]).toEqual([1, 0])
+    const places: number[] = []
+    for (let left = reader.u32(); left > 0; left--) {
+      places.push(reader.u32())
+      expect([reader.u32(), reader.byte()]).toEqual([1, 0])
+    }
+    expect(reader.done).toBe(true)
+    // The module has no `if` of its own.
+    const found = Array.from(bytes.subarray(body.start, body.end), (byte, at) =>
+      byte === Op.if && bytes[body.start + at + 1] === EMPTY_BLOCK ? at : -1,
+    ).filter((at) => at >= 0)
+    expect(places).toEqual(found)
+    expect(places.length).toBeGreaterThan(0)
+  })
 })

@@ -6,13 +6,23 @@ import { join } from 'node:path'
 import { type Zippable, zipSync } from 'fflate'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { chooseImage } from '../../src/packages/choose-image.ts'
-import { buildPackages, decodePackages, listPackageImages, writePackageImage } from '../../src/packages/index.node.ts'
+import { createToka } from '../../src/index.ts'
+import {
+  buildPackages,
+  compileIn,
+  decodePackages,
+  listPackageImages,
+  writePackageImage,
+} from '../../src/packages/index.node.ts'
 import { parseWheelName, isPure } from '../../src/packages/wheel-name.ts'
 import { toka } from '../command-line.ts'
+import { preparePython } from '../python.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const metadata = (pure = true) => utf8(`Wheel-Version: 1.0\nRoot-Is-Purelib: ${pure}\n`)
+
+preparePython()
 
 let folder = ''
 beforeEach(async () => {
@@ -20,6 +30,9 @@ beforeEach(async () => {
   await mkdir(join(folder, 'wheels'))
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** When every entry of an archive was made: the clock of two archives of the same may differ. */
+const MADE = '2026-01-01T00:00:00Z'
 
 type Given = { file: string; content: Zippable; hash?: string; marker?: string; bytes?: Uint8Array }
 
@@ -35,7 +48,7 @@ const wheel = (name: string, content: Zippable = {}): Given => ({
 /** Writes the wheels and a lock that names them. */
 async function given(...wheels: Given[]): Promise<{ wheels: string; lock: string }> {
   const entries: string[] = []
-  for (const { file, content, hash, marker, bytes = zipSync(content) } of wheels) {
+  for (const { file, content, hash, marker, bytes = zipSync(content, { mtime: MADE }) } of wheels) {
     await writeFile(join(folder, 'wheels', file), bytes)
     const [name, version] = file.split('-')
     entries.push(
@@ -217,6 +230,53 @@ test('a request gets the smallest image that has all of its packages, at the ver
     expect(() => chooseImage([large, small], wanted)).toThrow(expect.objectContaining({ code: 'TOKA_PACKAGE_MISSING' }))
 })
 
+describe('bytecode', () => {
+  test('of an image is what its modules run from, and it is the same each time; what does not compile is left out', async () => {
+    const options = await given(
+      wheel('a', { 'a/deep.py': utf8('y = "of the source"\n'), 'a/template.py': utf8('{{ no python }}') }),
+    )
+    const maker = await createToka({ isolation: 'inline' })
+    const compile = compileIn(maker)
+    const built = await buildPackages({ ...options, compile })
+    expect((await buildPackages({ ...options, compile })).name).toBe(built.name)
+    await maker.dispose()
+    const { name, packages, files } = await decodePackages(built.bytes, built.name)
+    const caches = [...files.keys()].filter((path) => path.endsWith('.pyc'))
+    expect(caches).toEqual(['a/__pycache__/__init__.cpython-314.pyc', 'a/__pycache__/deep.cpython-314.pyc'])
+    // The source is another one: what runs tells which of the two was read.
+    const changed = new Map(files).set('a/deep.py', utf8('y = "compiled anew"\n'))
+    const user = await createToka({ isolation: 'inline', packageImages: [{ name, packages, files: changed }] })
+    try {
+      const source = 'import a.deep\n[a.x, a.deep.y, a.deep.__file__, a.deep.__cached__]'
+      const { value } = await user.run({ language: 'python', packages: ['a'], source })
+      const place = '/lib/site-packages/a'
+      expect(value).toEqual(['a', 'of the source', `${place}/deep.py`, `${place}/__pycache__/deep.cpython-314.pyc`])
+    } finally {
+      await user.dispose()
+    }
+  })
+
+  test('is asked for file by file: what a compiler adds beside it is no part of an image', async () => {
+    const made = { 'a/__init__.py': utf8('bytecode'), '../../escape.py': utf8('x') }
+    const compile = compileIn({ run: async () => ({ status: 'completed', value: made }) })
+    const files = new Map([['a/__init__.py', utf8('x = 1')]])
+    expect([...(await compile(files)).keys()]).toEqual(['a/__pycache__/__init__.cpython-314.pyc'])
+  })
+
+  test('is made in batches, so that no result of a run is too large', async () => {
+    const batches: number[] = []
+    const compile = compileIn({
+      run: async ({ input }) => {
+        batches.push(input.length)
+        return { status: 'completed', value: {} }
+      },
+    })
+    const large = new Uint8Array(1.5 * 2 ** 20)
+    await compile(new Map(['a.py', 'b.py', 'c.py', 'd.py', 'data.txt'].map((path) => [path, large])))
+    expect(batches).toEqual([2, 2])
+  })
+})
+
 describe('toka image', () => {
   test('builds, lists and verifies; a damaged image is told', async () => {
     const { wheels, lock } = await given(wheel('a'))
@@ -258,5 +318,23 @@ describe('toka image', () => {
     const built = await buildPackages(await given(wheel('a')))
     await Promise.all([1, 2, 3].map(() => writePackageImage(join(folder, 'images'), built.name, built.bytes)))
     expect(await readdir(join(folder, 'images'))).toEqual([`${built.name}.tokapy`])
+  })
+
+  test('a module that is not there is said to come with a package, by the image that has it or by making one', async () => {
+    const { wheels, lock } = await given(wheel('greet'))
+    const program = join(folder, 'program.py')
+    await writeFile(program, 'import greet\nprint(greet.x)')
+    const run = (...options: string[]) => toka(['run', program, ...options])
+    const images = join(folder, 'images')
+    expect((await run()).stderr).toContain(
+      'no image of packages has greet: toka image build --python --wheels DIR --lock FILE makes one',
+    )
+    await toka(['image', 'build', '--python', '--wheels', wheels, '--lock', lock, '--images', images])
+    const refused = await run('--packages', 'other', '--images', images)
+    expect([refused.code, refused.stderr]).toEqual([64, expect.not.stringContaining('createToka')])
+    expect(refused.stderr).toContain('no image has other: toka image build --python')
+    await writeFile(join(folder, 'own.py'), "raise ModuleNotFoundError('greet is gone')")
+    expect((await toka(['run', join(folder, 'own.py')])).stderr).not.toContain('image')
+    expect((await run('--packages', 'greet', '--images', images)).stdout).toBe('greet\n')
   })
 })

@@ -266,6 +266,34 @@ describe('over a mount', () => {
     expect(await it.call('path_symlink', '../x', sub, 'l')).toBe(E.perm)
   })
 
+  test.each(['', 'm/'])('a slash at the end means a directory, beneath %j', async (at) => {
+    const driver = new MemoryDriver({ '/given': 'given', '/d/f': 'inside' })
+    const it = new Preview1World({ mounts: ['/m'], port: port({ files: mountPort([driver]) }) })
+    await it.call('path_create_directory', ROOT, 'd')
+    const file = `${at}given`
+    expect(await it.stat(`${file}/`)).toBe(-E.notdir)
+    for (const flags of [0, CREATE, TRUNCATE]) {
+      const expected = flags === CREATE ? [E.notdir, E.isdir] : [E.notdir]
+      expect(expected).toContain(await it.call('path_open', ROOT, 0, `${file}/`, flags, 0n, 0n, 0, it.out))
+    }
+    expect(await it.call('path_open', ROOT, 0, `${at}new/`, CREATE, 0n, 0n, 0, it.out)).toBe(E.isdir)
+    expect(await it.call('path_unlink_file', ROOT, `${file}/`)).toBe(E.notdir)
+    expect(await it.call('path_unlink_file', ROOT, `${file}/.`)).toBe(E.notdir)
+    expect(await it.call('path_remove_directory', ROOT, `${file}/`)).toBe(E.notdir)
+    expect(await it.call('path_filestat_set_times', ROOT, 0, `${file}/`, 1n, 1n, 5)).toBe(E.notdir)
+    expect(await it.call('path_rename', ROOT, `${file}/`, ROOT, `${at}new`)).toBe(E.notdir)
+    expect(await it.call('path_rename', ROOT, file, ROOT, `${at}new/`)).toBe(E.notdir)
+    expect(await it.call('path_rename', ROOT, file, ROOT, `${file}/`)).toBe(E.notdir)
+    expect(await it.call('path_readlink', ROOT, `${file}/`, 64, 10, it.out)).not.toBe(E.success)
+    expect(await it.stat(file)).toMatchObject({ size: 5 })
+    // What is a directory, or becomes one, may be named so.
+    await it.ok('path_create_directory', ROOT, `${at}made/`)
+    await it.ok('path_rename', ROOT, `${at}made/`, ROOT, `${at}other/`)
+    await it.ok('path_filestat_set_times', ROOT, 0, `${at}other/`, 1n, 1n, 5)
+    expect(await it.stat(`${at}other/.`)).toMatchObject({ type: 3 })
+    await it.ok('path_remove_directory', ROOT, `${at}other/`)
+  })
+
   test('a guest that cannot wait is told so, and nothing of it comes late', async () => {
     const driver = new MemoryDriver({ '/x': 'mounted' })
     const it = new Preview1World({ mounts: ['/m'], port: port({ files: mountPort([driver], true) }), suspends: false })

@@ -9,6 +9,7 @@ import { skipReasons } from '../skip-reasons.ts'
 
 const packages = join(root, 'node_modules')
 const RUBY = join(packages, '@ruby/4.0-wasm-wasi/dist/ruby.wasm')
+const RUBY_LIBRARY = join(packages, '@ruby/4.0-wasm-wasi/dist/ruby+stdlib.wasm')
 const isThere = existsSync(join(packages, '@rivet-dev/agent-os-jq')) && existsSync(RUBY)
 
 let toka: Toka
@@ -169,5 +170,25 @@ describe('Ruby', () => {
       expect((await twin.run({ source: `$x += ${at}; puts $x` })).stdout).toBe(`${at + 1}\n`)
     expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30)
     await Promise.all(twins.map((twin) => twin.dispose()))
+  }, 120_000)
+
+  test('loads its library, of which json and psych call deeply', async ({ skip }) => {
+    skip(!isThere, skipReasons.noOptionalPackage)
+    const module = new Uint8Array(readFileSync(RUBY_LIBRARY))
+    const library = await toka.open({ language: 'wasm', module, limits: { memoryBytes, timeoutMs: 120_000 } })
+    const source = `
+      require 'json'; require 'set'; require 'erb'; require 'optparse'; require 'time'; require 'digest'; require 'yaml'
+      require 'strscan'; require 'stringio'; require 'securerandom'; require 'delegate'; require 'forwardable'
+      puts JSON.generate({ a: JSON.parse('[1,[2,{"b":null}]]') }), YAML.dump({ 'x' => [1] }), ERB.new('<%= 1 + 1 %>').result
+      puts Digest::SHA256.hexdigest('')[0, 8], Time.iso8601('2020-01-02T03:04:05Z').to_i, Set[1, 1].size
+    `
+    expect(await library.run({ source })).toMatchObject({
+      status: 'completed',
+      stdout: '{"a":[1,[2,{"b":null}]]}\n---\nx:\n- 1\n2\ne3b0c442\n1577934245\n1\n',
+    })
+    expect((await library.run({ source: 'puts (1..30).reduce([]) { |list| [list] }.inspect.length' })).stdout).toBe(
+      '62\n',
+    )
+    await library.dispose()
   }, 120_000)
 })

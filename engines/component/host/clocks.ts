@@ -21,9 +21,9 @@ export function toDatetime(milliseconds: number): Datetime {
 }
 
 /** Of the clock without the grant for a precise one, in nanoseconds: what a component may rely on. */
-const RESOLUTION = 1_000_000
+export const RESOLUTION = 1_000_000
 
-const now = ({ process }: World): number => process.services.clock.monotonicMs()
+export const now = ({ process }: World): number => process.services.clock.monotonicMs()
 
 /** More random bytes at once are a trap: the result could not be lowered in bounded time. */
 function randomBytes({ process }: World, length: bigint): Uint8Array {

@@ -1,6 +1,7 @@
 /** How an interface that components import is written down: each function with its WIT type and what it does. */
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
+import type { Scheduler } from '../tasks/scheduler.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
@@ -16,6 +17,10 @@ export type World = {
   exit(code: number): void
   /** Waits on this thread, where the guest cannot be suspended, until the time is over or something is so. */
   readonly waitHere: ((milliseconds: number, isOver: () => boolean) => void) | undefined
+  /** Where the host says that it answers later: streams and futures of its own. */
+  readonly tasks: () => Scheduler
+  /** Of a call that can be given up, aborted when it is, or the run ends. */
+  readonly signal: AbortSignal | undefined
 }
 
 /** Arguments as lifted: the host's resources are its objects. */
@@ -25,20 +30,29 @@ export type HostFunction = {
   readonly params: readonly WitType[]
   readonly result: WitType | undefined
   readonly act: Act
-  /** The answer may take time: the guest is suspended in it. */
+  /** The answer may take time: the guest is suspended in it, or goes on where it asked for that. */
   readonly waits: boolean
+  /** It is an async function of WASI 0.3. */
+  readonly isAsync: boolean
+  /** It changes nothing, so that it can be given up: by `world.signal`. */
+  readonly cancels: boolean
 }
 
 /** Functions by their names, such as `[method]pollable.block`. */
 export type HostInterface = Readonly<Record<string, HostFunction>>
 
 export function func(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
-  return { params, result, act, waits: false }
+  return { params, result, act, waits: false, isAsync: false, cancels: false }
 }
 
 /** One whose answer may take time. */
 export function waiting(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
-  return { params, result, act, waits: true }
+  return { params, result, act, waits: true, isAsync: false, cancels: false }
+}
+
+/** An async function of WASI 0.3. */
+export function asynchronous(params: readonly WitType[], result: WitType | undefined, act: Act): HostFunction {
+  return { params, result, act, waits: true, isAsync: true, cancels: false }
 }
 
 /** A resource that the host implements, by interface and name. */

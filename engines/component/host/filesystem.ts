@@ -62,7 +62,7 @@ function atOnce(
 }
 
 /** An offset or a size as the kernel takes it. EINVAL beyond what a number holds. */
-function toNumber(value: bigint): number {
+export function toNumber(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw errno('EINVAL')
   return Number(value)
 }
@@ -88,6 +88,11 @@ function timesOf(
 /** What an entry takes beside its name. */
 const ENTRY_BYTES = 64
 
+/** What a listing takes. */
+export function bytesOf(entries: readonly DirectoryEntry[]): number {
+  return entries.reduce((sum, { name }) => sum + ENTRY_BYTES + 2 * name.length, 0)
+}
+
 /** Entries of a directory, told one by one. */
 class EntryStream implements Closable {
   readonly #entries: readonly DirectoryEntry[]
@@ -98,8 +103,7 @@ class EntryStream implements Closable {
   constructor(entries: readonly DirectoryEntry[], held: HeldBytes) {
     this.#entries = entries
     this.#holding = new Holding(held)
-    const bytes = entries.reduce((sum, { name }) => sum + ENTRY_BYTES + 2 * name.length, 0)
-    if (!this.#holding.resize(bytes)) throw errno('ENOSPC')
+    if (!this.#holding.resize(bytesOf(entries))) throw errno('ENOSPC')
   }
 
   close(): void {
@@ -110,6 +114,17 @@ class EntryStream implements Closable {
     const entry = this.#entries[this.#at++]
     return entry && { type: types.kindOf(entry.kind), name: entry.name }
   }
+}
+
+function* entriesOf(on: Descriptor): Steps<readonly DirectoryEntry[]> {
+  if (!on.isDirectory) throw errno('ENOTDIR')
+  if (!on.flags.read) throw errno('EBADF')
+  return yield* paths.listPath(on.process, on.beneath('.'))
+}
+
+/** What is in a directory. @throws GuestFacingError, also as rejection */
+export function listed(on: Descriptor): MaybePromise<readonly DirectoryEntry[]> {
+  return run(entriesOf(on))
 }
 
 function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): { lower: bigint; upper: bigint } {
@@ -179,9 +194,7 @@ const onFiles: HostInterface = {
 const inDirectories: HostInterface = {
   '[method]descriptor.read-directory': method([], types.entryStream.own, function* (on) {
     const { held } = on
-    if (!on.isDirectory) throw errno('ENOTDIR')
-    if (!on.flags.read) throw errno('EBADF')
-    return new EntryStream(yield* paths.listPath(on.process, on.beneath('.')), held)
+    return new EntryStream(yield* entriesOf(on), held)
   }),
   '[method]descriptor.create-directory-at': method([string], undefined, function* (on, path: string) {
     yield* paths.makeDirectory(on.process, on.mustMutate().beneath(path))

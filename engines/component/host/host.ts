@@ -4,13 +4,15 @@ import { CanonTrap } from '../canon-trap.ts'
 import { refuseComponent } from '../component-reader.ts'
 import type { HostFunc } from '../plan.ts'
 import { withoutVersion } from '../resolve.ts'
+import type { Begun } from '../runtime.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { sameType, type WitType } from '../wit-types.ts'
 import { err, type HostFunction, isClosable, type World } from './definitions.ts'
-import { INTERFACES } from './interfaces.ts'
+import { INTERFACES, INTERFACES_3 } from './interfaces.ts'
 import { callTool } from './tools.ts'
 
-const VERSION = /@0\.2\.\d+(?:-[0-9A-Za-z.-]+)?$/
+/** Candidates of 0.3.0 are taken for it where the types of their functions are the same, which is compared. */
+const VERSION = /@0\.([23])\.\d+(?:-[0-9A-Za-z.-]+)?$/
 
 function isWasi(func: HostFunc): boolean {
   return func.from.startsWith('wasi:')
@@ -21,14 +23,16 @@ function sameResource(a: ResourceType, b: ResourceType): boolean {
 }
 
 function find({ from, name }: HostFunc): HostFunction | undefined {
-  const functions = INTERFACES[withoutVersion(from)]
+  const all = VERSION.exec(from)?.[1] === '3' ? INTERFACES_3 : INTERFACES
+  const functions = all[withoutVersion(from)]
   return functions && Object.hasOwn(functions, name) ? functions[name] : undefined
 }
 
 /** Whether a function is declared as we have it: a component that lies about a type would get values of another. */
-function isAsDeclared({ type }: HostFunc, { params, result }: HostFunction): boolean {
+function isAsDeclared({ type }: HostFunc, { params, result, isAsync }: HostFunction): boolean {
   const same = (a: WitType | undefined, b: WitType | undefined) => sameType(a, b, sameResource)
   return (
+    type.isAsync === isAsync &&
     type.params.length === params.length &&
     params.every((param, at) => same(param, type.params[at]?.type)) &&
     same(result, type.result)
@@ -45,7 +49,9 @@ export function checkImports(imports: readonly HostFunc[]): void {
     const shown = from === '' ? name : `${from}#${name}`
     if (isWasi(func)) {
       if (!VERSION.test(from))
-        throw refuseComponent(`it imports ${shown}: WASI 0.2 is what runs here, not ${from.split('@')[1] ?? 'that'}`)
+        throw refuseComponent(
+          `it imports ${shown}: WASI 0.2 and 0.3 are what runs here, not ${from.split('@')[1] ?? 'that'}`,
+        )
       const known = find(func)
       if (known && !isAsDeclared(func, known))
         throw refuseComponent(`it imports ${shown} with another type than it has`)
@@ -85,6 +91,17 @@ export class ComponentHost {
     const denied = denial(func)
     if (denied) return denied
     throw new CanonTrap(`it calls ${func.from}#${func.name}, which does not exist here`)
+  }
+
+  /** Calls a function whose answer the guest need not wait for. */
+  begin(func: HostFunc, args: readonly unknown[]): Begun {
+    const known = isWasi(func) ? find(func) : undefined
+    if (!known) return { answer: this.call(func, args) }
+    if (!known.cancels) return { answer: known.act({ ...this.#world, waitHere: undefined }, ...(args as never[])) }
+    const given = new AbortController()
+    const signal = AbortSignal.any([this.#world.process.signal, given.signal])
+    const answer = known.act({ ...this.#world, waitHere: undefined, signal }, ...(args as never[]))
+    return { answer, cancel: () => given.abort() }
   }
 
   drop(resource: object): void {

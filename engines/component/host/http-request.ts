@@ -182,9 +182,11 @@ function callService(process: Process, name: string, input: unknown): MaybePromi
 }
 
 /** An answer that is under way. */
-export class FutureResponse implements Pollable {
+export class FutureResponse implements Pollable, Closable {
   /** Makes the answer, or throws a fault of ours: nobody hears one that comes while nothing of the guest runs. */
   #answer: (() => Result) | undefined
+  /** The response, until it is taken or let go of. */
+  #response: IncomingResponse | undefined
   #isTaken = false
   /** Until the body is whole nothing is under way, and nothing comes. */
   #pending: Promise<void> = new Later(() => {})
@@ -219,13 +221,23 @@ export class FutureResponse implements Pollable {
     if (!this.#answer) return undefined
     if (this.#isTaken) return err()
     this.#isTaken = true
+    this.#response = undefined
     return ok(this.#answer())
+  }
+
+  /** Nobody takes the answer any more: the gate gets its body back, now or when it comes. */
+  close(): void {
+    this.#isTaken = true
+    this.#response?.close()
+    this.#response = undefined
   }
 
   #make(make: () => MaybePromise<Uint8Array>, process: Process, held: HeldBytes): void {
     const fail = (error: unknown): void => this.#fail(error)
     const accept = (bytes: Uint8Array): void => {
       const response = new IncomingResponse(process, held, decodeValue(bytes) as Answer)
+      if (this.#isTaken) response.close()
+      else this.#response = response
       this.#answer = () => ok(response)
     }
     try {

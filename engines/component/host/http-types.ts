@@ -13,6 +13,9 @@ export const requestOptions = hostResource(TYPES, 'request-options')
 export const futureResponse = hostResource(TYPES, 'future-incoming-response')
 export const incomingResponse = hostResource(TYPES, 'incoming-response')
 export const incomingBody = hostResource(TYPES, 'incoming-body')
+/** Of WASI 0.3. */
+export const request = hostResource(TYPES, 'request')
+export const response = hostResource(TYPES, 'response')
 export const futureTrailers = hostResource(TYPES, 'future-trailers')
 
 const string = primitive('string')

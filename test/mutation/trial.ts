@@ -1,0 +1,113 @@
+/** A thread that tries mutants: the tests are loaded once, each mutant is switched on for those that reach it, and the first failure ends it. */
+import { registerHooks, stripTypeScriptTypes } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { parentPort, workerData } from 'node:worker_threads'
+
+export type TrialData = {
+  sources: Record<string, string>
+  tests: readonly string[]
+  todo: readonly string[]
+  aliases: Record<string, string>
+}
+export type TrialMessage =
+  | { begun: string }
+  | { ended: string; outcome: 'killed' | 'survived' | 'uncovered'; by?: string }
+  | { broken: string }
+
+type Coverage = Record<string, number>
+/** What Stryker's switches look at. */
+type Switches = {
+  activeMutant?: string | undefined
+  currentTestId?: string | undefined
+  hitCount?: number | undefined
+  hitLimit?: number | undefined
+  mutantCoverage?: { static: Coverage; perTest: Record<string, Coverage> }
+}
+type Test = { name: string; run: () => Promise<void> }
+
+/** A mutant that is reached so many times oftener than its place was before goes round for ever. */
+const MOST_HITS = 100
+
+const { sources, tests, todo, aliases } = workerData as TrialData
+const switches: Switches = ((globalThis as { __stryker__?: Switches }).__stryker__ = {})
+const say = (message: TrialMessage): void => parentPort?.postMessage(message)
+let generation = 0
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const alias = aliases[specifier]
+    const found = alias === undefined ? next(specifier, context) : { url: alias, shortCircuit: true }
+    const isOurs = found.url.startsWith('file:') && !found.url.includes('/node_modules/')
+    // Another generation loads everything anew: what a module does when it is loaded can be mutated, too.
+    return isOurs
+      ? { ...found, format: 'module-typescript', url: `${found.url.split('?')[0]}?generation=${generation}` }
+      : found
+  },
+  load(url, context, next) {
+    const source = url.startsWith('file:') ? sources[fileURLToPath(url.split('?')[0] ?? '')] : undefined
+    if (source === undefined) return next(url, context)
+    return { format: 'module', source: stripTypeScriptTypes(source), shortCircuit: true }
+  },
+})
+
+async function load(file: string): Promise<Test[]> {
+  await import(file)
+  const { takeTests } = (await import('vitest')) as unknown as { takeTests(): Test[] }
+  return takeTests().map(({ name, run }) => ({ name: `${file} ${name}`, run }))
+}
+
+async function fails(test: Test): Promise<boolean> {
+  try {
+    await test.run()
+    return false
+  } catch {
+    return true
+  }
+}
+
+/** Everything loaded anew with the mutant at work from the beginning. */
+async function tryAnew(): Promise<string | undefined> {
+  generation++
+  for (const file of tests) {
+    let loaded: Test[]
+    try {
+      loaded = await load(file)
+    } catch {
+      return `${file} (loading)`
+    }
+    for (const test of loaded) if (await fails(test)) return test.name
+  }
+  return undefined
+}
+
+async function main(): Promise<void> {
+  const all: Test[] = []
+  for (const file of tests) all.push(...(await load(file)))
+  for (const test of all) {
+    switches.currentTestId = test.name
+    if (await fails(test)) return say({ broken: test.name })
+  }
+  switches.currentTestId = undefined
+  const { static: once, perTest } = switches.mutantCoverage ?? { static: {}, perTest: {} }
+  for (const id of todo) {
+    const reached = all.filter(({ name }) => perTest[name]?.[id])
+    const hits = reached.reduce((sum, { name }) => sum + (perTest[name]?.[id] ?? 0), once[id] ?? 0)
+    if (hits === 0) {
+      say({ ended: id, outcome: 'uncovered' })
+      continue
+    }
+    say({ begun: id })
+    Object.assign(switches, { activeMutant: id, hitCount: 0, hitLimit: hits * MOST_HITS + 1_000 })
+    let by: string | undefined
+    for (const test of reached) {
+      if (!(await fails(test))) continue
+      by = test.name
+      break
+    }
+    if (by === undefined && once[id]) by = await tryAnew()
+    switches.activeMutant = undefined
+    say({ ended: id, outcome: by === undefined ? 'survived' : 'killed', ...(by === undefined ? {} : { by }) })
+  }
+}
+
+await main()

@@ -108,7 +108,8 @@ export const IMAGE_HELP = `usage: toka image build --python --wheels DIR --lock 
 
 Images of Python packages. build takes the wheels that a lock names from a directory, refuses every one whose sha256 is
 not the lock's, every one with machine code, and every one whose archive leads out of it, and prints the image's name,
-which is the hash of what is in it. A run chooses an image by the packages that it wants: toka run --packages NAME,…
+which is the hash of what is in it. It compiles the modules, in a sandbox; where pyodide is not installed their first import
+does. A run chooses an image by the packages that it wants: toka run --packages NAME,…
 
   --wheels DIR             the wheels, as pip download fills it
   --lock FILE              a pylock.toml (PEP 751), as pip lock or uv export --format pylock.toml write it

@@ -14,6 +14,9 @@ const MOST_TAKEN = 1_024
 /** Threads that wait with the guest's code on their stack: each has a stack of the engine's. */
 const MOST_PARKED = 256
 
+/** Calls of functions that lie within each other: each has some twenty frames of ours on the native stack. */
+const MOST_NESTED = 100
+
 /** What a scheduler needs of who drives the guest. */
 export type SchedulerHost = {
   /** Throws: a thread would have to wait, and the guest cannot be suspended. */
@@ -33,6 +36,7 @@ export class Scheduler {
   #work = 0
   #call = 0
   #tasks = 0
+  #nested = 0
   /** Threads with the guest's code on their stack. */
   readonly #parked = new Set<Thread>()
   #current: Thread | undefined
@@ -80,11 +84,14 @@ export class Scheduler {
 
   /** Lets a thread run until it waits or ends; who ran before goes on then. @throws what the thread ended with */
   resume(thread: Thread, cancelled = false): MaybePromise<void> {
+    if (this.#nested >= MOST_NESTED) throw new CanonTrap(`more than ${MOST_NESTED} calls of it lie within each other`)
     const before = this.#current
+    this.#nested++
     this.#waiting.delete(thread)
     this.#current = thread
     const turn = thread.resume(cancelled)
     return chain(turn, () => {
+      this.#nested--
       this.#current = before
       if (thread.block) this.#waiting.add(thread)
     })

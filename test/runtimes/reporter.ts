@@ -11,9 +11,15 @@ function write(event: TestEvent): void {
   if (file) appendFileSync(file, `${JSON.stringify(event)}\n`)
 }
 
+/** Milliseconds between two signs of life: a file is reported when it ends, and some take minutes. */
+const EVERY_MS = 60_000
+
 const nameOf = (error: { message?: string }) => (error.message ?? 'an error without a message').split('\n')[0] ?? ''
 
 export default class EventReporter implements Reporter {
+  #done = 0
+  #told = Date.now()
+
   onTestModuleQueued(module: TestModule): void {
     write({ kind: 'file-started', file: module.relativeModuleId })
   }
@@ -21,9 +27,18 @@ export default class EventReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
     const result = test.result()
     if (result.state === 'pending') return
+    this.#tell()
     const name = `${test.module.relativeModuleId} > ${test.fullName}`
     if (result.state === 'skipped') write({ kind: 'skipped', name, note: result.note ?? '' })
     else write({ kind: result.state, name })
+  }
+
+  /** Tests that end are what the watchdog waits for. */
+  #tell(): void {
+    this.#done++
+    if (Date.now() - this.#told < EVERY_MS) return
+    this.#told = Date.now()
+    process.stdout.write(` … ${this.#done} tests have ended\n`)
   }
 
   onTestSuiteResult(suite: TestSuite): void {

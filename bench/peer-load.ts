@@ -8,6 +8,8 @@ const GUESTS = 20
 const WAITING = 50
 const [name = '', figure = ''] = process.argv.slice(2)
 
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
 /** How late a timer of one millisecond is at most, in milliseconds, until something has happened. */
 async function worstLag(act: () => Promise<unknown>): Promise<number> {
   let worst = 0
@@ -36,15 +38,14 @@ const resident = (): number => {
   ;(globalThis as { gc?: () => void }).gc?.()
   return process.memoryUsage().rss
 }
-const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 const FIGURES: Record<string, (peer: Peer) => Promise<number>> = {
-  /** Milliseconds, with guests that are begun one after the other, each in a turn of the event loop. */
+  /** Milliseconds, with guests that are begun one after the other, every five milliseconds. */
   lag: (peer) =>
     worstLag(() =>
       Promise.all(
-        Array.from({ length: GUESTS }, async () => {
-          await new Promise(setImmediate)
+        Array.from({ length: GUESTS }, async (_, at) => {
+          await later(at * 5)
           await peer.run(endless).catch(() => {})
         }),
       ),

@@ -7,7 +7,9 @@ import { installPeers } from './peers/install.ts'
 
 const ROUNDS = 3
 /** node:vm and vm2 share the host's heap with their guests: they are no sandboxes of this kind. */
-const SANDBOXES = PEERS.filter(({ name }) => name !== 'node:vm' && name !== 'vm2')
+const SANDBOXES = PEERS.filter(
+  ({ name, language }) => language === 'javascript' && name !== 'node:vm' && name !== 'vm2',
+)
 
 type Figures = { runs: number[]; calls?: number[] }
 

@@ -132,7 +132,9 @@ function describe(issue: z.core.$ZodIssue, resource: Resource, value: object): s
  */
 export function parseGrant(value: unknown, where = 'grant'): Grant {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new GrantError(`${where} must be an object, it is ${show(value)}`)
+    throw new GrantError(
+      `${where} must be an object, it is ${show(value)}${typeof value === 'string' ? ': parseRule makes one of a line' : ''}`,
+    )
   }
   const resource: unknown = (value as { resource?: unknown }).resource
   if (typeof resource === 'string' && LATER_RESOURCES.has(resource)) {

@@ -9,6 +9,7 @@ import { part, share } from './parts.ts'
 import { defineGlobals, defineHidden, defineLate } from './realm/define.ts'
 import { fixErrors } from './realm/errors.ts'
 import { run } from './run.ts'
+import { queueMicrotask } from './microtask.ts'
 import { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from './timers.ts'
 import { tools } from './tools.ts'
 import { decode } from './values/decode.ts'
@@ -45,6 +46,7 @@ defineGlobals({
   clearTimeout,
   global: globalThis,
   performance,
+  queueMicrotask,
   setImmediate,
   setInterval,
   setTimeout,

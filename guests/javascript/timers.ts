@@ -34,7 +34,7 @@ const NEVER = Number.POSITIVE_INFINITY
 let sleepingUntil = NEVER
 let phaseEnd = 0
 
-function checkCallback(callback: unknown): asserts callback is Callback {
+export function checkCallback(callback: unknown): asserts callback is Callback {
   if (typeof callback !== 'function') throw invalidType('callback', 'of type function', callback)
 }
 

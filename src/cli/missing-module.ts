@@ -32,5 +32,5 @@ export async function missingModuleHint({ error }: RunResult, images = IMAGES_DI
   const found = listed.find(({ image }) => image && [...image.files.keys()].some(has))
   const names = found?.image?.packages.map(({ name }) => name).join()
   if (names !== undefined) return `an image of packages has ${module}: add --packages ${names}`
-  return `no image of packages has ${module}: toka image build --python --wheels DIR --lock FILE makes one, --packages NAME uses it`
+  return `no image of packages has ${module}: toka image build --python --wheels DIR --lock FILE makes one, --packages NAME uses it; a module of yours beside the program: --mount .:/tool:ro`
 }

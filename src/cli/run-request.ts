@@ -60,7 +60,7 @@ function callOf({ call, args, hasInput, input: given }: RunPlan): Pick<RunReques
   if (hasInput) return { call, args, input: Array.isArray(given) ? given : [given] }
   const input = args.map((text) => {
     if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text))
-      throw new UsageError(`--call: ${JSON.stringify(text)} is no number, and exports take numbers`)
+      throw new UsageError(`--call: ${JSON.stringify(text)} is no number: other values go by --input, as a JSON list`)
     return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(Number(text)) ? BigInt(text) : Number(text)
   })
   return { call, input }

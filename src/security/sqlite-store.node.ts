@@ -1,5 +1,6 @@
 /** A store in a SQLite file, which processes of one machine share. Every write is on disk before it is answered. */
-import { chmodSync, closeSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type QuotaCell, type SecurityStore, shareOf, stepRate } from './store.ts'
 
@@ -16,6 +17,7 @@ class SqliteStore implements SecurityStore {
   readonly #database: DatabaseSync
 
   constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     // Made with the owner's rights alone: SQLite would take the umask's.
     closeSync(openSync(path, 'a', 0o600))
     chmodSync(path, 0o600)

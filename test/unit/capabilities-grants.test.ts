@@ -78,7 +78,7 @@ describe('grants', () => {
       JSON.parse('{"resource":"clock","actions":["precise"],"__proto__":{}}'),
       '__proto__ is not a field',
     ],
-    ['a string', 'fs.read', 'grants[0] must be an object, it is "fs.read"'],
+    ['a string', 'fs.read', 'grants[0] must be an object, it is "fs.read": parseRule makes one of a line'],
   ])('%s is refused by its name', (_what, grant, expected) => {
     expect(messageOf(grant)).toContain(expected)
   })

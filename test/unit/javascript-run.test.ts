@@ -182,6 +182,17 @@ describe('failures', () => {
     expect(await run('Promise.reject(new Error("kept")).catch(() => {}); 1')).toMatchObject({ status: 'completed' })
   })
 
+  test('what a callback of queueMicrotask throws is uncaught, and can be observed', async () => {
+    const thrown = 'queueMicrotask(() => { throw new Error("lost") })'
+    expect(await run(`${thrown}; 1`)).toMatchObject({ status: 'failed', error: { message: 'Error: lost' } })
+    const observed = `process.on('uncaughtException', (error) => console.log('seen', error.message)); ${thrown}; 1`
+    expect(await run(observed)).toMatchObject({ status: 'completed', value: 1, stdout: 'seen lost\n' })
+    const order =
+      'const seen = []; Promise.resolve().then(() => seen.push(1)); queueMicrotask(() => seen.push(2)); await null; seen'
+    expect((await run(order)).value).toEqual([1, 2])
+    expect((await run('try { queueMicrotask(1) } catch (error) { error.code }')).value).toBe('ERR_INVALID_ARG_TYPE')
+  })
+
   test('process.exit ends the run at once with its code', async () => {
     const result = await run(
       'try { process.exit(3) } catch { console.log("caught") } finally { console.log("finally") }',

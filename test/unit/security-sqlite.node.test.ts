@@ -68,6 +68,12 @@ test('a process that is killed in the middle of a write leaves it done or not be
   expect(listed).toBeGreaterThan(20)
 }, 60_000)
 
+test('the directory of a store is made, for its owner alone', () => {
+  const directory = join(folder, 'made', 'for')
+  sqliteStore(join(directory, 'state.db')).close?.()
+  expect(statSync(directory).mode & 0o777).toBe(0o700)
+})
+
 test('a file that is no store, or of a newer version, is refused', async () => {
   const path = join(folder, 'garbage')
   writeFileSync(path, 'not a database, by far'.repeat(100))

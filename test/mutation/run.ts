@@ -1,7 +1,7 @@
 /** `npm run mutate`: changes the sources of capabilities/ one place at a time, and counts the changes that no test notices. */
 import { createHash } from 'node:crypto'
 import { globSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -28,6 +28,8 @@ const PATIENCE_MS = 4_000
 /** Killed of a hundred, of each run. */
 const LEAST_SCORE = 90
 
+const REPORT = join(root, '.toka/mutation/report.json')
+
 type Outcome = 'killed' | 'timed out' | 'survived' | 'uncovered'
 
 const here = fileURLToPath(new URL('./', import.meta.url))
@@ -40,7 +42,7 @@ const { instrument } = await import('./instrument.ts')
 
 const { values, positionals: given } = parseArgs({
   allowPositionals: true,
-  options: { sample: { type: 'string' } },
+  options: { sample: { type: 'string' }, again: { type: 'boolean', default: false } },
 })
 /** Of all mutants of the files, drawn with one seed; none are left out where it is not given. */
 const sample = values.sample === undefined ? Infinity : Number(values.sample)
@@ -50,9 +52,11 @@ const files = globSync(given.length > 0 ? given : 'capabilities/**/*.ts', { cwd:
 const outcomes = new Map<Mutant, Outcome>()
 const { sources, mutants } = await instrument(files)
 const drawn = draw(mutants, sample)
+if (values.again) await takeOver()
+const todo = drawn.filter((mutant) => !outcomes.has(mutant))
 const [machine, others] = [
-  drawn.filter(({ file }) => MACHINE.test(file)),
-  drawn.filter(({ file }) => !MACHINE.test(file)),
+  todo.filter(({ file }) => MACHINE.test(file)),
+  todo.filter(({ file }) => !MACHINE.test(file)),
 ]
 if (others.length > 0) await tryAll(others, TESTS)
 if (machine.length > 0) await tryAll(machine, [...TESTS, ...MACHINE_TESTS])
@@ -69,6 +73,18 @@ async function tryAll(some: readonly Mutant[], patterns: readonly string[]): Pro
   }
   let known: Known | undefined
   while (byId.size > 0) known = await tryInThread({ sources, tests, todo: [...byId.keys()], aliases, known }, byId)
+}
+
+/** With `--again`, after tests were added: what the last report of the same sources and files says was killed is not tried again. */
+async function takeOver(): Promise<void> {
+  const before: (Mutant & { outcome: Outcome })[] = JSON.parse(await readFile(REPORT, 'utf8'))
+  const key = ({ id, file, line, mutator, replacement }: Mutant): string =>
+    JSON.stringify([id, file, line, mutator, replacement])
+  const known = new Map(before.map((one) => [key(one), one.outcome]))
+  for (const mutant of drawn) {
+    const outcome = known.get(key(mutant))
+    if (outcome === 'killed' || outcome === 'timed out') outcomes.set(mutant, outcome)
+  }
 }
 
 /** So many of them, the same ones each time: the order of a hash has nothing to do with the code. */
@@ -159,7 +175,7 @@ async function report(): Promise<void> {
   process.stdout.write(`all: ${killed} of ${total}, ${score.toFixed(1)} %\n`)
   await mkdir(join(root, '.toka/mutation'), { recursive: true })
   await writeFile(
-    join(root, '.toka/mutation/report.json'),
+    REPORT,
     JSON.stringify(
       [...outcomes].map(([mutant, outcome]) => ({ ...mutant, outcome })),
       null,

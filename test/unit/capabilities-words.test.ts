@@ -5,7 +5,7 @@ import { parseRule } from '../../capabilities/rules.ts'
 import { type GrantInput, parseGrant } from '../../capabilities/schema.ts'
 
 const lines = (grant: GrantInput): string[] => formatGrant(parseGrant(grant))
-const clock = { resource: 'clock', actions: ['precise'] } as const
+const clock: GrantInput = { resource: 'clock', actions: ['precise'] }
 
 test.each<[GrantInput, string[]]>([
   [

@@ -47,6 +47,7 @@ const NOBODY: GuestHost = {
   mayWait: () => false,
   begin: () => ({ answer: undefined }),
   worked: () => {},
+  mayGoOn: () => true,
   breathe: () => {},
   wait: (answer) => answer,
   blocked: () => {

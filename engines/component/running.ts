@@ -111,6 +111,7 @@ export class RunningComponent {
       begin: (func, args) => this.#host.begin(func, args),
       blocked: () => this.#blocked(),
       worked: () => this.#worked(),
+      mayGoOn: () => this.#mayGoOn(),
       breathe: () => this.#breathe(),
       mayWait: (func) => this.#host.mayWait(func),
       wait: (answer) => this.#wait(answer),
@@ -136,6 +137,12 @@ export class RunningComponent {
 
   #worked(): void {
     callMade(this.#leash, this.guest, this.guest.cores.maySuspend)
+  }
+
+  #mayGoOn(): boolean {
+    const verdict = this.#leash?.spent(0)
+    if (verdict === Verdict.kill) this.guest.kill()
+    return verdict === Verdict.extend || (verdict === Verdict.suspend && !this.#suspension)
   }
 
   #breathe(): MaybePromise<void> {

@@ -30,6 +30,8 @@ export type GuestHost = {
   mayWait(func: HostFunc): boolean
   /** The host worked for the guest, which burned no fuel: whether its time is over is looked at. */
   worked(): void
+  /** Whether its turn goes on, asked where the host works for it. */
+  mayGoOn(): boolean
   /** Between two threads: others have their turn, if the guest's is over. */
   breathe(): MaybePromise<void>
   /** The guest waits for an answer: others have the thread meanwhile. Rejects when it must die. */
@@ -74,7 +76,7 @@ export class Runtime {
     this.cores = cores
     this.host = host
     this.canSuspend = canSuspend
-    this.scheduler = new Scheduler(canSuspend, () => host.blocked())
+    this.scheduler = new Scheduler(canSuspend, host)
     const objects = new ObjectCount()
     this.states = Array.from({ length: instances }, () => ({
       handles: new HandleTable(objects),

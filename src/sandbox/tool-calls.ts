@@ -1,4 +1,5 @@
 /** Calls of host tools that a worker asks for, for one run: checked, made with this thread's tools, answered. */
+import { errno } from '../kernel/errno.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue } from '../kernel/values.ts'
 import type { Limits } from '../limits.ts'
@@ -33,7 +34,9 @@ export class ToolCalls {
   readonly #most: number
   readonly #concurrent: number
   readonly #reply: Reply
-  readonly #underWay = new Map<number, UnderWay>()
+  readonly #tools = new Map<number, UnderWay>()
+  /** Counted apart: bodies that a run leaves open are closed at its end, however many tools are under way. */
+  readonly #services = new Map<number, UnderWay>()
   #stopped = false
 
   constructor(toolbox: Toolbox, limits: Readonly<Limits>, reply: Reply) {
@@ -49,23 +52,30 @@ export class ToolCalls {
    */
   make(call: Call): boolean {
     const { tool, input } = call
-    const most = this.#most + (tool.startsWith(SERVICE_PREFIX) ? QUESTION_BYTES : 0)
-    const fits = input.length <= most && this.#underWay.size < this.#concurrent
-    if (!fits || !this.#toolbox.has(tool)) return false
+    const isService = tool.startsWith(SERVICE_PREFIX)
+    const underWay = isService ? this.#services : this.#tools
+    const isFull = underWay.size >= this.#concurrent
+    if (input.length > this.#most + (isService ? QUESTION_BYTES : 0) || !this.#toolbox.has(tool)) return false
+    if (isFull && !isService) return false
     if (this.#stopped) this.#answer(call, failure(cancelled()))
-    else this.#call(call)
+    else if (isFull) this.#answer(call, failure(errno('EAGAIN')))
+    else this.#call(call, underWay)
     return true
   }
 
-  #call(call: Call): void {
+  #call(call: Call, underWay: Map<number, UnderWay>): void {
     const stop = new AbortController()
     try {
       const result = this.#toolbox.call(call.tool, call.input, stop.signal)
       if (!(result instanceof Promise)) return this.#answer(call, this.#success(result))
-      this.#underWay.set(call.call, { stop })
+      underWay.set(call.call, { stop })
+      const finish = (answer: Answer): void => {
+        const isKnown = underWay.delete(call.call)
+        if (isKnown && !this.#stopped) this.#answer(call, answer)
+      }
       result.then(
-        (bytes) => this.#finish(call, this.#success(bytes)),
-        (error: unknown) => this.#finish(call, failure(error)),
+        (bytes) => finish(this.#success(bytes)),
+        (error: unknown) => finish(failure(error)),
       )
     } catch (error) {
       this.#answer(call, failure(error))
@@ -75,11 +85,6 @@ export class ToolCalls {
   #success(result: Uint8Array): Answer {
     if (result.length > this.#most) return failure(tooLarge(result.length, this.#most))
     return { failed: false, payload: new Uint8Array(result) }
-  }
-
-  #finish(call: Call, answer: Answer): void {
-    const known = this.#underWay.delete(call.call)
-    if (known && !this.#stopped) this.#answer(call, answer)
   }
 
   #answer({ call, mailbox }: Call, answer: Answer): void {
@@ -102,8 +107,9 @@ export class ToolCalls {
   end(): PendingCall[] {
     this.#stopped = true
     const pending = this.#toolbox.takePending()
-    const calls = [...this.#underWay.values()]
-    this.#underWay.clear()
+    const calls = [...this.#tools.values(), ...this.#services.values()]
+    this.#tools.clear()
+    this.#services.clear()
     for (const { stop } of calls) stop.abort()
     return pending
   }

@@ -139,6 +139,16 @@ export const WASI_3: Extra = (call, drop) => {
       (local.set $end (call ${file('write-via-stream')} (local.get $to) (i32.load (i32.const 64)) (i64.const 0)))
       ${done} (call ${drop(`${FILES}/descriptor`)} (local.get $to))
       (i32.or (call $end (i32.load (i32.const 68))) (i32.shl (call $end (local.get $end)) (i32.const 8))))
+    ;; The same so many times at once, and only the last is waited for.
+    (func (export "copies") (param $from i32) (param $to i32) (param $count i32) (result i32) (local $end i32)
+      (loop $more
+        (call ${file('read-via-stream')} (local.get $from) (i64.const 0) (i32.const 64))
+        (call $files-end.drop (i32.load (i32.const 68)))
+        (local.set $end (call ${file('write-via-stream')} (local.get $to) (i32.load (i32.const 64)) (i64.const 0)))
+        (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+        (if (local.get $count) (then (call $files-end.drop (local.get $end)) (br $more))))
+      ${done} (call ${drop(`${FILES}/descriptor`)} (local.get $to))
+      (call $end (local.get $end)))
     ;; Adds "one" and "two", in two writes.
     (func (export "append") (param $from i32) (result i32) (local $pair i64) (local $end i32)
       (local.set $pair (call $bytes.new))
@@ -216,6 +226,7 @@ export const WASI_3: Extra = (call, drop) => {
       (i32.const 16))`
   const descriptor = '(borrow $wasi.filesystem.types.descriptor)'
   const lifts = `  (func (export "copy") async (param "from" ${descriptor}) (param "to" ${descriptor}) (result u32) (canon lift (core func $i "copy") MEMORY))
+  (func (export "copies") async (param "from" ${descriptor}) (param "to" ${descriptor}) (param "count" u32) (result u32) (canon lift (core func $i "copies") MEMORY))
   (func (export "append") async (param "to" ${descriptor}) (result u32) (canon lift (core func $i "append") MEMORY))
   (func (export "names") async (param "of" ${descriptor}) (result string) (canon lift (core func $i "names") MEMORY))
   (func (export "post") async (param "authority" string) (param "body" (list u8)) (result (list u8)) (canon lift (core func $i "post") MEMORY))`

@@ -1,7 +1,8 @@
 /** Hostile servers and what guests send them: headers, secrets, bodies and floods are bounded, charged, and end with their run. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { createToka, type GrantInput } from '../../src/index.ts'
+import { z } from 'zod'
+import { createToka, defineTool, type GrantInput } from '../../src/index.ts'
 import { grant, handlers, lookup, outcomes, port, run, seen, toka } from '../network-world.node.ts'
 import { openSecurity, rules } from '../security-world.ts'
 
@@ -267,4 +268,29 @@ test('in a worker the same holds', async () => {
     isolation: 'worker',
   })
   expect(result.value).toEqual([[200, 'GET /ok'], 'TOKA_DENIED', 'TOKA_DENIED'])
+})
+
+test('a run that ends with bodies open and as many tools under way as may be ends alone', async () => {
+  handlers['/open'] = (_, response) => void response.write('begun')
+  const own = await createToka({ cache: false, isolation: 'worker', workers: 1 })
+  const never = defineTool({
+    name: 'never',
+    description: '',
+    input: z.object({}),
+    run: (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)),
+  })
+  const neighbour = await own.open({ language: 'javascript' })
+  await neighbour.run({ source: 'globalThis.kept = 7' })
+  const ended = await own.run({
+    language: 'javascript',
+    file: '/t.mjs',
+    source: `const open = await Promise.all([1, 2, 3].map(() => fetch('http://a.test:${port}/open'))); for (let i = 0; i < 4; i++) tools.never({}); await open[0].text()`,
+    tools: [never],
+    grants: [grant(), { resource: 'tool', actions: ['call'], names: ['never'] }],
+    network: { lookup },
+    limits: { concurrentCalls: 4, timeoutMs: 300 },
+  })
+  expect(ended.status).toBe('failed')
+  expect((await neighbour.run({ source: 'kept' })).value).toBe(7)
+  await own.dispose()
 })

@@ -9,12 +9,25 @@ import type { Block, Thread } from './thread.ts'
 const MOST_TASKS = 1_024
 /** Things that the host does at once for tasks that go on meanwhile. */
 const MOST_ASKED = 1_024
+/** Pieces that the host took from the guest and has not passed on: each may have 64 KiB. */
+const MOST_TAKEN = 1_024
 /** Threads that wait with the guest's code on their stack: each has a stack of the engine's. */
 const MOST_PARKED = 256
 
+/** Calls of functions that lie within each other: each has some twenty frames of ours on the native stack. */
+const MOST_NESTED = 100
+
+/** What a scheduler needs of who drives the guest. */
+export type SchedulerHost = {
+  /** Throws: a thread would have to wait, and the guest cannot be suspended. */
+  blocked(): never
+  /** Whether the guest's turn goes on. What the host does for it burns no fuel. */
+  mayGoOn(): boolean
+}
+
 export class Scheduler {
   readonly #canSuspend: boolean
-  readonly #onBlocked: () => never
+  readonly #host: SchedulerHost
   readonly #waiting = new Set<Thread>()
   /** What the host answered, to be taken in when no thread is in the middle of something. */
   #answers: (() => void)[] = []
@@ -23,14 +36,14 @@ export class Scheduler {
   #work = 0
   #call = 0
   #tasks = 0
+  #nested = 0
   /** Threads with the guest's code on their stack. */
   readonly #parked = new Set<Thread>()
   #current: Thread | undefined
 
-  /** @param onBlocked throws: a thread would have to wait, and the guest cannot be suspended */
-  constructor(canSuspend: boolean, onBlocked: () => never) {
+  constructor(canSuspend: boolean, host: SchedulerHost) {
     this.#canSuspend = canSuspend
-    this.#onBlocked = onBlocked
+    this.#host = host
   }
 
   /** The thread that runs. @throws CanonTrap while the component is being made */
@@ -71,11 +84,14 @@ export class Scheduler {
 
   /** Lets a thread run until it waits or ends; who ran before goes on then. @throws what the thread ended with */
   resume(thread: Thread, cancelled = false): MaybePromise<void> {
+    if (this.#nested >= MOST_NESTED) throw new CanonTrap(`more than ${MOST_NESTED} calls of it lie within each other`)
     const before = this.#current
+    this.#nested++
     this.#waiting.delete(thread)
     this.#current = thread
     const turn = thread.resume(cancelled)
     return chain(turn, () => {
+      this.#nested--
       this.#current = before
       if (thread.block) this.#waiting.add(thread)
     })
@@ -108,9 +124,10 @@ export class Scheduler {
     return this.#canSuspend ? this.#park({ until: () => true, cancellable }) : false
   }
 
-  /** Takes in what the host answered: it is written into the guest's memory. */
+  /** Takes in what the host answered, which is written into the guest's memory: the first, and more while the turn lasts. */
   takeAnswers(): void {
-    while (this.#answers.length > 0) this.#answers.shift()?.()
+    do this.#answers.shift()?.()
+    while (this.#answers.length > 0 && this.#host.mayGoOn())
   }
 
   /**
@@ -119,7 +136,11 @@ export class Scheduler {
    * @param isWork the call does not end before it is there
    */
   track<T>(answer: Promise<T>, accept: (value: T) => void, isWork = false): void {
-    if (this.#underWay >= MOST_ASKED) throw new CanonTrap(`the host does more than ${MOST_ASKED} things for it at once`)
+    if (this.#underWay >= MOST_ASKED) {
+      // Nobody is left to hear how it ends: it fails with the run, and a failure that nobody hears of ends the program.
+      answer.catch(() => {})
+      throw new CanonTrap(`the host does more than ${MOST_ASKED} things for it at once`)
+    }
     const call = this.#call
     this.#underWay++
     if (isWork) this.#work++
@@ -127,7 +148,7 @@ export class Scheduler {
       if (call !== this.#call) return
       this.#underWay--
       if (isWork) this.#work--
-      this.later(act)
+      this.#answered(act)
     }
     answer.then(
       (value) => settled(() => accept(value)),
@@ -138,8 +159,17 @@ export class Scheduler {
     )
   }
 
-  /** Something is done as soon as no thread is in the middle of something. */
+  /**
+   * Something is done as soon as no thread is in the middle of something.
+   * @throws CanonTrap when so much waits for that already
+   */
   later(act: () => void): void {
+    if (this.#answers.length >= MOST_TAKEN)
+      throw new CanonTrap(`the host took more than ${MOST_TAKEN} pieces of its streams that it had no time to pass on`)
+    this.#answered(act)
+  }
+
+  #answered(act: () => void): void {
     this.#answers.push(act)
     this.#onAnswer?.()
   }
@@ -180,7 +210,7 @@ export class Scheduler {
   /** @throws at once where it cannot: an import that answers a promise where nothing suspends would go on with nonsense */
   #park(block: Block): Promise<boolean> {
     if (!this.current.mayWait) throw new CanonTrap('a start function waits, and nothing could end that')
-    if (!this.#canSuspend) this.#onBlocked()
+    if (!this.#canSuspend) this.#host.blocked()
     if (this.#parked.size >= MOST_PARKED) throw new CanonTrap(`more than ${MOST_PARKED} of its tasks wait at once`)
     const { current } = this
     this.#parked.add(current)

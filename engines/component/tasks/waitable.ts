@@ -16,14 +16,24 @@ export type EventTuple = readonly [code: number, index: number, payload: number]
 
 export class Waitable extends TableItem {
   readonly what: string = 'waitable'
-  /** Makes the event when it is told: what happens until then is in it. */
-  event: (() => EventTuple) | undefined
+  #event: (() => EventTuple) | undefined
   /** A thread waits for it without a set. */
   hasSyncWaiter = false
   #set: WaitableSet | undefined
 
   get isInSet(): boolean {
     return this.#set !== undefined
+  }
+
+  /** Makes the event when it is told: what happens until then is in it. */
+  get event(): (() => EventTuple) | undefined {
+    return this.#event
+  }
+
+  set event(event: (() => EventTuple) | undefined) {
+    this.#count(-1)
+    this.#event = event
+    this.#count(1)
   }
 
   takeEvent(): EventTuple {
@@ -34,9 +44,16 @@ export class Waitable extends TableItem {
   }
 
   join(set: WaitableSet | undefined): void {
+    this.#count(-1)
     this.#set?.members.delete(this)
     this.#set = set
     set?.members.add(this)
+    this.#count(1)
+  }
+
+  /** Its set knows how many have an event: tasks that wait for a set ask it again and again. */
+  #count(by: 1 | -1): void {
+    if (this.#event && this.#set) this.#set.events += by
   }
 
   /** It leaves its set when its handle goes. */
@@ -50,10 +67,11 @@ export class WaitableSet extends TableItem {
   readonly members = new Set<Waitable>()
   /** Threads that wait for it. */
   waiting = 0
+  /** Members that have an event to tell. */
+  events = 0
 
   get hasEvent(): boolean {
-    for (const { event } of this.members) if (event) return true
-    return false
+    return this.events > 0
   }
 
   /** Of several events, that of whom one was told longest ago. */

@@ -42,10 +42,12 @@ export class Request implements Closable {
   readonly options: RequestOptions | undefined
   /** Tells whether it was sent. */
   readonly sent = new HostFuture()
+  readonly #world: World
   #body: Body | undefined
 
-  constructor({ held }: World, headers: Fields, body: Body, options: RequestOptions | undefined) {
-    this.parts = new OutgoingRequest(held, headers)
+  constructor(world: World, headers: Fields, body: Body, options: RequestOptions | undefined) {
+    this.#world = world
+    this.parts = new OutgoingRequest(world.held, headers)
     this.#body = body
     this.options = options
   }
@@ -89,7 +91,8 @@ export class Request implements Closable {
 
   #end(answer: Result): Result {
     this.close()
-    this.sent.resolve(answer.tag === 'ok' ? ok() : answer)
+    // Not here, where the guest may be in the middle of anything: that is written into its memory.
+    this.#world.tasks().later(() => this.sent.resolve(answer.tag === 'ok' ? ok() : answer))
     return answer
   }
 

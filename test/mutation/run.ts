@@ -1,13 +1,15 @@
 /** `npm run mutate`: changes the sources of capabilities/ one place at a time, and counts the changes that no test notices. */
+import { createHash } from 'node:crypto'
 import { globSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { installLocked } from '../runtimes/install-locked.ts'
 import { root } from '../runtimes/setup.mjs'
 import type { Mutant } from './instrument.ts'
-import type { TrialData, TrialMessage } from './trial.ts'
+import type { Known, TrialData, TrialMessage } from './trial.ts'
 
 /** The tests that no mutant of capabilities/ should survive; what is quick comes first, because the first failure ends a mutant. */
 const TESTS = [
@@ -20,10 +22,13 @@ const TESTS = [
 /** A quarter of a million programs, each decided twice: for the parts that they are about. */
 const MACHINE_TESTS = ['test/differential/cvm-model.test.ts']
 const MACHINE = /\/(?:model|verify|isa|assembler)\.ts$/
-/** Milliseconds of processor time that a mutant may take: all of the tests together take a fraction. */
-const PATIENCE_MS = 30_000
+/** Processor time that a mutant may take: so many times what its tests take without it, and milliseconds for loading. */
+const PATIENCE = 5
+const PATIENCE_MS = 4_000
 /** Killed of a hundred, of each run. */
 const LEAST_SCORE = 90
+
+const REPORT = join(root, '.toka/mutation/report.json')
 
 type Outcome = 'killed' | 'timed out' | 'survived' | 'uncovered'
 
@@ -35,19 +40,30 @@ if (failed) {
 }
 const { instrument } = await import('./instrument.ts')
 
-const given = process.argv.slice(2)
+const { values, positionals: given } = parseArgs({
+  allowPositionals: true,
+  options: { sample: { type: 'string' }, again: { type: 'boolean', default: false } },
+})
+/** Of all mutants of the files, drawn with one seed; none are left out where it is not given. */
+const sample = values.sample === undefined ? Infinity : Number(values.sample)
 const files = globSync(given.length > 0 ? given : 'capabilities/**/*.ts', { cwd: root }).map((file) =>
   resolve(root, file),
 )
 const outcomes = new Map<Mutant, Outcome>()
-const [machine, others] = [files.filter((file) => MACHINE.test(file)), files.filter((file) => !MACHINE.test(file))]
+const { sources, mutants } = await instrument(files)
+const drawn = draw(mutants, sample)
+if (values.again) await takeOver()
+const todo = drawn.filter((mutant) => !outcomes.has(mutant))
+const [machine, others] = [
+  todo.filter(({ file }) => MACHINE.test(file)),
+  todo.filter(({ file }) => !MACHINE.test(file)),
+]
 if (others.length > 0) await tryAll(others, TESTS)
 if (machine.length > 0) await tryAll(machine, [...TESTS, ...MACHINE_TESTS])
 await report()
 
-async function tryAll(some: readonly string[], patterns: readonly string[]): Promise<void> {
-  const { sources, mutants } = await instrument(some)
-  const byId = new Map(mutants.map((mutant) => [mutant.id, mutant]))
+async function tryAll(some: readonly Mutant[], patterns: readonly string[]): Promise<void> {
+  const byId = new Map(some.map((mutant) => [mutant.id, mutant]))
   const tests = patterns
     .flatMap((pattern) => globSync(pattern, { cwd: root }))
     .map((test) => pathToFileURL(join(root, test)).href)
@@ -55,23 +71,51 @@ async function tryAll(some: readonly string[], patterns: readonly string[]): Pro
     vitest: new URL('vitest.ts', import.meta.url).href,
     'fast-check': new URL('fast-check.ts', import.meta.url).href,
   }
-  while (byId.size > 0) await tryInThread({ sources, tests, todo: [...byId.keys()], aliases }, byId)
+  let known: Known | undefined
+  while (byId.size > 0) known = await tryInThread({ sources, tests, todo: [...byId.keys()], aliases, known }, byId)
+}
+
+/** With `--again`, after tests were added: what the last report of the same sources and files says was killed is not tried again. */
+async function takeOver(): Promise<void> {
+  const before: (Mutant & { outcome: Outcome })[] = JSON.parse(await readFile(REPORT, 'utf8'))
+  const key = ({ id, file, line, mutator, replacement }: Mutant): string =>
+    JSON.stringify([id, file, line, mutator, replacement])
+  const known = new Map(before.map((one) => [key(one), one.outcome]))
+  for (const mutant of drawn) {
+    const outcome = known.get(key(mutant))
+    if (outcome === 'killed' || outcome === 'timed out') outcomes.set(mutant, outcome)
+  }
+}
+
+/** So many of them, the same ones each time: the order of a hash has nothing to do with the code. */
+function draw(mutants: readonly Mutant[], count: number): Mutant[] {
+  if (mutants.length <= count) return [...mutants]
+  const key = ({ file, id }: Mutant): string =>
+    createHash('sha256')
+      .update(`${relative(root, file)} ${id}`)
+      .digest('hex')
+  return mutants
+    .map((mutant) => ({ mutant, key: key(mutant) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .slice(0, count)
+    .map(({ mutant }) => mutant)
 }
 
 /** Tries mutants until all are tried, or one of them does not end: the next thread goes on behind it. */
-function tryInThread(workerData: TrialData, byId: Map<string, Mutant>): Promise<void> {
+function tryInThread(workerData: TrialData, byId: Map<string, Mutant>): Promise<Known | undefined> {
   const worker = new Worker(new URL('trial.ts', import.meta.url), {
     workerData,
     execArgv: ['--conditions=toka-source', '--disable-warning=ExperimentalWarning'],
   })
   return new Promise((done, reject) => {
-    let current: { id: string; from: number } | undefined
+    let { known } = workerData
+    let current: { id: string; from: number; patience: number } | undefined
     const end = (id: string, outcome: Outcome): void => {
       const mutant = byId.get(id)
       if (!mutant) return
       byId.delete(id)
       outcomes.set(mutant, outcome)
-      if (outcomes.size % 25 === 0) process.stderr.write(`${outcomes.size} tried\n`)
+      if (outcomes.size % 25 === 0) process.stderr.write(`${outcomes.size} of ${drawn.length} tried\n`)
       if (outcome === 'killed') return
       const { file, line, mutator, replacement } = mutant
       const place = `${relative(root, file)}:${line}`
@@ -83,25 +127,29 @@ function tryInThread(workerData: TrialData, byId: Map<string, Mutant>): Promise<
     }
     const watch = setInterval(async () => {
       const now = await used().catch(() => 0)
-      if (!current || now - current.from < PATIENCE_MS) return
+      if (!current || now - current.from < current.patience) return
       end(current.id, 'timed out')
       current = undefined
       await worker.terminate()
     }, 1_000)
     worker.on('message', async (message: TrialMessage) => {
       if ('broken' in message) return reject(new Error(`without any change this fails: ${message.broken}`))
+      if ('known' in message) {
+        known = message.known
+        return
+      }
       if ('ended' in message) {
         if (current?.id === message.ended) current = undefined
         return end(message.ended, message.outcome)
       }
-      current = { id: message.begun, from: Infinity }
+      current = { id: message.begun, from: Infinity, patience: PATIENCE_MS + message.costMs * PATIENCE }
       const mine = current
       mine.from = await used().catch(() => Infinity)
     })
     worker.on('error', reject)
     worker.on('exit', () => {
       clearInterval(watch)
-      done()
+      done(known)
     })
   })
 }
@@ -127,7 +175,7 @@ async function report(): Promise<void> {
   process.stdout.write(`all: ${killed} of ${total}, ${score.toFixed(1)} %\n`)
   await mkdir(join(root, '.toka/mutation'), { recursive: true })
   await writeFile(
-    join(root, '.toka/mutation/report.json'),
+    REPORT,
     JSON.stringify(
       [...outcomes].map(([mutant, outcome]) => ({ ...mutant, outcome })),
       null,

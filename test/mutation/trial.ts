@@ -8,13 +8,18 @@ export type TrialData = {
   tests: readonly string[]
   todo: readonly string[]
   aliases: Record<string, string>
+  /** What an earlier thread found out about the tests as they are without any change. */
+  known: Known | undefined
 }
 export type TrialMessage =
-  | { begun: string }
+  | { known: Known }
+  | { begun: string; costMs: number }
   | { ended: string; outcome: 'killed' | 'survived' | 'uncovered'; by?: string }
   | { broken: string }
 
 type Coverage = Record<string, number>
+/** How often each mutant's place is reached, and milliseconds of processor time, by test. */
+export type Known = { once: Coverage; perTest: Record<string, Coverage>; costs: Record<string, number> }
 /** What Stryker's switches look at. */
 type Switches = {
   activeMutant?: string | undefined
@@ -28,7 +33,7 @@ type Test = { name: string; run: () => Promise<void> }
 /** A mutant that is reached so many times oftener than its place was before goes round for ever. */
 const MOST_HITS = 100
 
-const { sources, tests, todo, aliases } = workerData as TrialData
+const { sources, tests, todo, aliases, known } = workerData as TrialData
 const switches: Switches = ((globalThis as { __stryker__?: Switches }).__stryker__ = {})
 const say = (message: TrialMessage): void => parentPort?.postMessage(message)
 let generation = 0
@@ -80,30 +85,55 @@ async function tryAnew(): Promise<string | undefined> {
   return undefined
 }
 
-async function main(): Promise<void> {
-  const all: Test[] = []
-  for (const file of tests) all.push(...(await load(file)))
+/** Runs each test once without any change; undefined where one fails, which is said. */
+async function measure(all: readonly Test[]): Promise<Known | undefined> {
+  const costs: Record<string, number> = {}
   for (const test of all) {
     switches.currentTestId = test.name
-    if (await fails(test)) return say({ broken: test.name })
+    const before = process.threadCpuUsage()
+    if (await fails(test)) return void say({ broken: test.name })
+    const { user, system } = process.threadCpuUsage(before)
+    costs[test.name] = (user + system) / 1_000
   }
   switches.currentTestId = undefined
   const { static: once, perTest } = switches.mutantCoverage ?? { static: {}, perTest: {} }
+  const found = { once, perTest, costs }
+  say({ known: found })
+  return found
+}
+
+/** The test that noticed, of those that reach it: the cheapest first, because the first failure ends a mutant. */
+async function tryReached(
+  id: string,
+  reached: readonly Test[],
+  perTest: Known['perTest'],
+): Promise<string | undefined> {
+  for (const test of reached) {
+    Object.assign(switches, { hitCount: 0, hitLimit: (perTest[test.name]?.[id] ?? 0) * MOST_HITS + 1_000 })
+    if (await fails(test)) return test.name
+  }
+  return undefined
+}
+
+async function main(): Promise<void> {
+  const all: Test[] = []
+  for (const file of tests) all.push(...(await load(file)))
+  const found = known ?? (await measure(all))
+  if (!found) return
+  const { once, perTest, costs } = found
+  const cost = ({ name }: Test): number => costs[name] ?? 0
+  const costOf = (some: readonly Test[]): number => some.reduce((sum, test) => sum + cost(test), 0)
+  all.sort((a, b) => cost(a) - cost(b))
   for (const id of todo) {
     const reached = all.filter(({ name }) => perTest[name]?.[id])
-    const hits = reached.reduce((sum, { name }) => sum + (perTest[name]?.[id] ?? 0), once[id] ?? 0)
-    if (hits === 0) {
+    if (reached.length === 0 && !once[id]) {
       say({ ended: id, outcome: 'uncovered' })
       continue
     }
-    say({ begun: id })
-    Object.assign(switches, { activeMutant: id, hitCount: 0, hitLimit: hits * MOST_HITS + 1_000 })
-    let by: string | undefined
-    for (const test of reached) {
-      if (!(await fails(test))) continue
-      by = test.name
-      break
-    }
+    say({ begun: id, costMs: costOf(reached) + (once[id] ? costOf(all) : 0) })
+    switches.activeMutant = id
+    let by = await tryReached(id, reached, perTest)
+    Object.assign(switches, { hitCount: undefined, hitLimit: undefined })
     if (by === undefined && once[id]) by = await tryAnew()
     switches.activeMutant = undefined
     say({ ended: id, outcome: by === undefined ? 'survived' : 'killed', ...(by === undefined ? {} : { by }) })

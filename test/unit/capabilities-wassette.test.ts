@@ -45,6 +45,17 @@ test('a policy becomes grants', () => {
 })
 
 test.each([
+  ['a.test:8080', { hosts: ['a.test'], schemes: ['https', 'http'], ports: [8080] }],
+  ['[::1]', { hosts: ['[::1]'], schemes: ['https', 'http'] }],
+  ['[::1]:81', { hosts: ['[::1]'], schemes: ['https', 'http'], ports: [81] }],
+  ['http://a.test:81', { hosts: ['a.test'], schemes: ['http'], ports: [81] }],
+])('the host %s becomes its parts', (host, expected) => {
+  const text = `version: "1.0"\npermissions:\n  network:\n    allow:\n      - host: "${host}"\n`
+  expect(importWassette(text)).toMatchObject([expected])
+  expect(Object.hasOwn(importWassette(text)[0]!, 'ports')).toBe('ports' in expected)
+})
+
+test.each([
   [
     'a denial',
     'permissions:\n  storage:\n    deny:\n      - uri: "fs://x"\n        access: ["read"]',
@@ -82,6 +93,11 @@ describe('YAML', () => {
     ['a:\nb: ~\n', { a: null, b: null }],
     ['a:\r\n  b: c\r\n', { a: { b: 'c' } }],
     ['', null],
+    ["a: 'x''#y' # z\n", { a: "x'#y" }],
+    ['a: "x\\" # y"\n', { a: 'x" # y' }],
+    ['a: [-1, 0.5, 01, 1x, x1, ~]\n', { a: [-1, 0.5, '01', '1x', 'x1', null] }],
+    ['a:\n-\n', { a: [null] }],
+    ['---\na: x#y\n', { a: 'x#y' }],
   ])('%j', (text, expected) => {
     expect(parseYaml(text)).toEqual(expected)
   })
@@ -101,8 +117,25 @@ describe('YAML', () => {
     '  a: 1\nb: 2',
     '%YAML 1.2',
     `${'- '.repeat(40)}x`,
+    `a:\n${Array.from({ length: 40 }, (_, depth) => `${' '.repeat(depth + 1)}a:\n`).join('')}`,
+    "a: 'x",
+    "a: 'x'y'",
+    'a: 1\n- b',
+    'a: 1\nb',
   ])('%j is refused', (text) => {
     expect(() => parseYaml(text)).toThrow(/line/)
+  })
+
+  test('what is wrong is said, with its line', () => {
+    expect(() => parseYaml('a: 1\n\n\tb: 1')).toThrow('line 3: a tab cannot indent')
+    expect(() => parseYaml('a: 1\na: 2')).toThrow('line 2: "a" is there twice')
+    expect(() => parseYaml("a: 'x")).toThrow('line 1: a quote does not end')
+    expect(() => parseYaml('a: "x')).toThrow('line 1: a quoted text is malformed')
+    expect(() => parseYaml('a: [1')).toThrow('line 1: a list in brackets must end on its line')
+    expect(() => parseYaml('a: [1,,2]')).toThrow('line 1: a list in brackets is malformed')
+    expect(() => parseYaml('a: 1\nb')).toThrow('line 2: a name and a colon are expected')
+    expect(() => parseYaml('x'.repeat(262_145))).toThrow('the file is longer than 262144 characters')
+    expect(parseYaml('x'.repeat(262_144))).toHaveLength(262_144)
   })
 
   test('a name can be that of a prototype', () => {

@@ -46,6 +46,10 @@ const { values, positionals: given } = parseArgs({
 })
 /** Of all mutants of the files, drawn with one seed; none are left out where it is not given. */
 const sample = values.sample === undefined ? Infinity : Number(values.sample)
+if (!(sample >= 1)) {
+  process.stderr.write('usage: npm run mutate [-- FILE… [--sample N] [--again]]\n')
+  process.exit(64)
+}
 const files = globSync(given.length > 0 ? given : 'capabilities/**/*.ts', { cwd: root }).map((file) =>
   resolve(root, file),
 )

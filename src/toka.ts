@@ -21,6 +21,7 @@ import { checkSandboxOptions, type Language, type RunRequest, type SandboxOption
 import type { RunResult } from './result.ts'
 import { chooseIsolation, defaultWorkers, type Isolation } from './sandbox/isolation.ts'
 import { APPROVE, approvalService } from './sandbox/approvals.ts'
+import { HeldSandbox, TokenUsers } from './sandbox/held-sandbox.ts'
 import type { PoolOptions, PoolRequest, WorkerPool } from './sandbox/pool.ts'
 import { checkRestore, type RestoreOptions } from './sandbox/restore-options.ts'
 import { loadSnapshots } from './sandbox/load-snapshots.ts'
@@ -165,8 +166,7 @@ export class Toka {
     pool?.wake()
     const { engine, image } = await this.#prepare(options, limits)
     const held = await this.#hold(options, pool !== undefined)
-    const holding = held && (await import('./sandbox/held-sandbox.ts'))
-    const users = held && holding && new holding.TokenUsers(held)
+    const users = held && new TokenUsers(held)
     const parts: Parts = {
       options,
       limits,
@@ -194,7 +194,7 @@ export class Toka {
     this.#sandboxes.add(sandbox)
     if (this.#closed) await sandbox.dispose()
     this.#mustBeOpen()
-    return held && holding ? new holding.HeldSandbox(sandbox, held) : sandbox
+    return held ? new HeldSandbox(sandbox, held) : sandbox
   }
 
   /** @throws TokaError TOKA_REQUEST_INVALID without a security manager, TOKA_TOKEN_INVALID */

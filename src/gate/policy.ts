@@ -1,6 +1,7 @@
-/** Grants in, what gates decide by out: a program and the account that it charges, both plain data. */
-import type { Program } from '../../capabilities/compile.ts'
-import { compileGrants } from './compile-grants.ts'
+/** Grants in, what gates decide by out: a program and the account that it charges, both plain data. A page loads it with its first sandbox. */
+import { compileGrants as compile, type Program } from '../../capabilities/compile.ts'
+import { parseGrants } from '../../capabilities/schema.ts'
+import { attempt } from './grants.ts'
 import type { Account, Ledger } from './ledger.ts'
 
 /** The same in every worker that shares the ledger's memory. Each gate verifies the program anew. */
@@ -9,6 +10,14 @@ export type Policy = {
   readonly account: Account
   /** Tries to get more for a quota that is spent here, but not elsewhere. Of this thread alone: workers are sent none. */
   readonly topUp?: (() => boolean) | undefined
+}
+
+/**
+ * Checks grants and compiles them.
+ * @throws TokaError TOKA_GRANT_INVALID naming the grant, the field and what is expected
+ */
+export function compileGrants(grants: unknown): Program {
+  return attempt(() => compile(parseGrants(grants)))
 }
 
 /**

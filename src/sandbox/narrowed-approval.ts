@@ -3,7 +3,7 @@ import { predicateBits } from '../../capabilities/arguments.ts'
 import type { Program } from '../../capabilities/assembler.ts'
 import { Action } from '../../capabilities/isa.ts'
 import { runModel } from '../../capabilities/model.ts'
-import { compileGrants } from '../gate/compile-grants.ts'
+import { compileGrants } from '../gate/policy.ts'
 import { requestSlots } from '../gate/net-request.ts'
 import type { ApprovalRequest } from '../approval-request.ts'
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { Action, type ActionName } from '../../capabilities/isa.ts'
 import type { GrantInput } from '../../capabilities/schema.ts'
 import { Cvm } from '../../src/gate/cvm.ts'
-import { compileGrants } from '../../src/gate/compile-grants.ts'
+import { compileGrants } from '../../src/gate/policy.ts'
 import { createLedger } from '../../src/gate/ledger.ts'
 
 const ledger = createLedger()

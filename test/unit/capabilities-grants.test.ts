@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { formatRule, quoteShell } from '../../capabilities/format-rule.ts'
 import { parseRule } from '../../capabilities/rules.ts'
 import { durationMs, parseGrants } from '../../capabilities/schema.ts'
-import { compileGrants } from '../../src/gate/compile-grants.ts'
+import { compileGrants } from '../../src/gate/policy.ts'
 import { parseRule as parseRuleAtGate } from '../../src/gate/grants.ts'
 import { TokaError } from '../../src/errors.ts'
 

@@ -5,7 +5,7 @@ import { Bound, HandleRight, Reason } from '../../capabilities/isa.ts'
 import { verifyProgram } from '../../capabilities/verify.ts'
 import type { CellPlan, Program } from '../../capabilities/compile.ts'
 import { Cvm } from '../../src/gate/cvm.ts'
-import { compileGrants } from '../../src/gate/compile-grants.ts'
+import { compileGrants } from '../../src/gate/policy.ts'
 import { createLedger } from '../../src/gate/ledger.ts'
 
 const ledger = createLedger()

@@ -173,7 +173,8 @@ test('what Node loads of the package itself is a few files, and no transformer o
   const here = !('Suspending' in WebAssembly)
   expect({ early, value, later }).toEqual({ early: here, value: 1, later: here })
   expect(before).toBeGreaterThan(1)
-  expect(before).toBeLessThanOrEqual(60)
+  // What transforms is a file of its own, where it is here.
+  expect(before).toBeLessThanOrEqual(here ? 61 : 60)
 })
 
 test('the installed command runs a file', () => {

@@ -62,6 +62,16 @@ export type CanonOptions = {
   readonly callback: number | undefined
 }
 
+/** Of a canonical definition that names none. */
+export const NO_OPTIONS = {
+  encoding: 'utf8',
+  memory: undefined,
+  realloc: undefined,
+  postReturn: undefined,
+  isAsync: false,
+  callback: undefined,
+} as const
+
 /** Streams and futures have the same builtins. */
 export type Channel = 'stream' | 'future'
 

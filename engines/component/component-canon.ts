@@ -1,20 +1,13 @@
 /** The bytes of a canonical definition in, what it defines out: lifted and lowered functions and the builtins (Binary.md). */
 import type { Reader } from '../../src/loader/reader.ts'
-import type { CanonOptions, Channel, Definition, PlainBuiltin } from './component-ast.ts'
+import { type CanonOptions, type Channel, type Definition, NO_OPTIONS, type PlainBuiltin } from './component-ast.ts'
 import { refuseComponent, vector } from './component-reader.ts'
 import { functionResult } from './component-types.ts'
 
 type Builtin = Extract<Definition, { kind: 'builtin' }>['builtin']
 
 function readOptions(reader: Reader): CanonOptions {
-  const options: { -readonly [K in keyof CanonOptions]: CanonOptions[K] } = {
-    encoding: 'utf8',
-    memory: undefined,
-    realloc: undefined,
-    postReturn: undefined,
-    isAsync: false,
-    callback: undefined,
-  }
+  const options: { -readonly [K in keyof CanonOptions]: CanonOptions[K] } = { ...NO_OPTIONS }
   const encodings = ['utf8', 'utf16', 'latin1+utf16'] as const
   vector(reader, (option) => {
     const code = option.byte()

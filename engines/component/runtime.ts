@@ -1,4 +1,5 @@
 /** What calls into a component and out of it share: its core instances, its instances' states, its threads. */
+import { NO_OPTIONS } from './component-ast.ts'
 import { type FlatSignature, flatSignature } from './flat-signature.ts'
 import { TokaError } from '../../src/errors.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
@@ -50,14 +51,7 @@ export type GuestHost = {
 const INSIDE: Pick<GuestFunc, 'by' | 'core' | 'options' | 'type'> = {
   by: 'guest',
   core: { from: 'trampoline', trampoline: -1 },
-  options: {
-    encoding: 'utf8',
-    memory: undefined,
-    realloc: undefined,
-    postReturn: undefined,
-    isAsync: false,
-    callback: undefined,
-  },
+  options: NO_OPTIONS,
   type: { isAsync: false, params: [], result: undefined },
 }
 

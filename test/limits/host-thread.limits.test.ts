@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { canSuspend } from '../../src/loader/suspension.ts'
 import { run, toka, valueOf } from '../run.ts'
+import { skipReasons } from '../skip-reasons.ts'
 
 describe('a source that costs its reader more than its length', () => {
   test('a hundred thousand empty lines are read once', async () => {
@@ -44,7 +45,8 @@ describe('a TypeScript source that is never done', () => {
     })
   }
 
-  test.skipIf(!canWait)('holds up nobody on its thread: neither the host nor the sources of others', async () => {
+  test('holds up nobody on its thread: neither the host nor the sources of others', async (context) => {
+    context.skip(!canWait, skipReasons.noJspi)
     const owner = await toka()
     const [hostile, honest] = await Promise.all([
       Promise.all(Array.from({ length: 8 }, () => owner.open({ language: 'typescript', isolation: 'inline' }))),

@@ -1,11 +1,15 @@
 /** A file's name in, where a log goes out: appended to by one process at a time, readable by its owner alone. */
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { TokaError } from '../errors.ts'
-import type { AuditSink } from './audit-log.ts'
+import { type AuditSink, wholeLength } from './audit-log.ts'
 import { takeLock } from './lock-file.node.ts'
 
 /** A log's file: `before` is what earlier processes wrote, for `verifyAuditLog`. */
-export type AuditFile = AuditSink & { readonly before: Uint8Array | undefined }
+export type AuditFile = AuditSink & {
+  readonly before: Uint8Array | undefined
+  /** Where the end of a log lies that was cut in the middle of a record, as a crash leaves it; undefined for a whole one. */
+  readonly torn: string | undefined
+}
 
 function readIfThere(path: string): Uint8Array | undefined {
   try {
@@ -14,6 +18,14 @@ function readIfThere(path: string): Uint8Array | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** Puts the cut end of a log beside it: what remains is whole, and goes on. Nothing is thrown away. */
+function setTornEndAside(path: string, bytes: Uint8Array, whole: number): string {
+  const torn = `${path}.torn-${Date.now()}`
+  writeFileSync(torn, bytes.subarray(whole), { flag: 'wx', mode: 0o600, flush: true })
+  truncateSync(path, whole)
+  return torn
 }
 
 /**
@@ -28,8 +40,24 @@ export function auditFile(path: string): AuditFile {
       `another process writes this audit log, as ${path}.lock says: use another one`,
     )
   try {
-    const before = readIfThere(path)
-    return { before, append: (bytes) => appendFileSync(path, bytes, { mode: 0o600 }), close: release }
+    const bytes = readIfThere(path) ?? new Uint8Array()
+    let length = wholeLength(bytes)
+    const torn = length < bytes.length ? setTornEndAside(path, bytes, length) : undefined
+    return {
+      before: length > 0 ? bytes.subarray(0, length) : undefined,
+      torn,
+      append: (piece) => {
+        try {
+          appendFileSync(path, piece, { mode: 0o600 })
+        } catch (error) {
+          // A full disk takes a part of it.
+          truncateSync(path, length)
+          throw error
+        }
+        length += piece.length
+      },
+      close: release,
+    }
   } catch (error) {
     release()
     throw error

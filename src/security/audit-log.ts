@@ -27,19 +27,24 @@ export type AuditEvent = {
     | 'limit'
     | 'authenticate'
     | 'approval'
+    /** Records that were dropped while nothing could be written: `records` says how many. */
+    | 'lost'
   outcome: 'allowed' | 'denied'
   /** The last link of the token that it is about. */
   jti?: string
   /** What was asked for, or why it was refused; cut to 1,024 characters. */
   detail?: string
   operation?: string
-  /** Of a run: the head over every decision of its gate, and how many there were. */
+  /** Of a run: the head over every decision of its gate, and how many there were; of `lost`: how many records. */
   head?: string
   records?: number
 }
 
 /** Where the bytes of a log go. */
 export interface AuditSink {
+  /** What an earlier process wrote, to go on with. */
+  readonly before?: Uint8Array | undefined
+  /** Takes all of it or throws: what it threw for it is given again with what comes next. */
   append(bytes: Uint8Array): void | Promise<void>
   /** The log is over: nothing is appended any more. */
   close?(): void | Promise<void>
@@ -52,6 +57,8 @@ const SIGNATURE = 2
 /** Records of a batch, at most; a denial does not wait for more. */
 const BATCH_RECORDS = 64
 const DETAIL = 1_024
+/** Bytes that wait for a sink that takes nothing, at most about: what comes then is dropped, and counted. */
+const UNWRITTEN = 4 * 1024 * 1024
 const HASH = 32
 
 function frame(kind: number, content: Uint8Array): Uint8Array {
@@ -96,6 +103,9 @@ export class AuditLog {
   #head: Uint8Array = new Uint8Array(HASH)
   #records = 0
   #begun: boolean
+  #unwritten: (Uint8Array | Promise<Uint8Array>)[] = []
+  #unwrittenBytes = 0
+  #lost: { at: number; records: number } | undefined
   #writing: Promise<unknown> = Promise.resolve()
   #fault: unknown
 
@@ -120,15 +130,44 @@ export class AuditLog {
 
   /** Records an event. A denial is written at once. */
   add(event: AuditEvent): void {
+    if (this.#unwrittenBytes >= UNWRITTEN) {
+      this.#lost ??= { at: event.at, records: 0 }
+      this.#lost.records++
+      return
+    }
     this.#pending.push(encode(event))
     this.#records++
     if (event.outcome === 'denied' || this.#pending.length >= BATCH_RECORDS) this.#close()
   }
 
-  #write(bytes: Uint8Array): void {
-    this.#writing = this.#writing
-      .then(() => this.#sink.append(bytes))
-      .catch((error: unknown) => (this.#fault ??= error))
+  /** @param piece what comes next; a signature keeps its place while it is made */
+  #write(piece: Uint8Array | Promise<Uint8Array>): void {
+    this.#unwritten.push(piece)
+    if (piece instanceof Uint8Array) this.#unwrittenBytes += piece.length
+    this.#writing = this.#writing.then(() => this.#writeOn())
+  }
+
+  /** In order, and each until it is taken: the chain holds over a disk that was full for a while. */
+  async #writeOn(): Promise<void> {
+    for (;;) {
+      const next = this.#unwritten[0]
+      if (!next) {
+        if (!this.#lost) break
+        const lost = this.#lost
+        this.#lost = undefined
+        this.add({ event: 'lost', outcome: 'denied', ...lost })
+        continue
+      }
+      try {
+        await this.#sink.append(await next)
+      } catch (error) {
+        this.#fault = error
+        return
+      }
+      this.#unwritten.shift()
+      if (next instanceof Uint8Array) this.#unwrittenBytes -= next.length
+    }
+    this.#fault = undefined
   }
 
   #close(): void {
@@ -143,24 +182,34 @@ export class AuditLog {
 
   /**
    * Writes what waits, and signs the head.
-   * @throws what the sink threw, once
+   * @throws what the sink threw, while anything is not written
    */
   async flush(): Promise<AuditState> {
     this.#close()
+    this.#writing = this.#writing.then(() => this.#writeOn())
+    await this.#written()
+    this.#close()
+    const state = this.state
     if (this.#begun) {
-      const state = this.state
-      const jws = await signJws(state, { typ: TYPE, ...kidOf(await this.#signer()) }, await this.#signer())
-      this.#write(frame(SIGNATURE, new TextEncoder().encode(jws)))
+      const signature = this.#sign(state)
+      this.#write(signature.catch(() => new Uint8Array()))
+      await signature
+      await this.#written()
     }
+    return state
+  }
+
+  async #written(): Promise<void> {
     await this.#writing
-    const fault = this.#fault
-    this.#fault = undefined
-    if (fault !== undefined) throw fault
-    return this.state
+    if (this.#fault !== undefined) throw this.#fault
+  }
+
+  async #sign(state: AuditState): Promise<Uint8Array> {
+    const signer = await this.#signer()
+    const jws = await signJws(state, { typ: TYPE, kid: signer.kid }, signer)
+    return frame(SIGNATURE, new TextEncoder().encode(jws))
   }
 }
-
-const kidOf = ({ kid }: { kid: string }) => ({ kid })
 
 function damaged(what: string): never {
   throw new TokaError('TOKA_AUDIT_INVALID', `the audit log ${what}`)
@@ -178,6 +227,28 @@ function readEvents(content: Uint8Array): AuditEvent[] {
     at += 4 + length
   }
   return events
+}
+
+/** The whole frames of a log, one after the other, each with where it ends. */
+function* framesOf(bytes: Uint8Array): Generator<{ kind: number; content: Uint8Array; end: number }> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = MAGIC.length; bytes.length - at >= 5; ) {
+    const end = at + 5 + view.getUint32(at + 1, true)
+    if (end > bytes.length) return
+    yield { kind: bytes[at] as number, content: bytes.subarray(at + 5, end), end }
+    at = end
+  }
+}
+
+/**
+ * @returns how many bytes of a log are whole: less than it has where a crash cut it in the middle of a frame. What is no
+ * log is nobody's to cut, and whole.
+ */
+export function wholeLength(bytes: Uint8Array): number {
+  if (MAGIC.some((byte, index) => index < bytes.length && byte !== bytes[index])) return bytes.length
+  let whole = bytes.length < MAGIC.length ? 0 : MAGIC.length
+  for (const { end } of framesOf(bytes)) whole = end
+  return whole
 }
 
 export type VerifiedLog = AuditState & {
@@ -202,13 +273,9 @@ export async function verifyAuditLog(
   let head: Uint8Array = new Uint8Array(HASH)
   const events: AuditEvent[] = []
   let [signed, signatures] = [0, 0]
-  for (let at = MAGIC.length; at < bytes.length; ) {
-    const length =
-      bytes.length - at >= 5 ? new DataView(bytes.buffer, bytes.byteOffset + at + 1, 4).getUint32(0, true) : -1
-    if (length < 0 || length > bytes.length - at - 5)
-      damaged(`is cut in the middle of what follows record ${events.length}`)
-    const [kind, content] = [bytes[at], bytes.subarray(at + 5, at + 5 + length)]
-    at += 5 + length
+  let whole = MAGIC.length
+  for (const { kind, content, end } of framesOf(bytes)) {
+    whole = end
     if (kind === BATCH) {
       head = hashed(head, content)
       events.push(...readEvents(content))
@@ -218,6 +285,7 @@ export async function verifyAuditLog(
       signatures++
     } else damaged(`has something unknown behind record ${events.length}`)
   }
+  if (whole < bytes.length) damaged(`is cut in the middle of what follows record ${events.length}`)
   const last = { head, records: events.length }
   return {
     records: events.length,

@@ -1,5 +1,5 @@
 /** Keys in a directory: one JSON file that only its owner may read, replaced as a whole. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { TokaError } from '../errors.ts'
 import type { KeyRecord, KeyStore } from './key-ring.ts'
@@ -33,14 +33,13 @@ function read(path: string): { version: number; keys: readonly KeyRecord[] } {
 /** Written, on disk, then renamed over the old one: a process that dies leaves one or the other. */
 function replace(directory: string, content: string): void {
   const temporary = join(directory, `.${FILE}.${process.pid}.${Date.now()}`)
-  const file = openSync(temporary, 'wx', 0o600)
   try {
-    writeSync(file, content)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
+    writeFileSync(temporary, content, { flag: 'wx', mode: 0o600, flush: true })
+    renameSync(temporary, join(directory, FILE))
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
   }
-  renameSync(temporary, join(directory, FILE))
 }
 
 /** Keys in `keys.json` of a directory, which is made (rights 0700) when keys are written the first time. */

@@ -1,5 +1,5 @@
 /** A file that says that this process is at work, for as long as it is: two must not write one thing. */
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 
 /** Milliseconds after which a lock without its owner's name was left by one that was killed while it took it. */
 const NAMELESS_MS = 5_000
@@ -30,12 +30,13 @@ function isHeld(path: string): boolean {
 export function takeLock(path: string): (() => void) | undefined {
   for (const last of [false, true]) {
     try {
-      const file = openSync(path, 'wx', 0o600)
-      writeSync(file, String(process.pid))
-      closeSync(file)
+      writeFileSync(path, String(process.pid), { flag: 'wx', mode: 0o600 })
       return () => rmSync(path, { force: true })
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      const { code } = error as NodeJS.ErrnoException
+      // On a full disk it was made and is empty.
+      if (code === 'ENOSPC' || code === 'EDQUOT') rmSync(path, { force: true })
+      if (code !== 'EEXIST') throw error
       if (last || isHeld(path)) return undefined
       rmSync(path, { force: true })
     }

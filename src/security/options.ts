@@ -26,7 +26,7 @@ export type SecurityOptions = {
   callers?: CallerOptions
   /** Where the log goes; default: nowhere. */
   audit?: AuditSink
-  /** Where an earlier log ended (`verifyAuditLog`), to go on with it. */
+  /** Where an earlier log ended (`verifyAuditLog`), to go on with it; what `audit.before` asks for. */
   auditAfter?: { head: Uint8Array; records: number }
 }
 

@@ -39,7 +39,11 @@ class SqliteStore implements SecurityStore {
       this.#database.exec('COMMIT')
       return result
     } catch (error) {
-      this.#database.exec('ROLLBACK')
+      try {
+        this.#database.exec('ROLLBACK')
+      } catch {
+        // SQLite rolled back by itself, as on a full disk (https://www.sqlite.org/lang_transaction.html).
+      }
       throw error
     }
   }

@@ -21,7 +21,7 @@ import { DiskDriver } from '../../src/host/disk.node.ts'
 import { ComparedWalk, isHostName } from '../../src/host/disk-walk.node.ts'
 import type { OpenIntent } from '../../src/kernel/host-port.ts'
 import { skipReasons } from '../skip-reasons.ts'
-import { type Guest, text } from '../unit/kernel-guest.ts'
+import { text } from '../unit/kernel-guest.ts'
 
 const READ: OpenIntent = { read: true, write: false, create: false, exclusive: false, truncate: false, append: false }
 const WRITE: OpenIntent = { ...READ, read: false, write: true, create: true, truncate: true }
@@ -34,7 +34,6 @@ let folder: string
 let root: string
 let secret: string
 let driver: DiskDriver
-let _guest: Guest
 
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'toka-escape-')))

@@ -98,3 +98,44 @@ test('a sink that fails is said, and not hidden', async () => {
   await security.mint({ grants: rules('clock') })
   expect(await refusal(security.flushAudit() as Promise<unknown>)).toBe('disk full')
 })
+
+test('while nothing can be written records wait in order, and what is too much is counted', async () => {
+  const pieces: Uint8Array[] = []
+  let full = true
+  const append = (bytes: Uint8Array) => {
+    if (full) throw new Error('disk full')
+    pieces.push(bytes)
+  }
+  const { security } = await openSecurity({ audit: { append } })
+  const { token } = await security.mint({ grants: rules('clock') })
+  const name = 'n'.repeat(2_000)
+  const ask = () => security.authorize({ token, operation: 'tool.call', resource: name })
+  for (let call = 0; call < 5_000; call++) await ask()
+  expect(await refusal(security.flushAudit() as Promise<unknown>)).toBe('disk full')
+  full = false
+  await security.flushAudit()
+  await ask()
+  await security.flushAudit()
+  const { events } = await security.verifyAudit(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()))
+  const lost = events.filter(({ event }) => event === 'lost')
+  const kept = events.filter(({ event }) => event === 'authorize')
+  expect(lost).toHaveLength(1)
+  expect(kept.length + (lost[0]?.records ?? 0)).toBe(5_001)
+  expect(kept.length).toBeGreaterThan(3_000)
+  expect(kept.length).toBeLessThan(5_000)
+})
+
+test('what happens while a head is signed lies behind its signature', async () => {
+  const pieces: Uint8Array[] = []
+  const { security } = await openSecurity({ audit: { append: (bytes) => void pieces.push(bytes) } })
+  const { token } = await security.mint({ grants: rules('clock') })
+  const busy = Array.from({ length: 20 }, async () => {
+    await security.authorize({ token, operation: 'tool.call', resource: 'no' })
+    await security.flushAudit()
+    await security.authorize({ token, operation: 'tool.call', resource: 'no' })
+  })
+  await Promise.all(busy)
+  await security.flushAudit()
+  const log = new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer())
+  expect((await security.verifyAudit(log)).unsigned).toBe(0)
+})

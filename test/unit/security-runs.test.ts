@@ -92,7 +92,7 @@ describe.each(WAYS)('%s', (way) => {
     expect([first.value, second.value]).toEqual([20, 5])
   })
 
-  test('revocation ends runs under way, and their calls, of everything beneath the link', async () => {
+  test('revocation ends runs under way, and their calls, of everything beneath the link, forks too', async () => {
     const { security, toka, options } = await world(way)
     const root = await security.mint({ grants: rules('tool.call=never', 'tool.call=echo') })
     const child = await security.attenuate(root.token, {})
@@ -101,15 +101,19 @@ describe.each(WAYS)('%s', (way) => {
       await toka.open({ ...options, token: root.token }),
       await toka.open({ ...options, token: below.token }),
     ]
+    const twin = await low.fork()
+    const idle = await twin.fork()
     const begun = performance.now()
-    const waiting = low.run({ source: 'export default await tools.never({})' })
+    const waiting = [low, twin].map((sandbox) => sandbox.run({ source: 'export default await tools.never({})' }))
     setTimeout(() => void security.revoke(child.jti), 50)
-    const result = await waiting
-    expect(result).toMatchObject({ status: 'cancelled', error: { code: 'TOKA_TOKEN_REVOKED' } })
+    const revoked = { status: 'cancelled', error: { code: 'TOKA_TOKEN_REVOKED' } }
+    for (const run of waiting) expect(await run).toMatchObject(revoked)
     expect(performance.now() - begun).toBeLessThan(10_000)
-    expect(await low.run({ source: '1 + 1' })).toMatchObject({
-      status: 'cancelled',
-      error: { code: 'TOKA_TOKEN_REVOKED' },
+    const late = await idle.fork()
+    for (const sandbox of [low, twin, idle, late]) expect(await sandbox.run({ source: '1 + 1' })).toMatchObject(revoked)
+    const brother = await high.fork()
+    expect(await brother.run({ source: 'export default await tools.echo({ text: "alive" })' })).toMatchObject({
+      value: 'alive',
     })
     expect(await high.run({ source: 'export default await tools.echo({ text: "alive" })' })).toMatchObject({
       value: 'alive',

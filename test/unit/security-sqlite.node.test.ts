@@ -68,6 +68,37 @@ test('a process that is killed in the middle of a write leaves it done or not be
   expect(listed).toBeGreaterThan(20)
 }, 60_000)
 
+test('a store whose journal is cut at any byte has one of the states that it had', async () => {
+  const path = join(folder, 'journalled')
+  const store = sqliteStore(path)
+  const cell = { key: 'q', initial: 1_000, until: Number.MAX_SAFE_INTEGER }
+  const states = [1_000]
+  const before = statSync(`${path}-wal`).size
+  for (let lease = 0; lease < 4; lease++) {
+    store.lease(cell, false)
+    states.push(store.left(cell) as number)
+  }
+  const [content, journal] = [readFileSync(path), readFileSync(`${path}-wal`)]
+  await store.close()
+  const seen = new Set<number>()
+  let last = 1_000
+  for (let length = before; length <= journal.length; length += length % 4_120 < 40 ? 1 : 7) {
+    const cut = join(folder, 'cut')
+    writeFileSync(cut, content)
+    writeFileSync(`${cut}-wal`, journal.subarray(0, length))
+    const again = sqliteStore(cut)
+    const left = again.left(cell) as number
+    expect(states).toContain(left)
+    // More of the journal is never an earlier state.
+    expect(left).toBeLessThanOrEqual(last)
+    last = left
+    seen.add(left)
+    await again.close()
+    for (const name of [cut, `${cut}-wal`, `${cut}-shm`]) rmSync(name, { force: true })
+  }
+  expect([...seen]).toEqual(states)
+}, 120_000)
+
 test('the directory of a store is made, for its owner alone', () => {
   const directory = join(folder, 'made', 'for')
   sqliteStore(join(directory, 'state.db')).close?.()

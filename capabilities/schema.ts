@@ -149,6 +149,8 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
   const parsed = schemas().grant.safeParse(value, { error: explain })
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues
+    // A field of the wrong type breaks its other rules, too: the first complaint about it says enough.
+    .filter(({ path }, index, all) => all.findIndex((one) => one.path.join() === path.join()) === index)
     .slice(0, 3)
     .map((issue) => `${where}${describe(issue, resource as Resource, value)}`)
   throw new GrantError(issues.join('; '))

@@ -101,11 +101,10 @@ describe('lists in brackets', () => {
     ["['x, y', 'it''s', '', a]", ['x, y', "it's", '', 'a']],
     ['["x, y", "\\"", "", "\\\\"]', ['x, y', '"', '', '\\']],
     ['[true, false, null, ~, 12, 0.25]', [true, false, null, null, 12, 0.25]],
-    ['[/a/**, *.b, c/*]', ['/a/**', undefined, 'c/*']],
+    ['[/a/**, c/*]', ['/a/**', 'c/*']],
   ])('%s', (text, expected) => {
-    if (expected.includes(undefined)) return expect(answer(text)).toBe(quoted('*.b'))
     expect(parseYaml(text)).toEqual(expected)
-    return expect(parseYaml(`a: ${text}`)).toEqual({ a: expected })
+    expect(parseYaml(`a: ${text}`)).toEqual({ a: expected })
   })
 
   test.each<[string, string]>([
@@ -119,6 +118,7 @@ describe('lists in brackets', () => {
     ['[[a]]', quoted('[a]')],
     ['[a: b]', quoted('a: b')],
     ['[{a}]', quoted('{a}')],
+    ['[a, *.b]', quoted('*.b')],
   ])('%s is refused: %s', (text, expected) => expect(answer(text)).toBe(expected))
 })
 
@@ -178,9 +178,7 @@ describe('blocks', () => {
     ['a: 1\nb c', `line 2: ${NAME}`],
     ['a: 1\n"b" c: 1', `line 2: ${NAME}`],
     ['a: 1\n"\\x": 1', 'line 2: a quoted text is malformed'],
-    ...[...'[]{}&*!|>%@`#,-\'"'].map((letter): [string, string] =>
-      letter === '#' ? ['a: 1\n ,#b: 1', `line 2: ${INDENT}`] : [`a: 1\n${letter}b: 1`, `line 2: ${NAME}`],
-    ),
+    ...[...'[]{}&*!|>%@`,-\'"'].map((letter): [string, string] => [`a: 1\n${letter}b: 1`, `line 2: ${NAME}`]),
     ['a: 1\n---\nb: 2', 'line 2: a second document begins'],
     ['---\n---', 'line 2: a second document begins'],
   ])('%j is refused: %s', (text, expected) => expect(answer(text)).toBe(expected))

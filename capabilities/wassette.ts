@@ -12,7 +12,7 @@ import { type Grant, parseGrants } from './schema.ts'
 import { parseYaml } from './yaml.ts'
 
 const storage = z.strictObject({
-  uri: z.string().startsWith('fs://'),
+  uri: z.string().startsWith('fs://', 'must begin with "fs://"'),
   access: z.array(z.enum(['read', 'write'])).min(1),
 })
 const network = z.union(
@@ -28,7 +28,7 @@ const allow = <T extends z.ZodType>(item: T) =>
 
 const schema = z.strictObject({
   $schema: z.string().optional(),
-  version: z.union([z.literal('1.0'), z.literal(1)]),
+  version: z.literal(['1.0', 1]),
   description: z.string().optional(),
   permissions: z
     .strictObject({ storage: allow(storage), network: allow(network), environment: allow(variable) })
@@ -51,7 +51,7 @@ function requests(given: string): object {
     const [, host, port] = /^([^/:]+|\[[^\]]+\])(?::(\d+))?$/.exec(given) ?? []
     return { hosts: [host ?? given], schemes: ['https', 'http'], methods, ...(port ? { ports: [Number(port)] } : {}) }
   }
-  if (url.search !== '' || url.hash !== '' || url.username !== '')
+  if (url.search + url.hash + url.username + url.password !== '')
     throw new GrantError(`host ${JSON.stringify(given)} is a URL with more than a place`)
   const paths = url.pathname === '/' ? {} : { paths: [`${url.pathname.replace(/\/$/, '')}/**`] }
   return {

@@ -67,35 +67,52 @@ describe('hosts', () => {
     ['https://a.test/', { ...https, hosts: ['a.test'] }],
     ['http://a.test', { ...https, schemes: ['http'], hosts: ['a.test'] }],
     ['https://*.a.test', { ...https, hosts: ['*.a.test'] }],
-    ['https://a.test:443', { ...https, hosts: ['a.test'] }],
+    ['a.test/', { ...both, hosts: ['a.test'] }],
+    ['https://a.test:443', { ...https, hosts: ['a.test'], ports: [443] }],
     ['https://a.test:8443/x', { ...https, hosts: ['a.test'], ports: [8443], paths: ['/x/**'] }],
     ['https://a.test/x/y/', { ...https, hosts: ['a.test'], paths: ['/x/y/**'] }],
   ])('%s becomes a grant with its parts and no other', (text, expected) => {
     expect(host(text)).toStrictEqual([expected])
   })
 
+  test.each([
+    ...[
+      '',
+      ':80',
+      'a.test:',
+      'a.test:x',
+      'a.test:80:81',
+      'a.test:80x',
+      'a.test/x',
+      'a.test/x/',
+      '[::1',
+      '[]',
+      'x[::1]',
+      '[::1]x',
+    ],
+    ...[
+      'ftp://a.test',
+      'xhttps://a.test',
+      ' https://a.test',
+      'https://',
+      'https:///x',
+      'https:a.test',
+      'https://a.test:',
+    ],
+    ...['?x', '#x', '/x?y', '/x#y', ':80?x'].map((end) => `https://a.test${end}`),
+    ...['u', ':p', 'u:p'].map((who) => `https://${who}@a.test`),
+  ])('%j is more than a place, or none', (text) =>
+    expect(host(text)).toBe(
+      `host ${JSON.stringify(text)} must be a host, or a scheme, a host, a port and a path at most`,
+    ),
+  )
+
   test.each<[string, string]>([
-    ['a.test:', `grants[0].hosts[0] ${FORM} (write "a.test") (it is "a.test:")`],
-    ['a.test:x', `grants[0].hosts[0] ${FORM} (it is "a.test:x")`],
-    ['a.test:80:81', `grants[0].hosts[0] ${FORM} (it is "a.test:80:81")`],
-    ['a.test:80x', `grants[0].hosts[0] ${FORM} (it is "a.test:80x")`],
-    ['a.test/x', `grants[0].hosts[0] ${FORM} (write "a.test") (it is "a.test/x")`],
-    [':80', `grants[0].hosts[0] ${FORM} (it is ":80")`],
-    ['[::1', `grants[0].hosts[0] ${FORM} (it is "[::1")`],
-    ['x[::1]', `grants[0].hosts[0] ${FORM} (it is "x[::1]")`],
-    ['[::1]x', `grants[0].hosts[0] ${FORM} (it is "[::1]x")`],
-    ['ftp://a.test', `grants[0].hosts[0] ${FORM} (write "ftp") (it is "ftp://a.test")`],
-    ['xhttps://a.test', `grants[0].hosts[0] ${FORM} (write "xhttps") (it is "xhttps://a.test")`],
-    ['https://', `grants[0].hosts[0] ${FORM} (write "https") (it is "https://")`],
-    ...['?x', '#x'].map((end): [string, string] => [
-      `https://a.test${end}`,
-      `host "https://a.test${end}" is a URL with more than a place`,
-    ]),
-    ...['u', ':p', 'u:p'].map((who): [string, string] => [
-      `https://${who}@a.test`,
-      `host "https://${who}@a.test" is a URL with more than a place`,
-    ]),
-  ])('%s is refused: %s', (text, expected) => expect(host(text)).toBe(expected))
+    ['A.test', `grants[0].hosts[0] ${FORM} (write "a.test") (it is "A.test")`],
+    ['[x]', `grants[0].hosts[0] ${FORM} (it is "[x]")`],
+    ['a.test:0', 'grants[0].ports[0] must be at least 1, it is 0'],
+    ['https://a.test/x/../y', 'grants[0].paths[0] has a component "." or ".." (it is "/x/../y/**")'],
+  ])('%s is refused as in a grant: %s', (text, expected) => expect(host(text)).toBe(expected))
 
   test('a network is granted whatever the host is called', () => {
     expect(network('cidr: 10.0.0.0/8')).toStrictEqual([{ ...both, hosts: ['**'], cidrs: ['10.0.0.0/8'] }])

@@ -49,8 +49,8 @@ function requestGrant(value: string, where: string): Grant {
  * @example parseRule('fs.read=/data/**') // { resource: 'fs', actions: ['read'], paths: ['/data/**'] }
  */
 export function parseRule(text: string): Grant {
-  const [subject = '', ...values] = text.split('=')
-  const [resource = '', action] = subject.split('.')
+  const [subject, ...values] = text.split('=') as [string, ...string[]]
+  const [resource, action] = subject.split('.') as [string, string?]
   const where = `rule ${JSON.stringify(text.slice(0, 200))}`
   if (LATER.includes(resource)) throw new GrantError(`${where}: ${subject} is not supported yet`)
   if (subject === 'clock') {

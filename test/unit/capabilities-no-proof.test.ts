@@ -13,6 +13,15 @@ test('what a parent has word for word needs no proof', () => {
   expect(findWidening(parseGrants([{ ...FS, paths: [HARD] }]), parseGrants([{ ...FS, paths: [HARD] }]))).toBe(undefined)
 })
 
+test('between kinds of constraints nothing is proved, and nothing shown', () => {
+  const tool = (a: object) => parseGrants([{ resource: 'tool', actions: ['call'], names: ['t'], args: { a } }])
+  expect(findWidening(tool({ path: '/x/y' }), tool({ prefix: '/x' }))).toStrictEqual({
+    grant: 0,
+    action: 'tool.call',
+    field: 'args.a',
+  })
+})
+
 test('under no grant at all every grant is wider', () => {
   const [grant] = parseGrants([NET])
   expect(grant?.resource === 'net' && widerNet(grant, [])).toStrictEqual({ field: 'resource' })

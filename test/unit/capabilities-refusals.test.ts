@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { explain, show } from '../../capabilities/explain.ts'
 import { GrantError } from '../../capabilities/grant-error.ts'
 import { methodNumber, methodOfNumber, METHODS, SCHEMES, SPECIAL_ADDRESS } from '../../capabilities/methods.ts'
-import { parseGrant, parseGrants } from '../../capabilities/schema.ts'
+import { durationMs, parseGrant, parseGrants } from '../../capabilities/schema.ts'
 import * as z from 'zod'
 
 const messageOf = (work: () => unknown): string => {
@@ -87,6 +87,13 @@ describe('fields that several resources have', () => {
       'actions must be at least 1 items, it is an array; grant.paths must be at least 1 items, it is an array; grant.quota must be an object, it is 1',
     ],
   ])('a grant of files with %j: %s', (more, expected) => expect(said(FS, more)).toBe(expected))
+
+  test('what is no duration has no length', () => {
+    expect(['1s', 'x1s', '1s2', '1 s', '1', 's', '1w', '-1s', ''].map(durationMs)).toEqual([
+      1_000,
+      ...many(Number.NaN, 8),
+    ])
+  })
 
   test('times are kept as milliseconds, their zone reckoned in', () => {
     const grant = parseGrant({ ...FS, notBefore: 0, expires: '2030-01-01T00:00:00+01:00' })

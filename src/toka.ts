@@ -215,10 +215,9 @@ export class Toka {
     return security.hold(token, { ...(grants ? { grants } : {}), whole })
   }
 
-  /** On this thread: a page whose sandboxes are in workers never loads what that takes. */
   async #openHere(parts: Parts, engine: ExecutionEngine): Promise<Sandbox> {
-    const { openInline } = await import('./open-inline.ts')
-    return openInline(parts, engine, this.#ledger)
+    inline ??= await import('./open-inline.ts')
+    return inline.openInline(parts, engine, this.#ledger)
   }
 
   /** The pool, when a sandbox goes there. */
@@ -263,6 +262,9 @@ export class Toka {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
 }
+
+/** A page whose sandboxes are in workers never loads what this thread's take. Kept: asking Node again costs 20 us each time. */
+let inline: typeof import('./open-inline.ts') | undefined
 
 /** Milliseconds that a person has to say yes. */
 const APPROVAL_MS = 60_000

@@ -6,8 +6,8 @@ import { tokaOf, WAYS } from '../isolations.ts'
 import { root } from '../module-graph.ts'
 import { skipReasons } from '../skip-reasons.ts'
 
-/** Made anew by each guest from numbers that are not its bytes: the host never holds it, nor does the guest's source. */
-const coded = () => Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => (byte % 94) + 34)
+/** 32 letters, made by the guest from numbers that are not its bytes: the host never holds it, nor does the source. */
+const coded = () => Array.from(crypto.getRandomValues(new Uint8Array(32)), (byte) => (byte % 26) + 98)
 
 /** @returns how often the text of `codes` is in this process; undefined where one cannot read it */
 function found(codes: readonly number[]): number | undefined {

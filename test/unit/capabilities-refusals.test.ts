@@ -274,7 +274,7 @@ describe('what is no grant at all', () => {
       JSON.parse('{"resource":"clock","actions":["precise"],"__proto__":{}}'),
       'grant.__proto__ is not a field of a grant of resource "clock"',
     ],
-  ])('%j: %s', (value, expected) => expect(messageOf(() => parseGrant(value))).toBe(expected))
+  ])('%j is refused: %s', (value, expected) => expect(messageOf(() => parseGrant(value))).toBe(expected))
 
   test('a list has a place for each of its grants, and at most 256 of them', () => {
     expect(messageOf(() => parseGrants(undefined))).toBe('grants must be an array, it is of type undefined')

@@ -41,7 +41,7 @@ describe('scalars', () => {
     ["'a''b''c'", "a'b'c"],
     ['""', ''],
     ['"\\u0041\\n\\""', 'A\n"'],
-  ])('%s', (text, expected) => {
+  ])('%s is read', (text, expected) => {
     expect(parseYaml(text)).toBe(expected)
     expect(parseYaml(`k: ${text}`)).toEqual({ k: expected })
     expect(parseYaml(`-  ${text}`)).toEqual([expected])
@@ -83,7 +83,7 @@ describe('comments', () => {
     [`a: "x ' y" # z`, { a: "x ' y" }],
     ['a: x\\ # y', { a: 'x\\' }],
     [`'a # b': 1 # c`, { 'a # b': 1 }],
-  ])('%s', (text, expected) => expect(parseYaml(text)).toEqual(expected))
+  ])('%s is read without its comment', (text, expected) => expect(parseYaml(text)).toEqual(expected))
 
   test('a backslash guards a quote only within double quotes', () => {
     expect(answer('a: x\\" # y')).toBe(quoted('x\\" # y'))
@@ -102,7 +102,7 @@ describe('lists in brackets', () => {
     ['["x, y", "\\"", "", "\\\\"]', ['x, y', '"', '', '\\']],
     ['[true, false, null, ~, 12, 0.25]', [true, false, null, null, 12, 0.25]],
     ['[/a/**, c/*]', ['/a/**', 'c/*']],
-  ])('%s', (text, expected) => {
+  ])('%s is read', (text, expected) => {
     expect(parseYaml(text)).toEqual(expected)
     expect(parseYaml(`a: ${text}`)).toEqual({ a: expected })
   })
@@ -156,7 +156,7 @@ describe('blocks', () => {
     ['---', null],
     ['a:\n  ---', { a: '---' }],
     ['  ---', '---'],
-  ])('%j', (text, expected) => expect(parseYaml(text)).toEqual(expected))
+  ])('%j is read', (text, expected) => expect(parseYaml(text)).toEqual(expected))
 
   test.each<[string, string]>([
     ['\ta: 1', 'line 1: a tab cannot indent'],

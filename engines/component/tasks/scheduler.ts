@@ -9,8 +9,8 @@ import type { Block, Thread } from './thread.ts'
 const MOST_TASKS = 1_024
 /** Things that the host does at once for tasks that go on meanwhile. */
 const MOST_ASKED = 1_024
-/** Pieces that the host took from the guest and has not passed on: each may have 64 KiB. */
-const MOST_TAKEN = 1_024
+/** Streams that the host reads on as soon as the guest has had its turn. */
+const MOST_READ_ON = 1_024
 /** Threads that wait with the guest's code on their stack: each has a stack of the engine's. */
 const MOST_PARKED = 256
 
@@ -160,13 +160,17 @@ export class Scheduler {
   }
 
   /**
-   * Something is done as soon as no thread is in the middle of something.
+   * Something is done as soon as no thread is in the middle of something, and before the call ends.
    * @throws CanonTrap when so much waits for that already
    */
   later(act: () => void): void {
-    if (this.#answers.length >= MOST_TAKEN)
-      throw new CanonTrap(`the host took more than ${MOST_TAKEN} pieces of its streams that it had no time to pass on`)
-    this.#answered(act)
+    if (this.#answers.length >= MOST_READ_ON)
+      throw new CanonTrap(`the host reads more than ${MOST_READ_ON} of its streams before it has waited or ended`)
+    this.#work++
+    this.#answered(() => {
+      this.#work--
+      act()
+    })
   }
 
   #answered(act: () => void): void {

@@ -40,7 +40,7 @@ export function standardOutput({ process }: World, name: 'stdout' | 'stderr'): O
     const count = (written: Uint8Array) => new DataView(written.buffer, written.byteOffset).getUint32(0, true)
     return answer instanceof Promise ? answer.then(count) : count(answer)
   }
-  return new OutputStream(write, name)
+  return new OutputStream(write, { origin: name })
 }
 
 /** No stream of a sandbox is a terminal. */

@@ -109,19 +109,22 @@ export class Descriptor implements Closable {
     )
   }
 
-  /** @param start where writing begins; undefined for the end, wherever that is then */
-  writeStream(start: number | undefined): OutputStream {
+  /**
+   * @param start where writing begins; undefined for the end, wherever that is then
+   * @param onBackground hears of what is written later
+   */
+  writeStream(start: number | undefined, onBackground?: (written: Promise<void>) => void): OutputStream {
     if (!this.flags.write) throw errno('EBADF')
     const { file } = this
     let offset = start
-    return new OutputStream((bytes) =>
+    const push = (bytes: Uint8Array): MaybePromise<number> =>
       chain(offset ?? chain(file.stat(), ({ size }) => size), (at) =>
         chain(file.write(bytes, at), (written) => {
           if (offset !== undefined) offset += written
           return written
         }),
-      ),
-    )
+      )
+    return new OutputStream(push, onBackground ? { onBackground } : {})
   }
 
   close(): void {

@@ -21,7 +21,7 @@ import { Descriptor } from './descriptor.ts'
 import * as types from './filesystem-types.ts'
 import { type HeldBytes, Holding } from './held-bytes.ts'
 import { inputStream, ioError, outputStream } from './io.ts'
-import type { StreamFailure } from './streams.ts'
+import type { OutputStream, StreamFailure } from './streams.ts'
 
 const u64 = primitive('u64')
 const string = primitive('string')
@@ -51,14 +51,28 @@ function atOnce(
   answer: WitType | undefined,
   act: (on: Descriptor, ...args: never[]) => unknown,
 ): HostFunction {
-  const guarded: Act = (_world: World, on: Descriptor, ...args: never[]): Result => {
+  return inWorld(params, answer, (_world, on, ...args) => act(on, ...args))
+}
+
+/** The same of what needs the world. */
+function inWorld(
+  params: readonly WitType[],
+  answer: WitType | undefined,
+  act: (world: World, on: Descriptor, ...args: never[]) => unknown,
+): HostFunction {
+  const guarded: Act = (world: World, on: Descriptor, ...args: never[]): Result => {
     try {
-      return ok(act(on, ...args))
+      return ok(act(world, on, ...args))
     } catch (error) {
       return types.failed(error)
     }
   }
   return func([self, ...params], result(answer, types.errorCode), guarded)
+}
+
+/** What is written in the background is written before the call ends in which it was given. */
+function writing({ tasks }: World, on: Descriptor, start: number | undefined): OutputStream {
+  return on.writeStream(start, (written) => tasks().track(written, () => {}, true))
 }
 
 /** An offset or a size as the kernel takes it. EINVAL beyond what a number holds. */
@@ -138,10 +152,10 @@ const onFiles: HostInterface = {
   '[method]descriptor.read-via-stream': atOnce([u64], inputStream.own, (on, offset: bigint) =>
     on.readStream(toNumber(offset)),
   ),
-  '[method]descriptor.write-via-stream': atOnce([u64], outputStream.own, (on, offset: bigint) =>
-    on.writeStream(toNumber(offset)),
+  '[method]descriptor.write-via-stream': inWorld([u64], outputStream.own, (world, on, offset: bigint) =>
+    writing(world, on, toNumber(offset)),
   ),
-  '[method]descriptor.append-via-stream': atOnce([], outputStream.own, (on) => on.writeStream(undefined)),
+  '[method]descriptor.append-via-stream': inWorld([], outputStream.own, (world, on) => writing(world, on, undefined)),
   '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => void on.file),
   '[method]descriptor.sync-data': method([], undefined, function* (on) {
     yield* wait(on.sync())

@@ -40,6 +40,7 @@ export class RunningComponent {
       held: new HeldBytes(),
       exit: (code) => this.#exit(code),
       signal: undefined,
+      seed: {},
       tasks: () => this.guest.scheduler,
       waitHere: suspension ? undefined : (milliseconds, isOver) => this.#waitHere(milliseconds, isOver),
     }

@@ -7,7 +7,7 @@ import { cp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createToka, type Toka } from '../../src/index.ts'
+import { createToka, type RunRequest, type Toka } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
 import { skipReasons } from '../skip-reasons.ts'
 
@@ -43,38 +43,51 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true })
 })
 
-/** The directory of a test, mounted: a copy, since it is written to. */
-async function mounted(name: string, root: string) {
-  const from = join(scratch, name)
-  await cp(join(folder, root), from, { recursive: true })
-  return {
-    mounts: [{ at: '/', from, mode: 'rw' as const }],
-    grants: [{ resource: 'fs' as const, actions: ['read' as const, 'write' as const], paths: ['/**'] }],
-  }
+/** Where the directory of a test is: a copy of it, since it is written to. */
+const PLACES: Record<string, (name: string, directory: string) => Promise<Partial<RunRequest>>> = {
+  'private files': async (_name, directory) => ({
+    files: Object.fromEntries(
+      readdirSync(directory).map((file) => [`/${file}`, new Uint8Array(readFileSync(join(directory, file)))]),
+    ),
+  }),
+  'a mounted directory': async (name, directory) => {
+    const from = join(scratch, name)
+    await cp(directory, from, { recursive: true })
+    return {
+      mounts: [{ at: '/', from, mode: 'rw' }],
+      grants: [{ resource: 'fs', actions: ['read', 'write'], paths: ['/**'] }],
+    }
+  },
 }
 
+/** It takes a directory for its own; among private files there is always `/tmp`. */
+const LISTS_ALL = 'filesystem-read-directory'
+
+const rows = names.flatMap((name) =>
+  Object.entries(PLACES)
+    .slice(specificationOf(name).root && name !== LISTS_ALL ? 0 : 1)
+    .map(([place, at]) => ({ name, place, at })),
+)
+
 if (isThere && suspends)
-  test.each(names)('%s', async (name) => {
+  test.each(rows)('$name over $place', async ({ name, at }) => {
     const { root, operations = [] } = specificationOf(name)
     const start = operations.find((operation) => operation.type === 'run')
     const end = operations.find((operation) => operation.type === 'wait')
     const streams = { stdin: '', stdout: '', stderr: '' }
     for (const operation of operations) if ('payload' in operation) streams[operation.id] += operation.payload
-    const result = await toka.run({
+    const { error, exitCode, stdout, stderr } = await toka.run({
       language: 'wasm',
       module: new Uint8Array(readFileSync(join(folder, `${name}.wasm`))),
+      file: `/${name}.wasm`,
       args: start?.args ?? [],
       env: start?.env ?? {},
       stdin: streams.stdin,
-      ...(root ? await mounted(name, root) : {}),
+      ...(root ? await at(name, join(folder, root)) : {}),
     })
-    const exitCode = end?.exit_code ?? 0
-    expect({ error: result.error, exitCode: result.exitCode, stderr: exitCode ? '' : result.stderr }).toEqual({
-      error: undefined,
-      exitCode,
-      stderr: streams.stderr,
-    })
-    if (streams.stdout) expect(result.stdout).toBe(streams.stdout)
+    expect({ error, exitCode, stderr: error && stderr }).toEqual({ exitCode: end?.exit_code ?? 0 })
+    if (streams.stdout) expect(stdout).toBe(streams.stdout)
+    if (streams.stderr) expect(stderr).toBe(streams.stderr)
   })
 
 test('the official suite of WASI 0.3 has its tests', ({ skip }) => {

@@ -19,6 +19,8 @@ export type World = {
   readonly waitHere: ((milliseconds: number, isOver: () => boolean) => void) | undefined
   /** Where the host says that it answers later: streams and futures of its own. */
   readonly tasks: () => Scheduler
+  /** What a component is told to seed its maps with: it asks once, and hears the same when it asks again. */
+  readonly seed: { value?: readonly [bigint, bigint] }
   /** Of a call that can be given up, aborted when it is, or the run ends. */
   readonly signal: AbortSignal | undefined
 }

@@ -6,16 +6,16 @@ import { openAt, statPath, type Where } from '../../../src/kernel/path-calls.ts'
 import { checkPath, pathOf } from '../../../src/kernel/paths.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { type Base, rootBase } from '../../../src/kernel/resolve.ts'
-import { chain, run, type Steps } from '../../../src/kernel/steps.ts'
+import { chain, run, type Steps, wait } from '../../../src/kernel/steps.ts'
 import type { Closable } from './definitions.ts'
 import type { DescriptorFlags, OpenFlags } from './filesystem-types.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import { InputStream, OutputStream } from './streams.ts'
 
-/** Rights of what a component is given at its start. What a mount allows is decided by the gate, at each call. */
-export const ALL_RIGHTS: DescriptorFlags = {
+/** Rights of what a component is given at its start, a directory. What a mount allows is decided by the gate, at each call. */
+const ROOT_RIGHTS: DescriptorFlags = {
   read: true,
-  write: true,
+  write: false,
   fileIntegritySync: false,
   dataIntegritySync: false,
   requestedWriteSync: false,
@@ -30,6 +30,8 @@ type Parts = {
   base?: Base | undefined
   /** The process's descriptor; none for the root directory. */
   fd?: number
+  /** Where it is; undefined for private files. */
+  mount?: number | undefined
 }
 
 export class Descriptor implements Closable {
@@ -39,19 +41,21 @@ export class Descriptor implements Closable {
   readonly flags: DescriptorFlags
   readonly #base: Base | undefined
   readonly #fd: number | undefined
+  readonly #mount: number | undefined
   #closed = false
 
-  constructor({ process, held, flags, base, fd }: Parts) {
+  constructor({ process, held, flags, base, fd, mount }: Parts) {
     this.process = process
     this.held = held
     this.flags = flags
     this.#base = base
     this.#fd = fd
+    this.#mount = mount
   }
 
   /** The root directory of the sandbox. */
   static root(process: Process, held: HeldBytes): Descriptor {
-    return new Descriptor({ process, held, flags: ALL_RIGHTS, base: rootBase(process.services.files) })
+    return new Descriptor({ process, held, flags: ROOT_RIGHTS, base: rootBase(process.services.files) })
   }
 
   get isDirectory(): boolean {
@@ -77,6 +81,14 @@ export class Descriptor implements Closable {
 
   stat(): MaybePromise<FileStat> {
     return this.#base ? run(statPath(this.process, this.beneath('.'), true)) : this.#open().stat()
+  }
+
+  /** Whether another is the same directory or file, by whatever name. */
+  *isSame(other: Descriptor): Steps<boolean> {
+    if (this === other) return true
+    if (this.isDirectory || other.isDirectory) return this.path === other.path
+    if (this.#mount !== other.#mount) return false
+    return (yield* wait(this.stat())).inode === (yield* wait(other.stat())).inode
   }
 
   setTimes(accessedMs: number, modifiedMs: number): MaybePromise<void> {
@@ -149,17 +161,22 @@ export class Descriptor implements Closable {
     return { base: this.#base, path: checkPath(path) }
   }
 
-  /** Opens a file or a directory beneath this one, with no more rights than this one has. */
+  /**
+   * Opens a file or a directory beneath this one, with no more rights than this one has. To make a file is to write it;
+   * who wants nothing in particular, reads; a directory is read, and what is written are the files in it.
+   */
   *open(path: string, followLast: boolean, open: OpenFlags, flags: DescriptorFlags): Steps<Descriptor> {
     const where = this.beneath(path)
     if (flags.write || flags.mutateDirectory || open.create || open.truncate) this.mustMutate()
-    if (flags.read && !this.flags.read) throw errno('EPERM')
-    if ((open.directory && open.create) || (open.truncate && !flags.write)) throw errno('EINVAL')
     const { create, exclusive, truncate } = open
+    const read = flags.read || !flags.write
     const write = flags.write || create
-    const intent = { read: flags.read || !write, write, create, exclusive, truncate, append: false }
-    const { descriptor: fd, kind, base } = yield* openAt(this.process, where, intent, followLast)
-    const opened = new Descriptor({ process: this.process, held: this.held, flags, base, fd })
+    if (read && !this.flags.read) throw errno('EPERM')
+    if ((open.directory && create) || (truncate && !flags.write)) throw errno('EINVAL')
+    const intent = { read, write, create, exclusive, truncate, append: false }
+    const { descriptor: fd, kind, base, mount } = yield* openAt(this.process, where, intent, followLast)
+    const rights = kind === 'directory' ? { ...flags, read, write: false } : { ...flags, read, write }
+    const opened = new Descriptor({ process: this.process, held: this.held, flags: rights, base, fd, mount })
     if (!open.directory || kind === 'directory') return opened
     opened.close()
     throw errno('ENOTDIR')

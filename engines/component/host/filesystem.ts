@@ -145,6 +145,11 @@ function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): {
   return { lower: BigInt(inode), upper: BigInt(Math.max(0, Math.floor(modifiedMs))) }
 }
 
+/** Whether a path names the directory that it is beneath. */
+function isItself(path: string): boolean {
+  return /^\.(\/+\.?)*$/.test(path)
+}
+
 const statAt = [types.pathFlags, string] as const
 const { newTimestamp } = types
 
@@ -156,7 +161,9 @@ const onFiles: HostInterface = {
     writing(world, on, toNumber(offset)),
   ),
   '[method]descriptor.append-via-stream': inWorld([], outputStream.own, (world, on) => writing(world, on, undefined)),
-  '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => void on.file),
+  '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => {
+    if (on.isDirectory) throw errno('EBADF')
+  }),
   '[method]descriptor.sync-data': method([], undefined, function* (on) {
     yield* wait(on.sync())
   }),
@@ -198,10 +205,8 @@ const onFiles: HostInterface = {
   '[method]descriptor.metadata-hash': method([], types.metadataHash, function* (on) {
     return hashOf(yield* wait(on.stat()))
   }),
-  '[method]descriptor.is-same-object': func(
-    [self, self],
-    primitive('bool'),
-    (_, a: Descriptor, b: Descriptor) => a === b || (a.path !== undefined && a.path === b.path),
+  '[method]descriptor.is-same-object': waiting([self, self], primitive('bool'), (_, a: Descriptor, b: Descriptor) =>
+    run(a.isSame(b)),
   ),
 }
 
@@ -254,9 +259,11 @@ const inDirectories: HostInterface = {
     return target
   }),
   '[method]descriptor.remove-directory-at': method([string], undefined, function* (on, path: string) {
+    if (isItself(path)) throw errno('EINVAL')
     yield* paths.removeDirectory(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.unlink-file-at': method([string], undefined, function* (on, path: string) {
+    if (isItself(path)) throw errno('EISDIR')
     yield* paths.removeFile(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.symlink-at': method([string, string], undefined, function* (on, target: string, path: string) {
@@ -276,6 +283,7 @@ const inDirectories: HostInterface = {
     function* (on, { symlinkFollow }: types.PathFlags, from: string, other: Descriptor, to: string) {
       // No file system that we have makes a link to what a link leads to.
       if (symlinkFollow) throw errno('ENOTSUP')
+      if (isItself(from)) throw errno('EPERM')
       yield* paths.linkPath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
     },
   ),

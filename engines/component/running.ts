@@ -38,6 +38,7 @@ export class RunningComponent {
       process: context.process,
       program: name,
       held: new HeldBytes(),
+      directories: new Set(),
       exit: (code) => this.#exit(code),
       signal: undefined,
       seed: {},

@@ -39,8 +39,8 @@ function save(rep: Representation, { name }: ResourceType): SavedRep {
 }
 
 /** @throws when it is gone, or a driver would have to be waited for */
-function reopen(path: string, flags: DescriptorFlags, { process, held }: World): Descriptor {
-  const root = Descriptor.root(process, held)
+function reopen(path: string, flags: DescriptorFlags, world: World): Descriptor {
+  const root = Descriptor.root(world)
   if (path === '/') return root
   const open = { create: false, directory: true, exclusive: false, truncate: false }
   const opened = run(root.open(path.slice(1), true, open, flags))

@@ -31,6 +31,7 @@ function world() {
     tasks,
     signal: undefined,
     seed: {},
+    directories: new Set(),
   }
   const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
   return { ask, cancelled }

@@ -7,7 +7,7 @@ import { checkPath, pathOf } from '../../../src/kernel/paths.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { type Base, rootBase } from '../../../src/kernel/resolve.ts'
 import { chain, run, type Steps, wait } from '../../../src/kernel/steps.ts'
-import type { Closable } from './definitions.ts'
+import type { Closable, OpenDirectory, World } from './definitions.ts'
 import type { DescriptorFlags, OpenFlags } from './filesystem-types.ts'
 import type { HeldBytes } from './held-bytes.ts'
 import { InputStream, OutputStream } from './streams.ts'
@@ -23,8 +23,7 @@ const ROOT_RIGHTS: DescriptorFlags = {
 }
 
 type Parts = {
-  process: Process
-  held: HeldBytes
+  world: Pick<World, 'process' | 'held' | 'directories'>
   flags: DescriptorFlags
   /** Of a directory. */
   base?: Base | undefined
@@ -34,35 +33,49 @@ type Parts = {
   mount?: number | undefined
 }
 
-export class Descriptor implements Closable {
+export class Descriptor implements Closable, OpenDirectory {
   readonly process: Process
   /** Of the component. */
   readonly held: HeldBytes
   readonly flags: DescriptorFlags
-  readonly #base: Base | undefined
+  readonly #world: Parts['world']
+  #base: Base | undefined
   readonly #fd: number | undefined
   readonly #mount: number | undefined
   #closed = false
 
-  constructor({ process, held, flags, base, fd, mount }: Parts) {
-    this.process = process
-    this.held = held
+  constructor({ world, flags, base, fd, mount }: Parts) {
+    this.#world = world
+    this.process = world.process
+    this.held = world.held
     this.flags = flags
     this.#base = base
     this.#fd = fd
     this.#mount = mount
+    if (mount !== undefined && base) world.directories.add(this)
   }
 
   /** The root directory of the sandbox. */
-  static root(process: Process, held: HeldBytes): Descriptor {
-    return new Descriptor({ process, held, flags: ROOT_RIGHTS, base: rootBase(process.services.files) })
+  static root(world: Parts['world']): Descriptor {
+    return new Descriptor({ world, flags: ROOT_RIGHTS, base: rootBase(world.process.services.files) })
+  }
+
+  /** A directory of a mount has another name: all that are open hear of it. */
+  tellRenamed(from: readonly string[], to: readonly string[]): void {
+    for (const open of this.#world.directories) open.renamed(from, to)
+  }
+
+  renamed(from: readonly string[], to: readonly string[]): void {
+    const base = this.#base
+    if (!base || !from.every((name, at) => base.names[at] === name)) return
+    this.#base = { names: [...to, ...base.names.slice(from.length)], trail: base.trail }
   }
 
   get isDirectory(): boolean {
     return this.#base !== undefined
   }
 
-  /** Where a directory was when it was opened; undefined for a file. */
+  /** Where a directory is, of private files where it was when it was opened; undefined for a file. */
   get path(): string | undefined {
     return this.#base && pathOf(this.#base.names)
   }
@@ -142,6 +155,7 @@ export class Descriptor implements Closable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#world.directories.delete(this)
     if (this.#fd === undefined) return
     const answer = this.process.descriptors.close(this.#fd)
     // Nobody is left who could be told.
@@ -176,7 +190,7 @@ export class Descriptor implements Closable {
     const intent = { read, write, create, exclusive, truncate, append: false }
     const { descriptor: fd, kind, base, mount } = yield* openAt(this.process, where, intent, followLast)
     const rights = kind === 'directory' ? { ...flags, read, write: false } : { ...flags, read, write }
-    const opened = new Descriptor({ process: this.process, held: this.held, flags: rights, base, fd, mount })
+    const opened = new Descriptor({ world: this.#world, flags: rights, base, fd, mount })
     if (!open.directory || kind === 'directory') return opened
     opened.close()
     throw errno('ENOTDIR')

@@ -145,6 +145,8 @@ function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): {
   return { lower: BigInt(inode), upper: BigInt(Math.max(0, Math.floor(modifiedMs))) }
 }
 
+const namesOf = (path: string): string[] => path.slice(1).split('/')
+
 /** Whether a path names the directory that it is beneath. */
 function isItself(path: string): boolean {
   return /^\.(\/+\.?)*$/.test(path)
@@ -274,7 +276,9 @@ const inDirectories: HostInterface = {
     [string, self, string],
     undefined,
     function* (on, from: string, other: Descriptor, to: string) {
-      yield* paths.renamePath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
+      const [source, target] = [on.mustMutate().beneath(from), other.mustMutate().beneath(to)]
+      const renamed = yield* paths.renamePath(on.process, source, target)
+      if (renamed) on.tellRenamed(namesOf(renamed.from), namesOf(renamed.to))
     },
   ),
   '[method]descriptor.link-at': method(
@@ -303,8 +307,8 @@ export const filesystem: Readonly<Record<string, HostInterface>> = {
     ),
   },
   'wasi:filesystem/preopens': {
-    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process, held }: World) => [
-      [Descriptor.root(process, held), '/'],
+    'get-directories': func([], list(tuple([types.descriptor.own, string])), (world: World) => [
+      [Descriptor.root(world), '/'],
     ]),
   },
 }

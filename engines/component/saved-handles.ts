@@ -29,12 +29,14 @@ export type Holdings = {
 
 function save(rep: Representation, { name }: ResourceType): SavedRep {
   if (typeof rep === 'number') return rep
-  if (rep instanceof Descriptor && rep.path !== undefined) return ['directory', rep.path, rep.flags]
+  if (rep instanceof Descriptor && rep.path !== undefined && rep.isInPlace) return ['directory', rep.path, rep.flags]
   const origin = rep instanceof InputStream || rep instanceof OutputStream ? rep.origin : undefined
   if (origin === 'stdin' || origin === 'stdout' || origin === 'stderr') return [origin]
+  const isMoved = rep instanceof Descriptor && rep.isDirectory
+  const what = isMoved ? 'a directory that was renamed or removed' : `an open ${name}`
   throw new TokaError(
     'TOKA_ENGINE_LOAD',
-    `the component holds an open ${name}: it cannot be forked or saved until it lets it go`,
+    `the component holds ${what}: it cannot be forked or saved until it lets it go`,
   )
 }
 

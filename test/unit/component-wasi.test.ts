@@ -91,6 +91,17 @@ describe('wasi:filesystem', () => {
     expect(await fs('is-same-object', root, await open(root, '.', READ))).toBe(true)
   })
 
+  test('an open directory is the same object by its new name, and no fork takes another for it', async () => {
+    const WHOLE = { read: true, mutateDirectory: true }
+    const data = await open(root, 'data', WHOLE)
+    ;(await bench.fork()).dispose()
+    expect(await fs('rename-at', root, 'data', root, 'moved')).toEqual({ tag: 'ok' })
+    expect(await fs('create-directory-at', root, 'data')).toEqual({ tag: 'ok' })
+    expect(await fs('is-same-object', data, await open(root, 'moved', WHOLE))).toBe(true)
+    expect(await fs('is-same-object', data, await open(root, 'data', WHOLE))).toBe(false)
+    await expect(bench.fork()).rejects.toThrow('the component holds a directory that was renamed or removed')
+  })
+
   test.each(['.', './', './/.'])('%s names the directory itself, which cannot be removed or linked', async (path) => {
     expect(await fs('remove-directory-at', root, path)).toEqual(errOf('invalid'))
     expect(await fs('unlink-file-at', root, path)).toEqual(errOf('is-directory'))

@@ -1,5 +1,6 @@
 /** A descriptor of wasi:filesystem: an open file or directory of the process, with its rights; paths lead beneath a directory only. */
 import { errno } from '../../../src/kernel/errno.ts'
+import type { DirectoryNode, TreeNode } from '../../../src/kernel/file-nodes.ts'
 import type { FileStat, MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { OpenFile } from '../../../src/kernel/open-file.ts'
 import { openAt, statPath, type Where } from '../../../src/kernel/path-calls.ts'
@@ -80,6 +81,19 @@ export class Descriptor implements Closable, OpenDirectory {
     return this.#base && pathOf(this.#base.names)
   }
 
+  /** A directory of private files, which keeps being it whatever it is called. */
+  get #node(): DirectoryNode | undefined {
+    return this.#mount === undefined ? this.#base?.trail.at(-1) : undefined
+  }
+
+  /** Whether a directory is where it was when it was opened: one of private files may have been renamed since. */
+  get isInPlace(): boolean {
+    const { files } = this.process.services
+    let at: TreeNode | undefined = files.root
+    for (const name of this.#base?.names ?? []) at = at?.kind === 'directory' ? files.lookup(at, name) : undefined
+    return !this.#node || at === this.#node
+  }
+
   /** @throws GuestFacingError EISDIR, EBADF */
   get file(): OpenFile {
     if (this.isDirectory) throw errno('EISDIR')
@@ -99,7 +113,9 @@ export class Descriptor implements Closable, OpenDirectory {
   /** Whether another is the same directory or file, by whatever name. */
   *isSame(other: Descriptor): Steps<boolean> {
     if (this === other) return true
-    if (this.isDirectory || other.isDirectory) return this.path === other.path
+    if (this.isDirectory !== other.isDirectory) return false
+    if (this.#node && other.#node) return this.#node === other.#node
+    if (this.isDirectory) return this.path === other.path
     if (this.#mount !== other.#mount) return false
     return (yield* wait(this.stat())).inode === (yield* wait(other.stat())).inode
   }

@@ -146,7 +146,8 @@ export class ComponentGuest {
     const onResolve = (outcome: { value: unknown } | undefined): void => {
       result = outcome
     }
-    const caller = { onStart: () => args, onResolve, ...(handOut ? { handOut } : {}) }
+    const rest = () => chain(this.#host.breathe(), () => this.cores.rested())
+    const caller = { onStart: () => args, onResolve, rest, ...(handOut ? { handOut } : {}) }
     const call = new LiftedCall(this.#runtime, func, caller)
     yield* call.begin(undefined)
     while (!(call.isOver && scheduler.waiting.size === 0 && !scheduler.hasWork)) {

@@ -5,7 +5,7 @@ import type { CanonContext } from '../canon-context.ts'
 import { CanonTrap } from '../canon-trap.ts'
 import { FlatValues, liftFlat, load } from '../lift.ts'
 import type { CoreValue, WitType } from '../wit-types.ts'
-import { lowerFlat, store } from '../lower.ts'
+import { lowerFlat, store, storeLater } from '../lower.ts'
 import type { GuestFunc } from '../plan.ts'
 import type { Runtime } from '../runtime.ts'
 import { type Caller, mustHoldBack, Task } from './task.ts'
@@ -132,23 +132,22 @@ export class LiftedCall {
     return true
   }
 
-  #arguments(): CoreValue[] {
-    const { func } = this.task
+  *#arguments(): Waiting<CoreValue[]> {
+    const { func, caller } = this.task
     const runtime = this.#runtime
     const args = this.task.start()
     const cx = runtime.context(func.options, func.instance, { scope: this.task })
-    return lowerArguments(
-      cx,
-      func.type.params.map(({ type }) => type),
-      runtime.signatureOf(func),
-      args,
-    )
+    if (caller.rest) cx.later = []
+    const types = func.type.params.map(({ type }) => type)
+    const flat = lowerArguments(cx, types, runtime.signatureOf(func), args)
+    if (caller.rest) yield* storeLater(cx, caller.rest)
+    return flat
   }
 
   *#runSync(): Waiting<void> {
     const { func, caller } = this.task
     const runtime = this.#runtime
-    const raw = yield* wait(runtime.cores.entry(func.core)(...this.#arguments()))
+    const raw = yield* wait(runtime.cores.entry(func.core)(...(yield* this.#arguments())))
     const { handOut } = caller
     const cx = runtime.context(func.options, func.instance, { scope: this.task, ...(handOut ? { handOut } : {}) })
     this.task.return(liftResult(cx, func, runtime.signatureOf(func), raw))
@@ -159,7 +158,7 @@ export class LiftedCall {
   *#runAsync(): Waiting<void> {
     const { func } = this.task
     const { callback } = func.options
-    let packed = yield* wait(this.#runtime.cores.entry(func.core)(...this.#arguments()))
+    let packed = yield* wait(this.#runtime.cores.entry(func.core)(...(yield* this.#arguments())))
     while (callback && (Number(packed) & 0xf) !== Answer.exit) {
       const event = yield* this.#nextEvent(Number(packed) >>> 0)
       packed = yield* wait(this.#runtime.cores.entry(callback)(...event))

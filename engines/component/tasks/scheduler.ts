@@ -2,7 +2,7 @@
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import { chain } from '../../../src/kernel/steps.ts'
 import { CanonTrap } from '../canon-trap.ts'
-import type { InstanceState } from '../instance-state.ts'
+import { type InstanceState, mayEnter } from '../instance-state.ts'
 import type { Block, Thread } from './thread.ts'
 
 /** Tasks that live at once, over all instances of a component. */
@@ -190,7 +190,7 @@ export class Scheduler {
   nextReady(of?: InstanceState): Thread | undefined {
     for (const thread of this.#waiting) {
       const { instance } = thread.task
-      const mayRun = of ? instance === of && instance.exclusive !== thread : !instance.entered
+      const mayRun = of ? instance === of && instance.exclusive !== thread : mayEnter(instance, undefined)
       if (mayRun && thread.isReady) return thread
     }
     return undefined

@@ -290,10 +290,11 @@ describe('the shape of a program', () => {
 
   test('COMMIT leads to an allowing RET at once', () => {
     const problem = 'instruction 1: COMMIT does not lead to an allowing RET'
-    const after = (next: Instruction): string | undefined => verify([['ACT', 0, 1], ['COMMIT'], next, ['RET', 0, 1]])
-    expect(after(['RET', 0, 1])).toBeUndefined()
-    expect(after(['RET', 0, 0])).toBe(problem)
-    expect(after(['ACT', 0, 1])).toBe(problem)
+    const followedBy = (next: Instruction): string | undefined =>
+      verify([['ACT', 0, 1], ['COMMIT'], next, ['RET', 0, 1]])
+    expect(followedBy(['RET', 0, 1])).toBeUndefined()
+    expect(followedBy(['RET', 0, 0])).toBe(problem)
+    expect(followedBy(['ACT', 0, 1])).toBe(problem)
   })
 
   test('code is one to 8,192 whole instructions', () => {

@@ -102,13 +102,9 @@ export function makeDomain(kind: PatternKind): Nfa {
   return kind === 'path' ? paths() : kind === 'url' ? urlPaths() : hosts()
 }
 
-const made = new Map<PatternKind, Nfa>()
+const made: Partial<Record<PatternKind, Nfa>> = {}
 
 /** The automaton of a kind, made once. */
 export function canonicalDomain(kind: PatternKind): Nfa {
-  const known = made.get(kind)
-  if (known) return known
-  const domain = makeDomain(kind)
-  made.set(kind, domain)
-  return domain
+  return (made[kind] ??= makeDomain(kind))
 }

@@ -110,7 +110,6 @@ class LinkCompiler {
     }
     if (tests.length === 0) return
     // What fails goes to a refusal of its own; what holds jumps over it, by a test that never holds.
-    assembler.begin()
     assembler.emit('ACT', this.#link, EVERY_ACTION)
     for (const test of tests) test()
     assembler.jump('link-body', this.#link)
@@ -136,7 +135,6 @@ class LinkCompiler {
     for (const grant of grants) {
       if (!grant.flow?.raises) continue
       for (const tests of this.#tests([grant])) {
-        this.#assembler.begin()
         this.#assembler.emit('ACT', 0, actionMask(grant) << RAISES)
         for (const test of tests) test()
         this.#assembler.emit('RET', 0, 1)
@@ -251,7 +249,6 @@ class LinkCompiler {
 
   #alternative(mask: number, tests: readonly Emit[], conditions?: { grant: Grant; charges: () => boolean }): void {
     const assembler = this.#assembler
-    assembler.begin()
     assembler.emit('ACT', this.#link, mask)
     for (const test of tests) test()
     if (conditions) this.#conditions(conditions.grant)

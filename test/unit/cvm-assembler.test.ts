@@ -24,13 +24,11 @@ const emitAll = (assembler: Assembler, ...names: OpcodeName[]): void => {
 describe('instructions', () => {
   test('a test that fails goes on behind its alternative, and behind no other', () => {
     const assembler = new Assembler()
-    assembler.begin()
     assembler.emit('ACT', 1, 0x80000000)
     assembler.emit('EQ', 7, 16)
     emitAll(assembler, 'COMMIT')
     assembler.emit('RET', 0, 1)
     assembler.end()
-    assembler.begin()
     emitAll(assembler, 'ALIVE')
     assembler.end()
     emitAll(assembler, 'RET')
@@ -46,7 +44,6 @@ describe('instructions', () => {
 
   test('a jump is a test of no action, of its link, and goes to the next landing of its name alone', () => {
     const assembler = new Assembler()
-    assembler.begin()
     emitAll(assembler, 'GE')
     assembler.jump('there', 3)
     assembler.jump('elsewhere', 0)

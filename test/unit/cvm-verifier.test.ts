@@ -23,8 +23,11 @@ function codeOf(instructions: readonly Instruction[]): Uint8Array {
   return code
 }
 
-const verify = (instructions: readonly Instruction[], pool = new Uint8Array(), cells = 0): string | undefined =>
-  verifyProgram({ code: codeOf(instructions), pool, cells: cellsOf(cells) })
+const verify = (
+  instructions: readonly Instruction[],
+  pool: Uint8Array = new Uint8Array(),
+  cells = 0,
+): string | undefined => verifyProgram({ code: codeOf(instructions), pool, cells: cellsOf(cells) })
 /** One instruction and an end. */
 const one = (instruction: Instruction, pool?: Uint8Array, cells?: number): string | undefined =>
   verify([instruction, ['RET', 0, 1]], pool, cells)

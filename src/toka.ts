@@ -3,6 +3,7 @@ import { openCache } from '#cache'
 import { readAsset } from '#source'
 import { startThread } from '#worker'
 import type { EngineIo, ExecutionEngine, GuestModule } from './engine.ts'
+import { tokaDisposed, tokaOpened } from './after-last.ts'
 import { loadEngine } from './engines.ts'
 import { TokaError } from './errors.ts'
 import type { HeldToken, TokenAuthority } from './gate/authority.ts'
@@ -81,6 +82,7 @@ export class Toka {
   /** Quotas on their way back to where they came from. */
   #leaving: Promise<unknown> = Promise.resolve()
   #closed = false
+  #disposed: Promise<void> | undefined
 
   /** @internal */
   constructor(io: EngineIo, seal: SnapshotSeal, options: OwnOptions) {
@@ -89,6 +91,7 @@ export class Toka {
     this.#io = io
     this.#seal = seal
     this.#options = options
+    tokaOpened()
   }
 
   /**
@@ -137,11 +140,17 @@ export class Toka {
   }
 
   /** Disposes every sandbox and ends the workers. Safe to call twice. */
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose()
+    return this.#disposed
+  }
+
+  async #dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
     await (await this.#pool)?.dispose()
     await this.#leaving
+    await tokaDisposed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -206,10 +215,9 @@ export class Toka {
     return security.hold(token, { ...(grants ? { grants } : {}), whole })
   }
 
-  /** On this thread: a page whose sandboxes are in workers never loads what that takes. */
   async #openHere(parts: Parts, engine: ExecutionEngine): Promise<Sandbox> {
-    const { openInline } = await import('./open-inline.ts')
-    return openInline(parts, engine, this.#ledger)
+    inline ??= await import('./open-inline.ts')
+    return inline.openInline(parts, engine, this.#ledger)
   }
 
   /** The pool, when a sandbox goes there. */
@@ -254,6 +262,9 @@ export class Toka {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
 }
+
+/** A page whose sandboxes are in workers never loads what this thread's take. Kept: asking Node again costs 20 us each time. */
+let inline: typeof import('./open-inline.ts') | undefined
 
 /** Milliseconds that a person has to say yes. */
 const APPROVAL_MS = 60_000

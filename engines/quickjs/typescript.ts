@@ -1,5 +1,6 @@
 /** A guest's TypeScript: transformed on a thread of its own where the guest can wait for it, else here. */
 import { startTransformer } from '#typescript'
+import { endAfterLast } from '../../src/after-last.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
 import { TYPESCRIPT_UNITS } from '../../src/typescript/protocol.ts'
 import { Transformer } from '../../src/typescript/transformer.ts'
@@ -17,6 +18,7 @@ export async function loadTransformer(): Promise<void> {
 }
 
 const elsewhere = new Transformer(startTransformer)
+endAfterLast(() => elsewhere.end())
 
 /**
  * Strips types; each statement stays on its line.

@@ -78,10 +78,7 @@ function parts(grant: NetGrant): NetGrant[] {
         hosts: [host],
         methods: [method],
         schemes: [scheme],
-        ports: grant.ports ?? [
-          scheme === 'https' ? 443 : 80,
-          ...(schemes.length > 1 ? [scheme === 'https' ? 80 : 443] : []),
-        ],
+        ports: netShape(grant).ports.map(([low, high]) => `${low}-${high}`),
       })),
     ),
   )
@@ -92,7 +89,6 @@ function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
   const fitting = parents.filter(
     (parent) => !widerThan({ ...part, paths: netShape(parent).paths ?? EVERY_PATH }, parent),
   )
-  if (fitting.length === 0) return false
   const paths = fitting.flatMap((parent) => netShape(parent).paths ?? EVERY_PATH)
   return widerPattern('paths', netShape(part).paths ?? EVERY_PATH, paths) === undefined
 }
@@ -100,8 +96,6 @@ function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
 /** How a child's grant is wider than all of its parent's together; undefined when it is proved not to be. */
 export function widerNet(child: NetGrant, parents: readonly NetGrant[]): Wider | undefined {
   const single = parents.map((parent) => widerThan(child, parent))
-  if (single.some((wider) => wider === undefined)) return undefined
-  const uncovered = parts(child).find((part) => !coveredByPaths(part, parents))
-  if (!uncovered) return undefined
-  return single.find((wider) => wider !== undefined) ?? { field: 'resource' }
+  if (single.includes(undefined) || parts(child).every((part) => coveredByPaths(part, parents))) return undefined
+  return single[0] ?? { field: 'resource' }
 }

@@ -33,7 +33,7 @@ class LazyDfa {
   #number(states: Iterable<number>): number {
     const seen = new Set(states)
     for (const state of seen) for (const to of this.#empty[state]!) seen.add(to)
-    const subset = [...seen].sort((left, right) => left - right)
+    const subset = [...Uint32Array.from(seen).sort()]
     const key = subset.join()
     const known = this.#numbers.get(key)
     if (known !== undefined) return known

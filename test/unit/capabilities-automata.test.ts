@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalDomain } from '../../capabilities/canonical-domain.ts'
 import { buildDfa, packDfa } from '../../capabilities/dfa.ts'
 import { parseGlob } from '../../capabilities/glob.ts'
-import { proveInclusion } from '../../capabilities/inclusion.ts'
+import { Effort, proveInclusion, TooHard } from '../../capabilities/inclusion.ts'
 import { Dfa } from '../../capabilities/isa.ts'
 import { type Nfa, NfaBuilder } from '../../capabilities/nfa.ts'
 
@@ -136,14 +136,21 @@ describe('what a proof costs', () => {
     expect(proveInclusion([wild('a')], [wild('a')], byteIn(0, 255))).toEqual({ included: true })
   })
 
-  test('a proof of a hundred thousand steps is one, a step more is none, and says so', () => {
+  test('what proofs that share an effort may cost ends in the middle of one, to the unit', () => {
     const round = (length: number): Nfa => {
       const edges = Array.from({ length }, (_, state) => [{ low: 97, high: 97, to: (state + 1) % length }])
       return { edges: [...edges, []], empty: Array.from({ length: length + 1 }, () => []), start: 0, accept: length }
     }
     const names = round(1)
-    // Two rounds of lengths without a common divisor meet in as many ways as their product says.
-    expect(proveInclusion([round(32)], [round(3_125)], names)).toEqual({ included: true })
-    expect(proveInclusion([round(11)], [round(9_091)], names)).toEqual({ included: 'unknown' })
+    const prove = (effort: Effort) => proveInclusion([round(3)], [round(4)], names, effort)
+    // A domain's own sets are made once, by the first proof.
+    prove(new Effort())
+    // Begun; each round's start and steps; twelve pairs of three samples: below the letter, it, above it.
+    const cost = 50 + 4 + 5 + 12 * 3
+    expect(prove(new Effort(cost))).toEqual({ included: true })
+    expect(() => prove(new Effort(cost - 1))).toThrow(TooHard)
+    const shared = new Effort(2 * cost - 1)
+    expect(prove(shared)).toEqual({ included: true })
+    expect(() => prove(shared)).toThrow(TooHard)
   })
 })

@@ -1,7 +1,7 @@
 /** A guest's TypeScript: transformed on a thread of its own where the guest can wait for it, else here. */
 import { startTransformer } from '#typescript'
-import { endAfterLast } from '../../src/after-last.ts'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
+import { endAfterLast } from '../../src/room.ts'
 import { TYPESCRIPT_UNITS } from '../../src/typescript/protocol.ts'
 import { Transformer } from '../../src/typescript/transformer.ts'
 

@@ -45,7 +45,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (plan.json) terminal.stdout.write(`${resultToJson(result)}\n`)
   else await show(plan, result, terminal, paint)
   if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
-  return exitCodeOf(result)
+  return exitCodeOf(result, request.call !== undefined)
 }
 
 async function runOnce(plan: RunPlan, request: RunRequest, { stderr }: Terminal): Promise<RunResult> {

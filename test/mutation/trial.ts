@@ -149,4 +149,6 @@ async function main(): Promise<void> {
   }
 }
 
+// What a test that failed leaves behind may fail later: it says nothing of the mutant that is tried then.
+process.on('unhandledRejection', () => {})
 await main()

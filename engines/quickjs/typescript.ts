@@ -1,7 +1,6 @@
 /** A guest's TypeScript: transformed on a thread of its own where the guest can wait for it, else here. */
 import { startTransformer } from '#typescript'
 import { GuestFacingError, type MaybePromise } from '../../src/kernel/host-port.ts'
-import { endAfterLast } from '../../src/room.ts'
 import { TYPESCRIPT_UNITS } from '../../src/typescript/protocol.ts'
 import { Transformer } from '../../src/typescript/transformer.ts'
 
@@ -18,7 +17,11 @@ export async function loadTransformer(): Promise<void> {
 }
 
 const elsewhere = new Transformer(startTransformer)
-endAfterLast(() => elsewhere.end())
+
+/** Ends the thread, if there is one. */
+export function endTransformer(): Promise<void> {
+  return elsewhere.end()
+}
 
 /**
  * Strips types; each statement stays on its line.

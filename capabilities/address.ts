@@ -33,7 +33,7 @@ function withoutDots(text: string): string | undefined {
   const tail = text.slice(colon + 1)
   if (!tail.includes('.')) return text
   const four = parse4(tail)
-  if (!four || colon < 0) return undefined
+  if (!four) return undefined
   const [a, b, c, d] = four as unknown as [number, number, number, number]
   return `${text.slice(0, colon + 1)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
 }
@@ -60,7 +60,7 @@ const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff]
 
 /** An IPv4 address inside an IPv6 one (`::ffff:10.0.0.1`) is that IPv4 address: what the system connects to. */
 export function unmapped(address: Address): Address {
-  return address.length === 16 && MAPPED.every((byte, index) => address[index] === byte) ? address.slice(12) : address
+  return MAPPED.every((byte, index) => address[index] === byte) ? address.slice(12) : address
 }
 
 /**
@@ -68,7 +68,6 @@ export function unmapped(address: Address): Address {
  * @returns 4 or 16 bytes; undefined for anything else
  */
 export function parseAddress(text: string): Address | undefined {
-  if (text.length > 45) return undefined
   const bytes = text.includes(':') ? parse6(text) : parse4(text)
   return bytes && unmapped(bytes)
 }
@@ -79,8 +78,8 @@ export function parseAddress(text: string): Address | undefined {
  */
 export function tryParseNetwork(text: string): Network | string {
   const slash = text.indexOf('/')
-  const parsed = slash < 0 ? undefined : text.slice(0, slash)
-  const address = parsed?.includes(':') ? parse6(parsed) : parse4(parsed ?? '')
+  const first = text.slice(0, slash)
+  const address = first.includes(':') ? parse6(first) : parse4(first)
   const prefix = text.slice(slash + 1)
   if (!address || !/^\d{1,3}$/.test(prefix)) return 'must be a network such as "10.0.0.0/8" or "fd00::/8"'
   if (Number(prefix) > address.length * 8) return `has a prefix of more than ${address.length * 8} bits`
@@ -117,7 +116,7 @@ export function rangeOf(network: Network): AddressRange {
 
 /** Ranges that touch become one; sorted. */
 function merged(ranges: readonly AddressRange[]): AddressRange[] {
-  const sorted = [...ranges].sort((a, b) => a.family - b.family || (a.low < b.low ? -1 : a.low > b.low ? 1 : 0))
+  const sorted = [...ranges].sort((a, b) => a.family - b.family || (a.low < b.low ? -1 : 1))
   const out: AddressRange[] = []
   for (const range of sorted) {
     const last = out.at(-1)

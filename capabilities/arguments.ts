@@ -42,7 +42,7 @@ function isCanonicalPath(text: string): boolean {
 }
 
 function isNumber(value: unknown): value is number | bigint {
-  return (typeof value === 'number' && !Number.isNaN(value)) || typeof value === 'bigint'
+  return typeof value === 'number' || typeof value === 'bigint'
 }
 
 /** Whether a value satisfies a constraint. What is not a plain value of the constraint's kind does not. */

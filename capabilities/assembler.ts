@@ -25,8 +25,8 @@ export type Program = {
   approvals?: boolean
 }
 
-/** What an instruction is given: `a`, the immediate, and for tests where to go on when they fail. */
-type Instruction = { opcode: number; a: number; immediate: number; target: number | undefined }
+/** What an instruction is given: `a`, the immediate, and for tests where to go on when they fail (0: nowhere). */
+type Instruction = { opcode: number; a: number; immediate: number; target: number }
 
 /** Builds programs whose jumps lead to the ends of alternatives. */
 export class Assembler {
@@ -36,18 +36,13 @@ export class Assembler {
   readonly #predicates: Predicate[] = []
   readonly #jumps = new Map<string, Instruction[]>()
   #poolBytes = 0
-  #alternative = 0
+  /** Tests of the alternative that is being written. */
+  #open: Instruction[] = []
 
-  /** Begins an alternative: until `end`, a test that fails goes on behind it. */
-  begin(): void {
-    this.#alternative = this.#instructions.length
-  }
-
+  /** Ends an alternative: each of its tests, when it fails, goes on behind it. The next instruction begins another. */
   end(): void {
-    const behind = this.#instructions.length
-    for (const instruction of this.#instructions.slice(this.#alternative)) {
-      if (instruction.target === -1) instruction.target = behind
-    }
+    for (const test of this.#open) test.target = this.#instructions.length
+    this.#open = []
   }
 
   /** Goes on at the next `land` of that name: a test that never holds. What passed tests left behind stays. */
@@ -63,8 +58,9 @@ export class Assembler {
   }
 
   emit(opcode: OpcodeName, a = 0, immediate = 0): void {
-    const jumps = opcode !== 'RET' && opcode !== 'COMMIT'
-    this.#instructions.push({ opcode: Opcode[opcode], a, immediate, target: jumps ? -1 : undefined })
+    const instruction = { opcode: Opcode[opcode], a, immediate, target: 0 }
+    this.#instructions.push(instruction)
+    if (opcode !== 'RET' && opcode !== 'COMMIT') this.#open.push(instruction)
   }
 
   cell(plan: CellPlan): number {
@@ -137,7 +133,7 @@ export class Assembler {
       const at = index * INSTRUCTION_BYTES
       code[at] = opcode
       code[at + 1] = a
-      view.setUint16(at + 2, target ?? 0, true)
+      view.setUint16(at + 2, target, true)
       view.setUint32(at + 4, immediate, true)
     })
     const pool = new Uint8Array(this.#poolBytes)

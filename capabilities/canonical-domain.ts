@@ -97,13 +97,14 @@ function hosts(): Nfa {
   return builder.finish(start, end)
 }
 
-const made = new Map<PatternKind, Nfa>()
+/** The automaton of a kind, made anew. */
+export function makeDomain(kind: PatternKind): Nfa {
+  return kind === 'path' ? paths() : kind === 'url' ? urlPaths() : hosts()
+}
+
+const made: Partial<Record<PatternKind, Nfa>> = {}
 
 /** The automaton of a kind, made once. */
 export function canonicalDomain(kind: PatternKind): Nfa {
-  const known = made.get(kind)
-  if (known) return known
-  const domain = kind === 'path' ? paths() : kind === 'url' ? urlPaths() : hosts()
-  made.set(kind, domain)
-  return domain
+  return (made[kind] ??= makeDomain(kind))
 }

@@ -91,10 +91,11 @@ class LinkCompiler {
   preamble({ revocable, notBefore, expires, quota }: ChainLink): void {
     const assembler = this.#assembler
     const link = this.#link
-    if (!revocable && notBefore === undefined && expires === undefined && !quota) return
-    const cell = revocable ? assembler.cell({ kind: 'alive', initial: 1, link }) : 0
     const tests: Emit[] = []
-    if (revocable) tests.push(() => assembler.emit('ALIVE', 0, cell))
+    if (revocable) {
+      const alive = assembler.cell({ kind: 'alive', initial: 1, link })
+      tests.push(() => assembler.emit('ALIVE', 0, alive))
+    }
     if (notBefore !== undefined) tests.push(() => this.#time('AFTER', notBefore))
     if (expires !== undefined) tests.push(() => this.#time('BEFORE', expires))
     for (const [kind, slot] of [
@@ -107,8 +108,8 @@ class LinkCompiler {
       tests.push(() => assembler.emit('CHARGE', slot, charged))
       this.#charged = true
     }
+    if (tests.length === 0) return
     // What fails goes to a refusal of its own; what holds jumps over it, by a test that never holds.
-    assembler.begin()
     assembler.emit('ACT', this.#link, EVERY_ACTION)
     for (const test of tests) test()
     assembler.jump('link-body', this.#link)
@@ -134,7 +135,6 @@ class LinkCompiler {
     for (const grant of grants) {
       if (!grant.flow?.raises) continue
       for (const tests of this.#tests([grant])) {
-        this.#assembler.begin()
         this.#assembler.emit('ACT', 0, actionMask(grant) << RAISES)
         for (const test of tests) test()
         this.#assembler.emit('RET', 0, 1)
@@ -145,15 +145,15 @@ class LinkCompiler {
 
   /** The tests of what is asked for; one list for each alternative. All grants have one resource. */
   #tests(grants: readonly Grant[]): Emit[][] {
-    const [first] = grants
-    if (first?.resource === 'net') return this.#requests(first, this.#addresses(first))
+    const first = grants[0]!
+    if (first.resource === 'net') return this.#requests(first, this.#addresses(first))
     const paths = new Set(grants.flatMap((grant) => (grant.resource === 'fs' ? grant.paths : [])))
     if (paths.size > 0) return this.#automata(Slot.NAME, packPatterns([...paths], parseGlob)).map((test) => [test])
     const names = new Set(grants.flatMap((grant) => ('names' in grant ? grant.names : [])))
     if (names.size === 0) return [[]]
     const offset = this.#assembler.blobs([...names].map((name) => this.#encoder.encode(name)))
     const byName = () => this.#assembler.emit('IN', Slot.NAME, offset)
-    if (first?.resource !== 'tool' || !first.args) return [[byName]]
+    if (first.resource !== 'tool' || !first.args) return [[byName]]
     const predicate = this.#assembler.predicate(first.args)
     return [[byName, () => this.#assembler.emit('CIDR6', Slot.PREDICATES, predicate)]]
   }
@@ -166,18 +166,17 @@ class LinkCompiler {
   }
 
   /** A request: method and scheme, port, host, path, and the address where there is one to test. */
-  #requests(grant: NetGrant, addresses: readonly Emit[] = []): Emit[][] {
+  #requests(grant: NetGrant, addresses: readonly (Emit | undefined)[]): Emit[][] {
     const { methods, paths } = netShape(grant)
     const special = grant.cidrs ? methods.map((number) => number + SPECIAL_ADDRESS) : []
     const offset = this.#assembler.integerSet([...methods, ...special])
     const byMethod = () => this.#assembler.emit('IN', Slot.METHOD, offset)
     const byPath = paths ? this.#automata(Slot.PATH, packPatterns(paths, parseUrlGlob)) : [undefined]
     const hosts = this.#automata(Slot.HOST, packPatterns(grant.hosts, parseHostGlob))
-    const byAddress = addresses.length > 0 ? addresses : [undefined]
     return this.#ports(grant).flatMap((port) =>
       hosts.flatMap((host) =>
         byPath.flatMap((path) =>
-          byAddress.map((address) => [byMethod, ...port, host, path, address].filter((test) => test !== undefined)),
+          addresses.map((address) => [byMethod, ...port, host, path, address].filter((test) => test !== undefined)),
         ),
       ),
     )
@@ -195,13 +194,13 @@ class LinkCompiler {
   /** Looking up a host: whatever address a request could have, without its charges and its approval. */
   #lookups(grant: NetGrant): void {
     const { approval: _, ...rest } = grant
-    for (const tests of this.#requests(grant))
+    for (const tests of this.#requests(grant, [undefined]))
       this.#alternative(1 << Action['net.resolve'], tests, { grant: rest, charges: () => false })
   }
 
-  #addresses({ cidrs }: NetGrant): Emit[] {
+  #addresses({ cidrs }: NetGrant): (Emit | undefined)[] {
     const assembler = this.#assembler
-    if (!cidrs) return []
+    if (!cidrs) return [undefined]
     return cidrs.map((text) => {
       const network = parseNetwork(text)
       const offset = assembler.constant(new Uint8Array([...network.address, ...maskOf(network)]))
@@ -250,7 +249,6 @@ class LinkCompiler {
 
   #alternative(mask: number, tests: readonly Emit[], conditions?: { grant: Grant; charges: () => boolean }): void {
     const assembler = this.#assembler
-    assembler.begin()
     assembler.emit('ACT', this.#link, mask)
     for (const test of tests) test()
     if (conditions) this.#conditions(conditions.grant)
@@ -282,7 +280,7 @@ export function compileChain(links: readonly ChainLink[]): Program {
     assembler.land('next-link')
   })
   const approvals = links.some(({ grants }) => grants.some((grant) => 'approval' in grant && grant.approval))
-  return { ...assembler.finish(), ...(approvals ? { approvals } : {}) }
+  return { ...assembler.finish(), approvals }
 }
 
 /**

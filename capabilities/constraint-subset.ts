@@ -3,16 +3,19 @@ import { type Constraint, type Constraints, satisfies, type Scalar } from './arg
 import { canonicalDomain, type PatternKind } from './canonical-domain.ts'
 import { parseGlob } from './glob.ts'
 import { parseHostGlob } from './host-glob.ts'
-import { proveInclusion } from './inclusion.ts'
+import { type Effort, proveInclusion } from './inclusion.ts'
 import type { Nfa } from './nfa.ts'
 
 /** Where a child is wider: the argument, and a value of it that the parent refuses, where one is known. */
 export type WiderArgument = { argument: string; witness?: string }
 
-function patternWitness(child: string, parent: string, parse: (text: string) => Nfa, kind: PatternKind) {
-  const proof = proveInclusion([parse(child)], [parse(parent)], canonicalDomain(kind))
-  if (proof.included === true) return undefined
-  return proof.included === false ? { witness: JSON.stringify(new TextDecoder().decode(proof.witness)) } : {}
+type Patterns = { parse: (text: string) => Nfa; kind: PatternKind }
+const PATHS: Patterns = { parse: parseGlob, kind: 'path' }
+const HOSTS: Patterns = { parse: parseHostGlob, kind: 'host' }
+
+function patternWitness(child: string, parent: string, { parse, kind }: Patterns, effort: Effort) {
+  const proof = proveInclusion([parse(child)], [parse(parent)], canonicalDomain(kind), effort)
+  return proof.included ? undefined : { witness: JSON.stringify(new TextDecoder().decode(proof.witness)) }
 }
 
 function valuesOf({ equals, oneOf }: Constraint): readonly Scalar[] | undefined {
@@ -31,7 +34,7 @@ function rangeWitness(child: Constraint, parent: Constraint): { witness?: string
 }
 
 /** How a child's constraint is wider than its parent's; undefined when it is proved not to be. */
-function widerConstraint(child: Constraint, parent: Constraint): { witness?: string } | undefined {
+function widerConstraint(child: Constraint, parent: Constraint, effort: Effort): { witness?: string } | undefined {
   if (child.optional && !parent.optional) return { witness: 'missing' }
   if (parent.any) return undefined
   const values = valuesOf(child)
@@ -41,9 +44,9 @@ function widerConstraint(child: Constraint, parent: Constraint): { witness?: str
   }
   if (isRange(child)) return rangeWitness(child, parent)
   if (child.path !== undefined && parent.path !== undefined)
-    return patternWitness(child.path, parent.path, parseGlob, 'path')
+    return patternWitness(child.path, parent.path, PATHS, effort)
   if (child.host !== undefined && parent.host !== undefined)
-    return patternWitness(child.host, parent.host, parseHostGlob, 'host')
+    return patternWitness(child.host, parent.host, HOSTS, effort)
   if (child.prefix !== undefined && parent.prefix !== undefined)
     return child.prefix.startsWith(parent.prefix) ? undefined : { witness: JSON.stringify(child.prefix) }
   return {}
@@ -52,16 +55,18 @@ function widerConstraint(child: Constraint, parent: Constraint): { witness?: str
 /**
  * Whether every set of arguments that the child takes is taken by the parent. Sound; not complete between kinds (a path
  * pattern under a prefix is not proved).
+ * @throws TooHard
  */
 export function widerArgument(
   child: Constraints | undefined,
   parent: Constraints | undefined,
+  effort: Effort,
 ): WiderArgument | undefined {
   if (!parent) return undefined
   if (!child) return { argument: Object.keys(parent)[0] ?? '(any)', witness: 'anything' }
   for (const argument of Object.keys(child)) {
     if (!Object.hasOwn(parent, argument)) return { argument, witness: 'an argument that the parent does not know' }
-    const wider = widerConstraint(child[argument]!, parent[argument]!)
+    const wider = widerConstraint(child[argument]!, parent[argument]!, effort)
     if (wider) return { argument, ...wider }
   }
   const dropped = Object.keys(parent).find((argument) => !parent[argument]!.optional && !Object.hasOwn(child, argument))

@@ -57,15 +57,15 @@ class Union {
   close(states: Iterable<number>): number[] {
     const seen = new Set(states)
     for (const state of seen) for (const to of this.#empty[state]!) seen.add(to)
-    return [...seen].sort((left, right) => left - right)
+    return [...Uint32Array.from(seen).sort()]
   }
 }
 
 /** The subset construction. `undefined` when there are too many subsets. */
 function determinise(automata: readonly Nfa[], samples: readonly number[]): Partial | undefined {
   const union = new Union(automata)
-  const numbers = new Map<string, number>([['', 0]])
-  const subsets: number[][] = [[]]
+  const numbers = new Map<string, number>()
+  const subsets: number[][] = []
   const number = (subset: number[]): number => {
     const key = subset.join()
     const known = numbers.get(key)
@@ -73,6 +73,8 @@ function determinise(automata: readonly Nfa[], samples: readonly number[]): Part
     numbers.set(key, subsets.length)
     return subsets.push(subset) - 1
   }
+  // The dead state comes first.
+  number([])
   const start = number(union.close(union.starts))
   const table: number[][] = []
   for (let at = 0; at < subsets.length; at++) {
@@ -106,8 +108,8 @@ function minimise({ table, accepting, start }: Partial): Partial {
     if (numbers.size === count) break
     count = numbers.size
   }
-  const rows: number[][] = new Array(count)
-  const accepts: boolean[] = new Array(count)
+  const rows: number[][] = []
+  const accepts: boolean[] = []
   table.forEach((row, state) => {
     rows[group[state]!] ??= row.map((to) => group[to]!)
     accepts[group[state]!] = accepting[state]!
@@ -119,7 +121,7 @@ function minimise({ table, accepting, start }: Partial): Partial {
 function mergeClasses(table: number[][], classes: Uint8Array): { table: number[][]; classes: Uint8Array } {
   const numbers = new Map<string, number>()
   const kept: number[] = []
-  const merged = (table[0] ?? []).map((_, column) => {
+  const merged = table[0]!.map((_, column) => {
     const key = table.map((row) => row[column]).join()
     const known = numbers.get(key)
     if (known !== undefined) return known
@@ -146,7 +148,7 @@ export function buildDfa(automata: readonly Nfa[]): Dfa | undefined {
 
 /** The automaton as the CVM's record (`Dfa` in isa.ts). */
 export function packDfa({ start, universal, accepting, classes, table }: Dfa): Uint8Array {
-  const width = table[0]?.length ?? 0
+  const width = table[0]!.length
   const bytes = new Uint8Array(DfaOffset.TABLE + table.length * width)
   new DataView(bytes.buffer).setUint16(DfaOffset.CLASSES, width, true)
   bytes[DfaOffset.STATES] = table.length

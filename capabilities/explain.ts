@@ -37,7 +37,7 @@ export function explain(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_value':
       return `must be ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}${given(input)}`
     case 'invalid_key':
-      return `has a key that cannot be: ${issue.issues[0]?.message ?? ''}`
+      return `has a key that cannot be: ${issue.issues[0]!.message}`
     default:
       return undefined
   }

@@ -13,16 +13,17 @@ function conditionsOf(grant: Grant): string {
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`
 }
 
-function constraintText(one: Constraint): string {
-  const { optional, ...kind } = one
-  const [[name, value] = ['any', true]] = Object.entries(kind)
-  const text =
-    one.min !== undefined || one.max !== undefined
-      ? `${one.min ?? '-∞'}..${one.max ?? '∞'}`
-      : name === 'any'
-        ? 'anything'
-        : `${name} ${JSON.stringify(value)}`
-  return optional ? `${text} or none` : text
+function kindText({ any, min, max, ...others }: Constraint): string {
+  if (any) return 'anything'
+  if (min !== undefined || max !== undefined) return `${min ?? '-∞'}..${max ?? '∞'}`
+  return Object.entries(others)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`)
+    .join()
+}
+
+function constraintText({ optional, ...kind }: Constraint): string {
+  return optional ? `${kindText(kind)} or none` : kindText(kind)
 }
 
 function targets(grant: Grant): string[] {

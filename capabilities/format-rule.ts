@@ -14,8 +14,10 @@ function pathPattern(path: string): string {
 
 /** What is beneath the directory of a URL's path. Its query is no part of a pattern. */
 function urlPattern(url: string): string {
-  const [, origin, path] = /^([a-z]+:\/\/[^/?]+)(\/[^?]*)/.exec(url) ?? []
-  return origin === undefined || path === undefined ? url : `${origin}${pathPattern(path)}`
+  return url.replace(
+    /^([a-z]+:\/\/[^/?]+)(\/[^?]*).*/s,
+    (_, origin: string, path: string) => `${origin}${pathPattern(path)}`,
+  )
 }
 
 /**

@@ -146,16 +146,16 @@ function textProblem(pattern: string): string | undefined {
 /** What no canonical path can match. */
 function pathProblem(pattern: string): string | undefined {
   if (pattern.includes('//')) return 'has an empty component ("//")'
-  if (pattern.length > 1 && pattern.endsWith('/')) return 'ends in "/": write /** for what is beneath a directory'
-  if (/(^|\/)\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
+  if (pattern !== '/' && pattern.endsWith('/')) return 'ends in "/": write /** for what is beneath a directory'
+  if (/\/\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
   return undefined
 }
 
 /** What no path of a canonical URL can match. */
 function urlProblem(pattern: string): string | undefined {
   if (/[^\u0021-\u007e]/.test(pattern)) return 'has a character that a URL writes with "%": write it so'
-  if (/#/.test(pattern)) return 'has "#": a fragment is never sent'
-  if (/(^|\/)\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
+  if (pattern.includes('#')) return 'has "#": a fragment is never sent'
+  if (/\/\.{1,2}(\/|$)/.test(pattern)) return 'has a component "." or ".."'
   if (/%(?![0-9A-F]{2})/.test(pattern)) return 'has "%" that is not followed by two capital hexadecimal digits'
   return undefined
 }

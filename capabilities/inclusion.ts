@@ -2,10 +2,33 @@
 import type { Nfa } from './nfa.ts'
 
 /** What a proof came to. `witness` are the bytes of a name that the child alone matches. */
-export type Inclusion = { included: true } | { included: false; witness: Uint8Array } | { included: 'unknown' }
+export type Inclusion = { included: true } | { included: false; witness: Uint8Array }
 
-/** States of the product that are looked at before a proof is given up: about a second, and 50 MB. */
-const PRODUCT_STATES = 100_000
+/** Steps of a product and states of its sets, of all the proofs that share an effort: a third of a second, and 50 MB. */
+const UNITS = 2_000_000
+/** What a proof costs before its first step. */
+const BEGUN = 50
+
+/** Proofs that share an effort would take more than it. */
+export class TooHard extends Error {}
+
+/**
+ * What a whole question may cost, of however many proofs. Whoever holds a token can narrow it offline, by hundreds of
+ * grants whose proofs are hard each: the bound is of the token, not of a proof.
+ */
+export class Effort {
+  #left: number
+
+  constructor(units: number = UNITS) {
+    this.#left = units
+  }
+
+  /** @throws TooHard */
+  spend(units: number): void {
+    this.#left -= units
+    if (this.#left < 0) throw new TooHard()
+  }
+}
 
 /** Sets of states of several automata at once, numbered, with their transitions made as they are asked for. */
 class LazyDfa {
@@ -18,7 +41,7 @@ class LazyDfa {
   readonly #accepting: boolean[] = []
   readonly start: number
 
-  constructor(automata: readonly Nfa[]) {
+  constructor(automata: readonly Nfa[], effort: Effort) {
     const starts: number[] = []
     for (const nfa of automata) {
       const base = this.#edges.length
@@ -27,13 +50,14 @@ class LazyDfa {
       starts.push(nfa.start + base)
       this.#accepts.add(nfa.accept + base)
     }
-    this.start = this.#number(starts)
+    this.start = this.#number(starts, effort)
   }
 
-  #number(states: Iterable<number>): number {
+  #number(states: Iterable<number>, effort: Effort): number {
     const seen = new Set(states)
     for (const state of seen) for (const to of this.#empty[state]!) seen.add(to)
-    const subset = [...seen].sort((left, right) => left - right)
+    effort.spend(seen.size)
+    const subset = [...Uint32Array.from(seen).sort()]
     const key = subset.join()
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
@@ -52,14 +76,14 @@ class LazyDfa {
     return this.#subsets[state]!.length === 0
   }
 
-  step(state: number, byte: number): number {
+  step(state: number, byte: number, effort: Effort): number {
     const steps = this.#steps[state]!
     const known = steps[byte]
     if (known !== undefined) return known
     const targets = new Set<number>()
     for (const from of this.#subsets[state]!)
       for (const { low, high, to } of this.#edges[from]!) if (low <= byte && byte <= high) targets.add(to)
-    const next = this.#number(targets)
+    const next = this.#number(targets, effort)
     steps[byte] = next
     return next
   }
@@ -68,8 +92,8 @@ class LazyDfa {
 /** Domains are few and never change: their sets are made once. */
 const domains = new WeakMap<Nfa, LazyDfa>()
 
-function lazyDomain(domain: Nfa): LazyDfa {
-  const known = domains.get(domain) ?? new LazyDfa([domain])
+function lazyDomain(domain: Nfa, effort: Effort): LazyDfa {
+  const known = domains.get(domain) ?? new LazyDfa([domain], effort)
   domains.set(domain, known)
   return known
 }
@@ -112,9 +136,17 @@ function pathTo(pairs: readonly Pair[], end: number): Uint8Array {
  * over the product of the three automata, so that a witness is the shortest there is.
  * @param child automata, one of which must match
  * @param domain what can be asked for at all
+ * @throws TooHard
  */
-export function proveInclusion(child: readonly Nfa[], parent: readonly Nfa[], domain: Nfa): Inclusion {
-  const [left, right, names] = [new LazyDfa(child), new LazyDfa(parent), lazyDomain(domain)]
+export function proveInclusion(
+  child: readonly Nfa[],
+  parent: readonly Nfa[],
+  domain: Nfa,
+  effort: Effort = new Effort(),
+): Inclusion {
+  effort.spend(BEGUN)
+  const [left, right] = [new LazyDfa(child, effort), new LazyDfa(parent, effort)]
+  const names = lazyDomain(domain, effort)
   const samples = sampleBytes([...child, ...parent, domain])
   const pairs: Pair[] = [{ left: left.start, domain: names.start, right: right.start, from: -1, byte: 0 }]
   const seen = new Set<string>([`${left.start},${names.start},${right.start}`])
@@ -122,18 +154,18 @@ export function proveInclusion(child: readonly Nfa[], parent: readonly Nfa[], do
     const pair = pairs[at]!
     if (left.accepts(pair.left) && names.accepts(pair.domain) && !right.accepts(pair.right))
       return { included: false, witness: pathTo(pairs, at) }
+    effort.spend(samples.length)
     for (const byte of samples) {
       const next = {
-        left: left.step(pair.left, byte),
-        domain: names.step(pair.domain, byte),
-        right: right.step(pair.right, byte),
+        left: left.step(pair.left, byte, effort),
+        domain: names.step(pair.domain, byte, effort),
+        right: right.step(pair.right, byte, effort),
         from: at,
         byte,
       }
       if (left.isDead(next.left) || names.isDead(next.domain)) continue
       const key = `${next.left},${next.domain},${next.right}`
       if (seen.has(key)) continue
-      if (pairs.length >= PRODUCT_STATES) return { included: 'unknown' }
       seen.add(key)
       pairs.push(next)
     }

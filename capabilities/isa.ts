@@ -242,7 +242,7 @@ export function isaSource(): string {
   for (const [group, members] of Object.entries(groups)) {
     for (const [name, value] of Object.entries(members)) {
       const identifier = `${group}_${name}`.replace('.', '_')
-      const type = group === 'Layout' || group === 'Dfa' ? 'usize' : value > 2 ** 32 - 1 ? 'i64' : 'u32'
+      const type = group === 'Layout' || group === 'Dfa' ? 'usize' : value > 0xffff_ffff ? 'i64' : 'u32'
       lines.push(`export const ${identifier}: ${type} = ${value}`)
     }
   }

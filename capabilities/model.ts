@@ -126,10 +126,8 @@ class Model {
     const amount = slot === ONE_CALL ? 1 : this.#argument(slot)
     if (amount < 0 || amount > Bound.AMOUNT) return false
     let owed = amount
-    for (const entry of this.state.entries) {
-      if (entry.cell === cell && (entry.kind === EntryKind.CALLS || entry.kind === EntryKind.BYTES))
-        owed += entry.amount
-    }
+    // Only what charges this cell has an amount.
+    for (const entry of this.state.entries) if (entry.cell === cell) owed += entry.amount
     if (owed > this.#cells[cell]!) return false
     this.state.owing = true
     return this.#leave(slot === ONE_CALL ? EntryKind.CALLS : EntryKind.BYTES, cell, amount)
@@ -143,22 +141,19 @@ class Model {
     return this.#leave(EntryKind.RATE, cell, 0, { interval: this.#integer(at + 8), tolerance })
   }
 
-  /** The cells after every charge, or the reason why they stay as they were. */
+  /**
+   * The cells after every charge, or the reason why they stay as they were. The order cannot be seen, because it is all or
+   * none; and there is enough for each charge, because `#charge` counted those before it.
+   */
   commit(): number {
     const after = [...this.#cells]
-    const order = this.state.entries
-      .filter(({ kind }) => CHARGEABLE.has(kind))
-      .sort((left, right) => left.cell - right.cell)
-    for (const entry of order) {
+    for (const entry of this.state.entries.filter(({ kind }) => CHARGEABLE.has(kind))) {
       const rate = this.state.rates.get(entry)
       if (rate) {
         const base = Math.max(after[entry.cell]!, this.#request.now)
         if (base - this.#request.now > rate.tolerance) return Reason.RATE
         after[entry.cell] = base + rate.interval
-      } else {
-        if (after[entry.cell]! < entry.amount) return Reason.QUOTA
-        after[entry.cell]! -= entry.amount
-      }
+      } else after[entry.cell]! -= entry.amount
     }
     this.#cells.splice(0, after.length, ...after)
     return Reason.NONE

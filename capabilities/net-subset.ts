@@ -11,7 +11,7 @@ import {
 import { canonicalDomain } from './canonical-domain.ts'
 import { parseUrlGlob } from './glob.ts'
 import { parseHostGlob } from './host-glob.ts'
-import { proveInclusion } from './inclusion.ts'
+import { type Effort, proveInclusion } from './inclusion.ts'
 import { METHODS, SCHEMES } from './methods.ts'
 import { type NetGrant, netShape } from './net-shape.ts'
 
@@ -48,22 +48,27 @@ function widerPattern(
   field: 'hosts' | 'paths',
   child: readonly string[],
   parent: readonly string[],
+  effort: Effort,
 ): Wider | undefined {
   const parse = field === 'hosts' ? parseHostGlob : parseUrlGlob
-  const proof = proveInclusion(child.map(parse), parent.map(parse), canonicalDomain(field === 'hosts' ? 'host' : 'url'))
-  if (proof.included === true) return undefined
-  return { field, ...(proof.included === false ? { witness: text.decode(proof.witness) } : {}) }
+  const domain = canonicalDomain(field === 'hosts' ? 'host' : 'url')
+  const proof = proveInclusion(child.map(parse), parent.map(parse), domain, effort)
+  return proof.included ? undefined : { field, witness: text.decode(proof.witness) }
 }
 
+/** What comparing two grants costs beside their proofs, in units of an effort. */
+const COMPARED = 20
+
 /** How a child's grant is wider than one grant of its parent. */
-function widerThan(child: NetGrant, parent: NetGrant): Wider | undefined {
+function widerThan(child: NetGrant, parent: NetGrant, effort: Effort): Wider | undefined {
+  effort.spend(COMPARED)
   const [mine, theirs] = [netShape(child), netShape(parent)]
   const method = mine.methods.find((number) => !theirs.methods.includes(number))
   if (method !== undefined) return { field: 'methods', witness: methodName(method) }
   return (
     widerPorts(mine.ports, theirs.ports) ??
-    widerPattern('hosts', child.hosts, parent.hosts) ??
-    widerPattern('paths', mine.paths ?? EVERY_PATH, theirs.paths ?? EVERY_PATH) ??
+    widerPattern('hosts', child.hosts, parent.hosts, effort) ??
+    widerPattern('paths', mine.paths ?? EVERY_PATH, theirs.paths ?? EVERY_PATH, effort) ??
     widerAddresses(child, [parent])
   )
 }
@@ -78,30 +83,25 @@ function parts(grant: NetGrant): NetGrant[] {
         hosts: [host],
         methods: [method],
         schemes: [scheme],
-        ports: grant.ports ?? [
-          scheme === 'https' ? 443 : 80,
-          ...(schemes.length > 1 ? [scheme === 'https' ? 80 : 443] : []),
-        ],
+        ports: netShape(grant).ports.map(([low, high]) => `${low}-${high}`),
       })),
     ),
   )
 }
 
 /** A part is covered by one grant of the parent, or by several that differ in their paths alone. */
-function coveredByPaths(part: NetGrant, parents: readonly NetGrant[]): boolean {
+function coveredByPaths(part: NetGrant, parents: readonly NetGrant[], effort: Effort): boolean {
   const fitting = parents.filter(
-    (parent) => !widerThan({ ...part, paths: netShape(parent).paths ?? EVERY_PATH }, parent),
+    (parent) => !widerThan({ ...part, paths: netShape(parent).paths ?? EVERY_PATH }, parent, effort),
   )
-  if (fitting.length === 0) return false
   const paths = fitting.flatMap((parent) => netShape(parent).paths ?? EVERY_PATH)
-  return widerPattern('paths', netShape(part).paths ?? EVERY_PATH, paths) === undefined
+  return widerPattern('paths', netShape(part).paths ?? EVERY_PATH, paths, effort) === undefined
 }
 
-/** How a child's grant is wider than all of its parent's together; undefined when it is proved not to be. */
-export function widerNet(child: NetGrant, parents: readonly NetGrant[]): Wider | undefined {
-  const single = parents.map((parent) => widerThan(child, parent))
-  if (single.some((wider) => wider === undefined)) return undefined
-  const uncovered = parts(child).find((part) => !coveredByPaths(part, parents))
-  if (!uncovered) return undefined
-  return single.find((wider) => wider !== undefined) ?? { field: 'resource' }
+/** How a child's grant is wider than all of its parent's together; undefined when it is proved not to be. @throws TooHard */
+export function widerNet(child: NetGrant, parents: readonly NetGrant[], effort: Effort): Wider | undefined {
+  const single = parents.map((parent) => widerThan(child, parent, effort))
+  if (single.includes(undefined) || parts(child).every((part) => coveredByPaths(part, parents, effort)))
+    return undefined
+  return single[0] ?? { field: 'resource' }
 }

@@ -18,14 +18,14 @@ const REQUEST = /^(?:([A-Z,]+) )?(https?):\/\/(\[[^\]]*\]|[^/:[\]]+)(?::(\d+))?(
 /** What a host that names its own address stands for: naming it is granting that address. */
 function networksOf(host: string): string[] | undefined {
   if (host === 'localhost') return ['127.0.0.0/8', '::1/128']
-  const address = parseAddress(host.replace(/^\[(.*)\]$/, '$1'))
-  if (!address) return undefined
-  return [host.startsWith('[') && address.length === 16 ? `${host.slice(1, -1)}/128` : `${[...address].join('.')}/32`]
+  const text = host.replace(/[[\]]/g, '')
+  const address = parseAddress(text)
+  return address && [`${text}/${address.length * 8}`]
 }
 
 function requestGrant(value: string, where: string): Grant {
   const [, methods, scheme, host, port, path] = REQUEST.exec(value) ?? []
-  if (!scheme || !host)
+  if (host === undefined)
     throw new GrantError(
       `${where}: expected a URL with a scheme, a host and perhaps a pattern of paths, as in ${FORMS[2]}`,
     )
@@ -49,21 +49,18 @@ function requestGrant(value: string, where: string): Grant {
  * @example parseRule('fs.read=/data/**') // { resource: 'fs', actions: ['read'], paths: ['/data/**'] }
  */
 export function parseRule(text: string): Grant {
-  const equals = text.indexOf('=')
-  const subject = equals < 0 ? text : text.slice(0, equals)
-  const value = equals < 0 ? undefined : text.slice(equals + 1)
+  const [subject, ...values] = text.split('=') as [string, ...string[]]
+  const [resource, action] = subject.split('.') as [string, string?]
   const where = `rule ${JSON.stringify(text.slice(0, 200))}`
-  if (LATER.includes(subject.split('.')[0]!)) throw new GrantError(`${where}: ${subject} is not supported yet`)
+  if (LATER.includes(resource)) throw new GrantError(`${where}: ${subject} is not supported yet`)
   if (subject === 'clock') {
-    if (value !== undefined) throw new GrantError(`${where}: clock takes no value`)
-    return parseGrant({ resource: 'clock', actions: ['precise'] }, where)
+    if (values.length > 0) throw new GrantError(`${where}: clock takes no value`)
+    return parseGrant({ resource, actions: ['precise'] }, where)
   }
-  const [resource, action] = subject.split('.')
-  if (!FORMS.some((form) => form.startsWith(`${subject}=`))) {
-    throw new GrantError(`${where} is none of the known forms: ${FORMS.join(', ')}`)
-  }
-  if (!value)
-    throw new GrantError(`${where}: a value must follow "=", as in ${FORMS.find((form) => form.startsWith(subject))}`)
+  const form = FORMS.find((one) => one.startsWith(`${subject}=`))
+  if (!form) throw new GrantError(`${where} is none of the known forms: ${FORMS.join(', ')}`)
+  const value = values.join('=')
+  if (value === '') throw new GrantError(`${where}: a value must follow "=", as in ${form}`)
   if (resource === 'net') return requestGrant(value, where)
   return parseGrant({ resource, actions: [action], [resource === 'fs' ? 'paths' : 'names']: [value] }, where)
 }

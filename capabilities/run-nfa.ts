@@ -17,7 +17,6 @@ export function runNfa(nfa: Nfa | string, text: string): boolean {
     for (const state of states)
       for (const { low, high, to } of nfa.edges[state]!) if (low <= byte && byte <= high) next.add(to)
     states = close(nfa, next)
-    if (states.size === 0) return false
   }
   return states.has(nfa.accept)
 }

@@ -33,6 +33,13 @@ export function portRange(given: number | string): [low: number, high: number] {
   return [low!, high!]
 }
 
+const PORT_WORDS = 'must be a port from 1 to 65535, or a range such as "8000-8099"'
+
+function isPortRange(text: string): boolean {
+  const [low, high] = portRange(text)
+  return /^[1-9]\d{0,4}-[1-9]\d{0,4}$/.test(text) && low <= high && high <= 65_535
+}
+
 export function actionsOf<const T extends readonly [string, ...string[]]>(...actions: T) {
   return z.array(z.enum(actions)).min(1).max(actions.length)
 }
@@ -74,16 +81,7 @@ export const fields = once(() => {
   const variable = name.refine((text) => !text.includes('='), 'has "=" in it')
 
   /** A port, or ports from one to another: `443`, `'8000-8099'`. */
-  const port = z.union(
-    [
-      z.int().min(1).max(65_535),
-      z
-        .string()
-        .regex(/^[1-9]\d{0,4}-[1-9]\d{0,4}$/)
-        .refine((text) => portRange(text)[0] <= portRange(text)[1] && portRange(text)[1] <= 65_535),
-    ],
-    'must be a port from 1 to 65535, or a range such as "8000-8099"',
-  )
+  const port = z.union([z.int().min(1).max(65_535), z.string().refine(isPortRange, PORT_WORDS)], PORT_WORDS)
 
   /** What every grant may say of when and how often it holds, and of what it does to the flow of secrets. */
   const conditions = {

@@ -96,7 +96,7 @@ export type GrantInput = z.input<Schemas['grant']>
 export type Grant = z.output<Schemas['grant']>
 
 /** Resources that are planned and not there: named apart, so that nobody looks for a typing mistake. */
-const LATER_RESOURCES: ReadonlySet<string> = new Set(['random', 'llm', 'kv', 'process'])
+const LATER_RESOURCES: ReadonlySet<unknown> = new Set(['random', 'llm', 'kv', 'process'])
 export { durationMs } from './schema-fields.ts'
 
 function fieldNames(resource: Resource, inside: readonly PropertyKey[]): string[] {
@@ -106,18 +106,16 @@ function fieldNames(resource: Resource, inside: readonly PropertyKey[]): string[
   if (inside[0] === 'quota')
     return Object.keys(('bytes' in Object(shape.quota.unwrap().shape) ? quota : callQuota).shape)
   if (inside[0] === 'flow') return Object.keys(conditions.flow.unwrap().shape)
-  if (inside[0] === 'args' && inside.length > 1) return constraints().kinds
+  if (inside[0] === 'args') return constraints().kinds
   return Object.keys(shape)
 }
 
 function describe(issue: z.core.$ZodIssue, resource: Resource, value: object): string {
   const field = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   if (issue.code !== 'unrecognized_keys') {
-    const found = issue.path.reduce<unknown>(
-      (at, part) => (at as Record<PropertyKey, unknown> | undefined)?.[part],
-      value,
-    )
-    return issue.code === 'custom' ? `${field} ${issue.message} (it is ${show(found)})` : `${field} ${issue.message}`
+    if (issue.code !== 'custom') return `${field} ${issue.message}`
+    const found = issue.path.reduce<unknown>((at, part) => (at as Record<PropertyKey, unknown>)[part], value)
+    return `${field} ${issue.message} (it is ${show(found)})`
   }
   const key = String(issue.keys[0]).slice(0, 60)
   const path = `${field}.${key}`
@@ -136,21 +134,22 @@ export function parseGrant(value: unknown, where = 'grant'): Grant {
       `${where} must be an object, it is ${show(value)}${typeof value === 'string' ? ': parseRule makes one of a line' : ''}`,
     )
   }
-  const resource: unknown = (value as { resource?: unknown }).resource
-  if (typeof resource === 'string' && LATER_RESOURCES.has(resource)) {
-    throw new GrantError(`${where}.resource ${show(resource)} is not supported yet; there are: ${RESOURCES.join(', ')}`)
+  const given = (value as { resource?: unknown }).resource
+  if (LATER_RESOURCES.has(given)) {
+    throw new GrantError(`${where}.resource ${show(given)} is not supported yet; there are: ${RESOURCES.join(', ')}`)
   }
-  if (typeof resource !== 'string' || !RESOURCES.includes(resource as Resource)) {
-    throw new GrantError(`${where}.resource must be one of ${RESOURCES.join(', ')} (it is ${show(resource)})`)
-  }
+  const resource = RESOURCES.find((one) => one === given)
+  if (!resource) throw new GrantError(`${where}.resource must be one of ${RESOURCES.join(', ')} (it is ${show(given)})`)
   if (Object.hasOwn(value, '__proto__')) {
     throw new GrantError(`${where}.__proto__ is not a field of a grant of resource "${resource}"`)
   }
   const parsed = schemas().grant.safeParse(value, { error: explain })
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues
+    // A field of the wrong type breaks its other rules, too: the first complaint about it says enough.
+    .filter(({ path }, index, all) => all.findIndex((one) => one.path.join() === path.join()) === index)
     .slice(0, 3)
-    .map((issue) => `${where}${describe(issue, resource as Resource, value)}`)
+    .map((issue) => `${where}${describe(issue, resource, value)}`)
   throw new GrantError(issues.join('; '))
 }
 

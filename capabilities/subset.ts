@@ -6,7 +6,7 @@
 import { canonicalDomain } from './canonical-domain.ts'
 import { widerArgument } from './constraint-subset.ts'
 import { parseGlob } from './glob.ts'
-import { proveInclusion } from './inclusion.ts'
+import { Effort, proveInclusion, TooHard } from './inclusion.ts'
 import type { NetGrant } from './net-shape.ts'
 import { widerNet } from './net-subset.ts'
 import type { Grant } from './schema.ts'
@@ -59,14 +59,13 @@ function isFaster(child: Rate, parent: Rate): boolean {
   return child.burst > parent.burst || perMs(child) > perMs(parent)
 }
 
-function widerPaths(child: Of<'fs'>, parents: readonly Of<'fs'>[]): Found | undefined {
+function widerPaths(child: Of<'fs'>, parents: readonly Of<'fs'>[], effort: Effort): Found | undefined {
   const patterns = parents.flatMap(({ paths }) => paths)
   // A pattern that the parent has, letter by letter, needs no proof.
   const own = child.paths.filter((pattern) => !patterns.includes(pattern))
   if (own.length === 0) return undefined
-  const proof = proveInclusion(own.map(parseGlob), patterns.map(parseGlob), canonicalDomain('path'))
-  if (proof.included === true) return undefined
-  return { field: 'paths', ...(proof.included === false ? { witness: text.decode(proof.witness) } : {}) }
+  const proof = proveInclusion(own.map(parseGlob), patterns.map(parseGlob), canonicalDomain('path'), effort)
+  return proof.included ? undefined : { field: 'paths', witness: text.decode(proof.witness) }
 }
 
 function widerNames(child: Of<'env'>, parents: readonly Of<'env'>[]): Found | undefined {
@@ -75,11 +74,11 @@ function widerNames(child: Of<'env'>, parents: readonly Of<'env'>[]): Found | un
   return name === undefined ? undefined : { field: 'names', witness: name }
 }
 
-function widerTool(child: Of<'tool'>, parents: readonly Of<'tool'>[]): Found | undefined {
+function widerTool(child: Of<'tool'>, parents: readonly Of<'tool'>[], effort: Effort): Found | undefined {
   for (const name of child.names) {
     const naming = parents.filter(({ names }) => names.includes(name))
     if (naming.length === 0) return { field: 'names', witness: name }
-    const wider = naming.map((parent) => widerArgument(child.args, parent.args))
+    const wider = naming.map((parent) => widerArgument(child.args, parent.args, effort))
     if (wider.some((one) => one === undefined)) continue
     const { argument, witness } = wider[0]!
     return { field: `args.${argument}`, ...(witness === undefined ? {} : { witness }) }
@@ -88,44 +87,59 @@ function widerTool(child: Of<'tool'>, parents: readonly Of<'tool'>[]): Found | u
 }
 
 /** How a child's grant asks for more than all of these of its resource together, whatever their conditions. */
-function widerScope(child: Grant, parents: readonly Grant[]): Found | undefined {
+function widerScope(child: Grant, parents: readonly Grant[], effort: Effort): Found | undefined {
   switch (child.resource) {
     case 'fs':
-      return widerPaths(child, parents as Of<'fs'>[])
+      return widerPaths(child, parents as Of<'fs'>[], effort)
     case 'net':
-      return widerNet(child, parents as NetGrant[])
+      return widerNet(child, parents as NetGrant[], effort)
     case 'env':
       return widerNames(child, parents as Of<'env'>[])
     case 'tool':
-      return widerTool(child, parents as Of<'tool'>[])
+      return widerTool(child, parents as Of<'tool'>[], effort)
     default:
       return undefined
   }
 }
 
 /** A single grant of the parent that covers the scope decides on stated conditions; a union must agree throughout. */
-function widerGrant(child: Grant, action: string, parents: readonly Grant[]): Found | undefined {
+function widerGrant(child: Grant, action: string, parents: readonly Grant[], effort: Effort): Found | undefined {
   const same = parents.filter(
     (parent) => parent.resource === child.resource && (parent.actions as readonly string[]).includes(action),
   )
   if (same.length === 0) return { field: 'actions', witness: `${child.resource}.${action}` }
-  const scope = widerScope(child, same)
+  const scope = widerScope(child, same, effort)
   if (scope) return scope
-  const whole = same.length === 1 ? same : same.filter((parent) => widerScope(child, [parent]) === undefined)
+  const whole = same.length === 1 ? same : same.filter((parent) => widerScope(child, [parent], effort) === undefined)
   const stated = (whole.length > 0 ? whole : same).map((parent) => widerConditions(child, parent))
   if (whole.length > 0 && stated.some((one) => !one)) return undefined
   return stated.find((one) => one !== undefined)
 }
 
+/** A proof that costs too much is none: the child is refused. */
+function proved(prove: () => Found | undefined): Found | undefined {
+  try {
+    return prove()
+  } catch (error) {
+    if (error instanceof TooHard) return { field: 'patterns' }
+    throw error
+  }
+}
+
 /**
  * Where a child's grants are wider than its parent's.
+ * @param effort what the proofs may cost, with all others that share it
  * @returns undefined when the child is proved to allow nothing more
  * @example findWidening(parseGrants([{ resource: 'fs', actions: ['read'], paths: ['/wor*\u002fx'] }]), parent)?.witness // /wor/x
  */
-export function findWidening(child: readonly Grant[], parent: readonly Grant[]): Widening | undefined {
+export function findWidening(
+  child: readonly Grant[],
+  parent: readonly Grant[],
+  effort: Effort = new Effort(),
+): Widening | undefined {
   for (const [index, grant] of child.entries()) {
     for (const action of grant.actions) {
-      const found = widerGrant(grant, action, parent)
+      const found = proved(() => widerGrant(grant, action, parent, effort))
       if (found) return { grant: index, action: `${grant.resource}.${action}`, ...found }
     }
   }

@@ -8,7 +8,6 @@ const LAST_OF_LENGTH = [0x7f, 0x7ff, 0xffff, 0x10ffff]
 const SURROGATES: Range = [0xd800, 0xdfff]
 
 function encode(point: number, length: number): number[] {
-  if (length === 1) return [point]
   const bytes: number[] = []
   let rest = point
   for (let index = length - 1; index > 0; index--) {

@@ -41,7 +41,7 @@ class PoolVerifier {
 
   #checkAutomaton(offset: number): string | undefined {
     if (!this.has(offset, Dfa.TABLE)) return 'an automaton lies outside the pool'
-    const at = this.slice(offset, this.#pool.length - offset)
+    const at = this.#pool.subarray(offset)
     const classes = this.#view.getUint16(offset + Dfa.CLASSES, true)
     const states = at[Dfa.STATES]!
     const universal = at[Dfa.UNIVERSAL]!
@@ -55,7 +55,8 @@ class PoolVerifier {
       const state = Math.floor(entry / classes)
       if (next >= states) return 'an automaton is not closed'
       if (state === 0 && next !== 0) return 'an automaton leaves its dead state'
-      if (universal !== 0 && state === universal && next !== universal) return 'an automaton leaves its universal state'
+      // Where there is none this is the dead state again.
+      if (state === universal && next !== universal) return 'an automaton leaves its universal state'
     }
     if (at[Dfa.ACCEPT]! & 1) return 'an automaton accepts in its dead state'
     if (universal !== 0 && !((at[Dfa.ACCEPT + (universal >> 3)]! >> (universal & 7)) & 1))

@@ -12,7 +12,7 @@ import { type Grant, parseGrants } from './schema.ts'
 import { parseYaml } from './yaml.ts'
 
 const storage = z.strictObject({
-  uri: z.string().startsWith('fs://'),
+  uri: z.string().startsWith('fs://', 'must begin with "fs://"'),
   access: z.array(z.enum(['read', 'write'])).min(1),
 })
 const network = z.union(
@@ -28,7 +28,7 @@ const allow = <T extends z.ZodType>(item: T) =>
 
 const schema = z.strictObject({
   $schema: z.string().optional(),
-  version: z.union([z.literal('1.0'), z.literal(1)]),
+  version: z.literal(['1.0', 1]),
   description: z.string().optional(),
   permissions: z
     .strictObject({ storage: allow(storage), network: allow(network), environment: allow(variable) })
@@ -43,23 +43,21 @@ function pathOf(uri: string): string {
   return path === '/' ? '/**' : `${path}/**`
 }
 
-/** A host may be given as a URL: its scheme and port count then. Wassette knows no methods. */
+/** A host, or a URL of nothing but a place. Taken apart here: of `*` in a host the engines' own URL make different things. */
+const PLACE = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^/:?#@[\]]+)(?::(\d+))?(\/[^?#]*)?$/
+
+/** A host may be given as a URL: its scheme, port and path count then. Wassette knows no methods. */
 function requests(given: string): object {
-  const methods = [...METHODS]
-  const url = /^https?:\/\//.test(given) ? URL.parse(given) : null
-  if (!url) {
-    const [, host, port] = /^([^/:]+|\[[^\]]+\])(?::(\d+))?$/.exec(given) ?? []
-    return { hosts: [host ?? given], schemes: ['https', 'http'], methods, ...(port ? { ports: [Number(port)] } : {}) }
-  }
-  if (url.search !== '' || url.hash !== '' || url.username !== '')
-    throw new GrantError(`host ${JSON.stringify(given)} is a URL with more than a place`)
-  const paths = url.pathname === '/' ? {} : { paths: [`${url.pathname.replace(/\/$/, '')}/**`] }
+  const [, scheme, host, port, path = '/'] = PLACE.exec(given) ?? []
+  const place = path.replace(/\/$/, '')
+  if (host === undefined || (place !== '' && scheme === undefined))
+    throw new GrantError(`host ${JSON.stringify(given)} must be a host, or a scheme, a host, a port and a path at most`)
   return {
-    hosts: [url.hostname],
-    schemes: [url.protocol.slice(0, -1)],
-    methods,
-    ...(url.port === '' ? {} : { ports: [Number(url.port)] }),
-    ...paths,
+    hosts: [host],
+    schemes: scheme === undefined ? ['https', 'http'] : [scheme],
+    methods: [...METHODS],
+    ...(port === undefined ? {} : { ports: [Number(port)] }),
+    ...(place === '' ? {} : { paths: [`${place}/**`] }),
   }
 }
 

@@ -10,8 +10,8 @@ type Line = { indent: number; text: string; number: number }
 
 const BYTES = 262_144
 
-function fail(line: Line | undefined, what: string): never {
-  throw new GrantError(`line ${line?.number ?? 'the last'}: ${what}`)
+function fail(line: Line, what: string): never {
+  throw new GrantError(`line ${line.number}: ${what}`)
 }
 
 /** Without a comment, which begins at a `#` behind a space and outside of quotes. */
@@ -29,17 +29,25 @@ function withoutComment(text: string): string {
 
 function readLines(text: string): Line[] {
   if (text.length > BYTES) throw new GrantError(`the file is longer than ${BYTES} characters`)
-  return text
+  const lines = text
     .replace(/^\ufeff/, '')
     .split(/\r?\n/)
-    .map((raw, index) => ({ raw, number: index + 1 }))
-    .flatMap(({ raw, number }) => {
+    .map((raw, index) => {
       const kept = withoutComment(raw).trimEnd()
-      const indent = /^ */.exec(kept)![0].length
-      const line = { indent, text: kept.slice(indent), number }
-      if (line.text.startsWith('\t')) fail(line, 'a tab cannot indent')
-      return line.text === '' || (line.text === '---' && indent === 0) ? [] : [line]
+      const rest = kept.replace(/^ +/, '')
+      return { indent: kept.length - rest.length, text: rest, number: index + 1 }
     })
+    .filter((line) => line.text !== '')
+  const [first, ...others] = lines
+  const second = others.find(beginsDocument)
+  if (second) fail(second, 'a second document begins')
+  const indented = lines.find((line) => line.text.startsWith('\t'))
+  if (indented) fail(indented, 'a tab cannot indent')
+  return first && beginsDocument(first) ? others : lines
+}
+
+function beginsDocument({ indent, text }: Line): boolean {
+  return indent === 0 && text === '---'
 }
 
 function unquoted(text: string, line: Line): string {
@@ -56,10 +64,10 @@ function unquoted(text: string, line: Line): string {
 
 function scalar(text: string, line: Line): unknown {
   if (text.startsWith('"') || text.startsWith("'")) return unquoted(text, line)
-  if (/^[[\]{}&*!|>%@`]/.test(text) || /[:#] |: ?$/.test(text))
+  if (/^[[\]{}&*!|>%@`]/.test(text) || /[:#] |:$/.test(text))
     fail(line, `${JSON.stringify(text.slice(0, 40))} is not read here: put it in quotes`)
   if (text === 'true' || text === 'false') return text === 'true'
-  if (text === 'null' || text === '~' || text === '') return null
+  if (text === 'null' || text === '~') return null
   return /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text) ? Number(text) : text
 }
 
@@ -87,7 +95,8 @@ class Reader {
 
   read(): unknown {
     const value = this.#lines.length === 0 ? null : this.#block(this.#lines[0]!.indent, 0)
-    if (this.#at < this.#lines.length) fail(this.#lines[this.#at], 'it is indented as nothing before it')
+    const left = this.#lines[this.#at]
+    if (left) fail(left, 'it is indented as nothing before it')
     return value
   }
 
@@ -136,7 +145,7 @@ class Reader {
       const key = /^["']/.test(rawKey) ? unquoted(rawKey, line) : rawKey
       if (entries.has(key)) fail(line, `${JSON.stringify(key)} is there twice`)
       this.#at++
-      entries.set(key, value === undefined || value === '' ? this.#nested(indent, depth) : this.#inline(value, line))
+      entries.set(key, value === undefined ? this.#nested(indent, depth) : this.#inline(value, line))
     }
     return Object.fromEntries(entries)
   }

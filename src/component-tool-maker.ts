@@ -68,15 +68,39 @@ export async function makeComponentTools(toka: Toka, options: ComponentToolOptio
   const functions = (await loadEngine('wasm', guest)).describe?.(guest)
   if (!functions)
     throw new TokaError('TOKA_ENGINE_LOAD', 'module: tools are made of components, and this is a core module')
-  const wanted = options.exports?.map((name) => find(functions, name)) ?? functions
-  return wanted.map((func) => toolOf(toka, func, { ...options, module: bytes }))
+  const make = (func: GuestFunction): Tool => toolOf(toka, func, { ...options, module: bytes })
+  if (options.exports) return options.exports.map((name) => make(find(functions, name)))
+  try {
+    return functions.map(make)
+  } catch (error) {
+    throw withUsable(error, functions, make)
+  }
+}
+
+/** Names that a message lists. */
+const MOST_LISTED = 20
+
+/** Of a component some of whose functions are no tools, the others have to be named. */
+function withUsable(error: unknown, functions: readonly GuestFunction[], make: (func: GuestFunction) => Tool): unknown {
+  if (!(error instanceof TokaError && error.code === 'TOKA_TOOL_INVALID')) return error
+  const usable = functions.filter((func) => {
+    try {
+      return make(func)
+    } catch {
+      return false
+    }
+  })
+  const names = usable.map((one) => one.name)
+  const listed = names.slice(0, MOST_LISTED).join(', ') + (names.length > MOST_LISTED ? ', …' : '')
+  const hint = names.length === 0 ? 'no function of it can be one' : `name in \`exports\` what can be: ${listed}`
+  return new TokaError(error.code, `${error.message}; ${hint}`)
 }
 
 function find(functions: readonly GuestFunction[], name: string): GuestFunction {
   const found = functions.filter((one) => one.name === name || one.name.endsWith(`#${name}`))
   const [only] = found
   if (only && found.length === 1) return only
-  const names = functions.map((one) => one.name).slice(0, 20)
+  const names = functions.map((one) => one.name).slice(0, MOST_LISTED)
   throw new TokaError(
     'TOKA_REQUEST_INVALID',
     `exports: the component has ${found.length === 0 ? 'no' : 'several'} ${JSON.stringify(name)}; it has ${names.join(', ')}`,

@@ -1,4 +1,7 @@
-/** Room for one more memory. Each takes 10 GiB of addresses, of which Chromium has a terabyte for all threads of a page. */
+/**
+ * Room for one more memory, and what is kept for later sandboxes as long as there is room and anybody to come. A memory
+ * takes 10 GiB of addresses, of which Chromium has a terabyte for all threads of a page.
+ */
 import { TokaError } from './errors.ts'
 
 /** Instances that wait wiped for their next sandbox: they go first when there is no room. */
@@ -35,12 +38,36 @@ function forgetGone(): void {
   for (const reference of everySpares) if (!reference.deref()) everySpares.delete(reference)
 }
 
+function clearSpares(): void {
+  for (const reference of everySpares) reference.deref()?.clear()
+}
+
+const endings = new Set<() => Promise<void>>()
+let tokas = 0
+
+/** @param end called each time that the last Toka of this thread was disposed: ends what was kept for all of them */
+export function endAfterLast(end: () => Promise<void>): void {
+  endings.add(end)
+}
+
+/** A Toka was made. */
+export function tokaOpened(): void {
+  tokas++
+}
+
+/** A Toka was disposed, once. Resolves when nothing is left that was kept for it. */
+export async function tokaDisposed(): Promise<void> {
+  if (--tokas > 0) return
+  clearSpares()
+  await Promise.all([...endings].map((end) => end()))
+}
+
 /**
  * Lets go of what waits, and has garbage collected if memories cannot be had: V8 collects this thread's garbage before
  * it gives up an allocation, and only then.
  */
 export function makeRoom(): void {
-  for (const reference of everySpares) reference.deref()?.clear()
+  clearSpares()
   try {
     new WebAssembly.Memory({ initial: 1, maximum: 2 })
   } catch {

@@ -8,7 +8,7 @@ import { TokaError } from './errors.ts'
 import type { HeldToken, TokenAuthority } from './gate/authority.ts'
 import { createLedger, type Ledger } from './gate/ledger.ts'
 import { DEFAULT_LIMITS, LANGUAGE_LIMITS, type Limits, MINIMUM_MEMORY, overlaid } from './limits.ts'
-import { withRoom } from './room.ts'
+import { tokaDisposed, tokaOpened, withRoom } from './room.ts'
 import type { ArgumentSecret } from './network-options.ts'
 import { sha256, toHex } from './loader/hash.ts'
 import type { Image } from './loader/image.ts'
@@ -81,6 +81,7 @@ export class Toka {
   /** Quotas on their way back to where they came from. */
   #leaving: Promise<unknown> = Promise.resolve()
   #closed = false
+  #disposed: Promise<void> | undefined
 
   /** @internal */
   constructor(io: EngineIo, seal: SnapshotSeal, options: OwnOptions) {
@@ -89,6 +90,7 @@ export class Toka {
     this.#io = io
     this.#seal = seal
     this.#options = options
+    tokaOpened()
   }
 
   /**
@@ -137,11 +139,17 @@ export class Toka {
   }
 
   /** Disposes every sandbox and ends the workers. Safe to call twice. */
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#dispose()
+    return this.#disposed
+  }
+
+  async #dispose(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#sandboxes].map((sandbox) => sandbox.dispose()))
     await (await this.#pool)?.dispose()
     await this.#leaving
+    await tokaDisposed()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -206,10 +214,9 @@ export class Toka {
     return security.hold(token, { ...(grants ? { grants } : {}), whole })
   }
 
-  /** On this thread: a page whose sandboxes are in workers never loads what that takes. */
   async #openHere(parts: Parts, engine: ExecutionEngine): Promise<Sandbox> {
-    const { openInline } = await import('./open-inline.ts')
-    return openInline(parts, engine, this.#ledger)
+    inline ??= await import('./open-inline.ts')
+    return inline.openInline(parts, engine, this.#ledger)
   }
 
   /** The pool, when a sandbox goes there. */
@@ -254,6 +261,9 @@ export class Toka {
     if (this.#closed) throw new TokaError('TOKA_SANDBOX_CLOSED', 'this Toka was disposed')
   }
 }
+
+/** A page whose sandboxes are in workers never loads what this thread's take. Kept: asking Node again costs 20 us each time. */
+let inline: typeof import('./open-inline.ts') | undefined
 
 /** Milliseconds that a person has to say yes. */
 const APPROVAL_MS = 60_000

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 
-const [, , pid, coded] = process.argv
+const [pid, coded = ''] = process.argv.slice(2)
 const needle = Buffer.from(coded.split(',').map((code) => Number(code) - 1))
 const chunk = Buffer.alloc(1 << 20)
 const memory = openSync(`/proc/${pid}/mem`, 'r')

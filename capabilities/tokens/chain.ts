@@ -6,6 +6,7 @@
  * cannot be narrowed any more). Without that proof whoever reads a child could cut it off and use its parent.
  */
 import { calculateJwkThumbprintUri } from 'jose'
+import { Effort } from '../inclusion.ts'
 import { describeWidening, findWidening } from '../subset.ts'
 import { decodeBase64url } from './base64url.ts'
 import { LINK_TYPE, type Link, MOST_LINKS, readClaims, ROOT_TYPE, SEAL_TYPE, TOKEN_BYTES } from './claims.ts'
@@ -93,7 +94,12 @@ export function thumbprintOf(jwk: Jwk): Promise<string> {
   return calculateJwkThumbprintUri(jwk as unknown as Parameters<typeof calculateJwkThumbprintUri>[0], 'sha256')
 }
 
-async function checkFollows(child: Link, parent: Link, parentText: string, index: number): Promise<void> {
+/** @param effort what the proofs of all links together may cost */
+async function checkFollows(
+  child: Link,
+  parent: Link,
+  { index, parentText, effort }: { index: number; parentText: string; effort: Effort },
+): Promise<void> {
   const refuse = (what: string) => {
     throw new TokenError('chain', what, index)
   }
@@ -108,7 +114,7 @@ async function checkFollows(child: Link, parent: Link, parentText: string, index
   for (const key of ['calls', 'bytes'] as const)
     if ((child.quota?.[key] ?? 0) > (parent.quota?.[key] ?? Infinity))
       refuse(`its quota of ${key} is larger than its parent's`)
-  const widening = findWidening(child.grants, parent.grants)
+  const widening = findWidening(child.grants, parent.grants, effort)
   if (widening) throw new TokenError('wider', describeWidening(widening), index)
 }
 
@@ -141,10 +147,11 @@ async function checkProof({ links, secret, seal }: TokenParts, last: Link): Prom
  */
 export async function openChain(parts: TokenParts, keys: ChainKeys): Promise<Chain> {
   const links: Link[] = []
+  const effort = new Effort()
   for (const [index, text] of parts.links.entries()) {
     const parent = links.at(-1)
     const link = await openLink(text, index, parent, keys)
-    if (parent) await checkFollows(link, parent, parts.links[index - 1]!, index)
+    if (parent) await checkFollows(link, parent, { index, parentText: parts.links[index - 1]!, effort })
     else checkRoot(link)
     links.push(link)
   }

@@ -1,6 +1,7 @@
 /** One crossing of values between a component instance and us: its memory, its allocator, its handles, what may still be moved. */
 import { CanonTrap } from './canon-trap.ts'
 import type { CallScope, Handle, HandleTable, Representation } from './resources.ts'
+import type { WitType } from './wit-types.ts'
 import type { ResourceType } from './resource-types.ts'
 
 /** Bytes of strings and byte lists, and values of every kind, that one crossing may still move: lifting burns no fuel. */
@@ -66,6 +67,9 @@ export class CanonMemory {
   }
 }
 
+/** Items that have a place in the guest's memory, and are not there yet. */
+export type LongList = { readonly element: WitType; readonly items: readonly unknown[]; readonly at: number }
+
 /** What lifting and lowering need to know of the component instance whose values they are. */
 export type CanonContext = {
   readonly encoding: 'utf8' | 'utf16' | 'latin1+utf16'
@@ -80,6 +84,8 @@ export type CanonContext = {
   readonly lent: Handle[]
   /** Of the call into the guest, which borrows must not outlive. */
   readonly scope: CallScope | undefined
+  /** Long lists whose items need memory of their own: stored in pieces, where the thread can be given up in between. */
+  later?: LongList[]
   /** Gives a resource to the embedding program: set where values leave the component for good. */
   readonly handOut?: (resource: ResourceType, rep: Representation) => unknown
 }

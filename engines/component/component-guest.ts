@@ -7,6 +7,7 @@ import type { Suspension } from '../../src/loader/suspension.ts'
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import { CoreInstances } from './core-instances.ts'
+import { setEntered } from './instance-state.ts'
 import { type CoreValue, primitive } from './wit-types.ts'
 import type { GuestFunc, Trampoline } from './plan.ts'
 import type { Program } from './program.ts'
@@ -146,7 +147,8 @@ export class ComponentGuest {
     const onResolve = (outcome: { value: unknown } | undefined): void => {
       result = outcome
     }
-    const caller = { onStart: () => args, onResolve, ...(handOut ? { handOut } : {}) }
+    const rest = () => chain(this.#host.breathe(), () => this.cores.rested())
+    const caller = { onStart: () => args, onResolve, rest, ...(handOut ? { handOut } : {}) }
     const call = new LiftedCall(this.#runtime, func, caller)
     yield* call.begin(undefined)
     while (!(call.isOver && scheduler.waiting.size === 0 && !scheduler.hasWork)) {
@@ -168,9 +170,9 @@ export class ComponentGuest {
     const thread = scheduler.nextReady()
     if (thread) {
       const { instance } = thread.task
-      instance.entered = true
+      setEntered(instance, undefined, true)
       yield* wait(scheduler.resume(thread))
-      instance.entered = false
+      setEntered(instance, undefined, false)
       return true
     }
     if (!scheduler.isHostAsked) return false

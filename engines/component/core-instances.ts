@@ -207,6 +207,11 @@ export class CoreInstances {
     }
   }
 
+  /** The guest could be suspended: its allocator may work anew. */
+  rested(): void {
+    this.#allocatorUnits = ALLOCATOR_UNITS
+  }
+
   memory(ref: CoreRef | undefined): CanonMemory {
     const memory = ref && this.#resolve(ref)
     if (!(memory instanceof WebAssembly.Memory)) throw new CanonTrap('it has no memory for what it is given')

@@ -1,4 +1,6 @@
 /** WIT values in, core values and memory of a guest out (CanonicalABI.md, "Storing" and "Flat Lowering"). The values were checked. */
+import type { MaybePromise } from '../../src/kernel/host-port.ts'
+import { type Steps, wait } from '../../src/kernel/steps.ts'
 import type { CanonContext } from './canon-context.ts'
 import { CanonTrap } from './canon-trap.ts'
 import type { CoreValue, ChannelType, FlagsType, FlatType, SumType, WitType } from './wit-types.ts'
@@ -49,9 +51,36 @@ function lowerList(cx: CanonContext, element: WitType, items: Uint8Array | reado
     cx.memory.bytes.set(items, at)
   } else {
     cx.budget.nodes(items.length)
-    items.forEach((item, index) => store(cx, element, item, at + index * element.size))
+    if (cx.later && items.length > PIECE && needsMemory(element)) cx.later.push({ element, items, at })
+    else items.forEach((item, index) => store(cx, element, item, at + index * element.size))
   }
   return [at, items.length]
+}
+
+/** Items of a long list that are stored at a time. */
+const PIECE = 32
+
+/** Whether values of a type ask the guest's allocator for more than their place. */
+function needsMemory(type: WitType): boolean {
+  if (type.kind === 'string' || type.kind === 'list') return true
+  if ('fields' in type) return type.fields.some((field) => needsMemory(field.type))
+  return 'cases' in type && type.cases.some((one) => one.type !== undefined && needsMemory(one.type))
+}
+
+/**
+ * Stores the lists that were left for later, piece by piece.
+ * @param rest lets others have the thread, if it is their turn
+ */
+export function* storeLater(cx: CanonContext, rest: () => MaybePromise<void>): Steps<void> {
+  const { later = [] } = cx
+  for (let list = later.pop(); list; list = later.pop()) {
+    const { element, items, at } = list
+    for (const [index, item] of items.entries()) {
+      store(cx, element, item, at + index * element.size)
+      if (index % PIECE === PIECE - 1) yield* wait(rest())
+    }
+    yield* wait(rest())
+  }
 }
 
 /** A stream or a future comes as a readable end of its own. */

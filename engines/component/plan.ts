@@ -67,8 +67,8 @@ export type Plan = {
   /** Ranges of the core modules in the component's bytes. */
   readonly modules: readonly { readonly start: number; readonly end: number }[]
   readonly instantiations: readonly CoreInstantiation[]
-  /** How many component instances there are: each has its own handles. */
-  readonly instances: number
+  /** The component instances: of each the one that it was made in. Each has its own handles. */
+  readonly instances: readonly (number | undefined)[]
   readonly trampolines: readonly Trampoline[]
   /** Every resource type, in the order in which they were met. */
   readonly resources: readonly ResourceType[]

@@ -27,21 +27,24 @@ class Resolver {
   readonly trampolines: Trampoline[] = []
   readonly imports: HostFunc[] = []
   readonly resources: ResourceType[] = []
-  instances = 0
+  readonly instances: (number | undefined)[] = []
   readonly effort = new Effort()
 
   /**
    * Resolves the definitions of one component instance.
+   * @param maker the instance that it is made in
    * @param args what it imports, by name; undefined for the outermost component, which imports from the host
    * @returns its exports
    */
   instantiate(
     definitions: readonly Definition[],
     parent: Scope | undefined,
+    maker: number | undefined,
     args: ReadonlyMap<string, Item> | undefined,
   ): Map<string, Item> {
-    if (this.instances >= MOST_INSTANCES) throw refuseComponent(`it has more than ${MOST_INSTANCES} instances`)
-    const scope = new Scope(parent, this.instances++)
+    if (this.instances.length >= MOST_INSTANCES) throw refuseComponent(`it has more than ${MOST_INSTANCES} instances`)
+    const scope = new Scope(parent, this.instances.length)
+    this.instances.push(maker)
     const exports = new Map<string, Item>()
     for (const definition of definitions) {
       this.effort.spend()
@@ -168,7 +171,7 @@ class Resolver {
   #instance({ component, args }: Of<'instantiate'>, scope: Scope): Item {
     this.effort.spend(args.length)
     const { definitions, scope: parent } = scope.get('component', component)
-    return { sort: 'instance', value: this.instantiate(definitions, parent, itemsOf(args, scope)) }
+    return { sort: 'instance', value: this.instantiate(definitions, parent, scope.instance, itemsOf(args, scope)) }
   }
 
   #type({ type }: Of<'type'>, scope: Scope) {
@@ -332,7 +335,7 @@ function functionsOf(exports: ReadonlyMap<string, Item>, effort: Effort): Map<st
  */
 export function resolveComponent(definitions: readonly Definition[]): Plan {
   const resolver = new Resolver()
-  const exports = functionsOf(resolver.instantiate(definitions, undefined, undefined), resolver.effort)
+  const exports = functionsOf(resolver.instantiate(definitions, undefined, undefined, undefined), resolver.effort)
   const { modules, instantiations, instances, trampolines, resources, imports } = resolver
   return { modules, instantiations, instances, trampolines, resources, imports, exports }
 }

@@ -38,8 +38,10 @@ export class RunningComponent {
       process: context.process,
       program: name,
       held: new HeldBytes(),
+      directories: new Set(),
       exit: (code) => this.#exit(code),
       signal: undefined,
+      seed: {},
       tasks: () => this.guest.scheduler,
       waitHere: suspension ? undefined : (milliseconds, isOver) => this.#waitHere(milliseconds, isOver),
     }

@@ -9,7 +9,7 @@ import { CanonTrap } from './canon-trap.ts'
 import type { CoreInstances } from './core-instances.ts'
 import type { InstanceState } from './instance-state.ts'
 import type { CoreValue } from './wit-types.ts'
-import type { GuestFunc, HostFunc, LiftOptions } from './plan.ts'
+import type { GuestFunc, HostFunc, LiftOptions, Plan } from './plan.ts'
 import { HandleTable, ObjectCount } from './resources.ts'
 import type { CoreRef } from './resource-types.ts'
 import { Scheduler } from './tasks/scheduler.ts'
@@ -66,20 +66,28 @@ export class Runtime {
   readonly states: readonly InstanceState[]
   readonly #signatures = new Map<GuestFunc, FlatSignature>()
 
-  constructor(cores: CoreInstances, instances: number, canSuspend: boolean, host: GuestHost) {
+  constructor(cores: CoreInstances, instances: Plan['instances'], canSuspend: boolean, host: GuestHost) {
     this.cores = cores
     this.host = host
     this.canSuspend = canSuspend
     this.scheduler = new Scheduler(canSuspend, host)
     const objects = new ObjectCount()
-    this.states = Array.from({ length: instances }, () => ({
-      handles: new HandleTable(objects),
-      entered: false,
-      mayLeave: true,
-      backpressure: 0,
-      waitingToEnter: 0,
-      exclusive: undefined,
-    }))
+    const states: InstanceState[] = []
+    for (const parent of instances) {
+      const around: InstanceState[] = parent === undefined ? [] : [...(states[parent]?.around ?? [])]
+      const state: InstanceState = {
+        handles: new HandleTable(objects),
+        around,
+        entered: false,
+        mayLeave: true,
+        backpressure: 0,
+        waitingToEnter: 0,
+        exclusive: undefined,
+      }
+      around.push(state)
+      states.push(state)
+    }
+    this.states = states
   }
 
   state(instance: number): InstanceState {

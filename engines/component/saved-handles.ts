@@ -29,18 +29,20 @@ export type Holdings = {
 
 function save(rep: Representation, { name }: ResourceType): SavedRep {
   if (typeof rep === 'number') return rep
-  if (rep instanceof Descriptor && rep.path !== undefined) return ['directory', rep.path, rep.flags]
+  if (rep instanceof Descriptor && rep.path !== undefined && rep.isInPlace) return ['directory', rep.path, rep.flags]
   const origin = rep instanceof InputStream || rep instanceof OutputStream ? rep.origin : undefined
   if (origin === 'stdin' || origin === 'stdout' || origin === 'stderr') return [origin]
+  const isMoved = rep instanceof Descriptor && rep.isDirectory
+  const what = isMoved ? 'a directory that was renamed or removed' : `an open ${name}`
   throw new TokaError(
     'TOKA_ENGINE_LOAD',
-    `the component holds an open ${name}: it cannot be forked or saved until it lets it go`,
+    `the component holds ${what}: it cannot be forked or saved until it lets it go`,
   )
 }
 
 /** @throws when it is gone, or a driver would have to be waited for */
-function reopen(path: string, flags: DescriptorFlags, { process, held }: World): Descriptor {
-  const root = Descriptor.root(process, held)
+function reopen(path: string, flags: DescriptorFlags, world: World): Descriptor {
+  const root = Descriptor.root(world)
   if (path === '/') return root
   const open = { create: false, directory: true, exclusive: false, truncate: false }
   const opened = run(root.open(path.slice(1), true, open, flags))

@@ -1,7 +1,7 @@
 /** The modules of one Python guest, linked: interpreter, bridge, trampoline and border, with the host's functions behind them. */
 import { EmscriptenSyscalls } from '../../src/kernel/emscripten.ts'
 import { GuestCalls, type Settle } from '../../src/kernel/guest-calls.ts'
-import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
+import { FuelGauge } from '../../src/leashed.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
 import type { Process } from '../../src/kernel/process.ts'
 import {

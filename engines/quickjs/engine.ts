@@ -8,12 +8,12 @@ import { decodeValue } from '../../src/kernel/values.ts'
 import { cachedImage } from '../../src/loader/cached-image.ts'
 import type { Image } from '../../src/loader/image.ts'
 import { describeModule } from '../../src/loader/describe.ts'
-import { Spares } from '../../src/room.ts'
+import { endAfterLast, Spares } from '../../src/room.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Guest } from './guest.ts'
 import { QuickJsInstance } from './instance.ts'
 import { expectedImage, NAME, PARTS_LIMITS, VERSION } from './recipe.ts'
-import { loadTransformer } from './typescript.ts'
+import { endTransformer, loadTransformer } from './typescript.ts'
 import type { GuestModules } from './wiring.ts'
 
 function partsOf({ files }: Image): Uint8Array[] {
@@ -67,6 +67,8 @@ function takeGuest({ modules, spares }: Line, image: Image, suspension: Suspensi
   guest.load(image)
   return guest
 }
+
+endAfterLast(endTransformer)
 
 export const quickjs: ExecutionEngine = {
   name: NAME,

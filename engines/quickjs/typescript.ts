@@ -18,6 +18,11 @@ export async function loadTransformer(): Promise<void> {
 
 const elsewhere = new Transformer(startTransformer)
 
+/** Ends the thread, if there is one. */
+export function endTransformer(): Promise<void> {
+  return elsewhere.end()
+}
+
 /**
  * Strips types; each statement stays on its line.
  * @param waits whether the guest can wait: then a source that is never done holds up nobody

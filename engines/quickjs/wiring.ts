@@ -1,7 +1,7 @@
 /** The modules of one QuickJS guest, linked: interpreter, bridge and border, with the host's functions behind them. */
 import { type Border, type BorderImport, Death, instantiateBorder } from '../../src/loader/border.ts'
 import { TokaError } from '../../src/errors.ts'
-import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
+import { FuelGauge } from '../../src/leashed.ts'
 import type { FunctionImport } from '../../src/loader/describe.ts'
 import type { StateLayout } from '../../src/loader/rewrite.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'

@@ -1,7 +1,7 @@
 /** One instance of a module, linked behind its border: its memory, its fuel, and the host's functions that it imports. */
 import { type Border, Death, instantiateBorder, PENDING } from '../../src/loader/border.ts'
 import type { MaybePromise } from '../../src/kernel/host-port.ts'
-import { FuelGauge } from '../../src/loader/fuel-gauge.ts'
+import { FuelGauge } from '../../src/leashed.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
 import type { Suspension } from '../../src/loader/suspension.ts'
 import type { HostFunction } from '../../src/loader/border.ts'

@@ -26,9 +26,15 @@ const CALLERS_MISTAKES: ReadonlySet<TokaErrorCode> = new Set<TokaErrorCode>([
   'TOKA_PACKAGE_MISSING',
 ])
 
-/** The guest's own code where it ended by itself, else why it did not. */
-export function exitCodeOf(result: RunResult): number {
-  if (result.error?.code === 'TOKA_INTERNAL') return ExitCode.fault
+/**
+ * The guest's own code where it ended by itself, else why it did not.
+ * @param called whether a function was called by its name: then a value that does not fit is the caller's
+ */
+export function exitCodeOf(result: RunResult, called: boolean): number {
+  const code = result.error?.code
+  if (code === 'TOKA_INTERNAL') return ExitCode.fault
+  // No guest ends so: a component answers what it cannot be asked for as a result.
+  if (code === 'TOKA_REQUEST_INVALID' || (called && code === 'TOKA_VALUE_UNSUPPORTED')) return ExitCode.usage
   if (result.status === 'limit') return ExitCode.limit
   if (result.status === 'cancelled') return ExitCode.cancelled
   if (result.status === 'interrupted') return ExitCode.fault

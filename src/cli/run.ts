@@ -34,22 +34,26 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const paint = paintFor(terminal.stderr, terminal.environment)
   const request = await loadRequest(plan, terminal.stdin)
   const screen = new Screen(terminal)
-  const result = await runOnce(plan, {
+  const whole: RunRequest = {
     ...request,
     signal: terminal.signal,
     ...(plan.json ? {} : { onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => screen.write(stream, bytes) }),
     ...(plan.trace ? { onTrace: (event: TraceEvent) => terminal.stderr.write(`${traceLine(event, paint)}\n`) } : {}),
-  })
+  }
+  const result = await runOnce(plan, whole, terminal)
   screen.end()
   if (plan.json) terminal.stdout.write(`${resultToJson(result)}\n`)
   else await show(plan, result, terminal, paint)
   if (plan.out !== undefined && result.status === 'completed') await writeOutFiles(plan.out, result.files)
-  return exitCodeOf(result)
+  return exitCodeOf(result, request.call !== undefined)
 }
 
-async function runOnce(plan: RunPlan, request: RunRequest): Promise<RunResult> {
+async function runOnce(plan: RunPlan, request: RunRequest, { stderr }: Terminal): Promise<RunResult> {
   const { token, keys = KEYS_DIRECTORY, audit } = plan
-  const security = token === undefined ? undefined : await openManager(keys, audit)
+  const onTorn = (beside: string): void =>
+    void stderr.write(`the log ended in the middle of a record: the end is in ${beside}\n`)
+  const log = audit === undefined ? undefined : { path: audit, onTorn }
+  const security = token === undefined ? undefined : await openManager(keys, log)
   try {
     const toka = await createToka({ ...(security ? { security } : {}), ...(await imagesOf(plan)) })
     try {

@@ -13,12 +13,14 @@ export function hasKeys(directory: string): boolean {
   return existsSync(join(directory, 'keys.json'))
 }
 
+/** A file to append to, made when it is not there; `onTorn` hears where the end lies that a crash cut off. */
+export type LogFile = { path: string; onTorn: (beside: string) => void }
+
 /**
  * Opens the manager of a directory.
- * @param log a file to append to, made when it is not there; one that is must be whole
  * @throws UsageError when there are no keys, TokaError TOKA_AUDIT_INVALID for a damaged log, TOKA_AUDIT_BUSY for one in use
  */
-export async function openManager(directory: string, log?: string): Promise<SecurityManager> {
+export async function openManager(directory: string, log?: LogFile): Promise<SecurityManager> {
   if (!hasKeys(directory))
     throw new UsageError(
       `--keys ${JSON.stringify(directory)}: there are no keys: make some with toka keys init --keys ${directory}`,
@@ -27,7 +29,8 @@ export async function openManager(directory: string, log?: string): Promise<Secu
   const { auditFile, directoryKeys, sqliteStore } = await import('../security/index.node.ts')
   const parts = { keys: directoryKeys(directory), store: sqliteStore(join(directory, STORE)) }
   if (log === undefined) return createSecurityManager(parts)
-  const audit = auditFile(log)
+  const audit = auditFile(log.path)
+  if (audit.torn !== undefined) log.onTorn(audit.torn)
   try {
     const auditAfter = audit.before && (await createSecurityManager(parts).verifyAudit(audit.before)).last
     return createSecurityManager({ ...parts, audit, ...(auditAfter ? { auditAfter } : {}) })

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, futimesSync, readSync, 
 import { errno } from '../kernel/errno.ts'
 import type { FileStat, HostFile, OpenIntent } from '../kernel/host-port.ts'
 import { onDisk } from './disk-errors.node.ts'
-import type { DiskStats } from './disk-stats.node.ts'
+import { type DiskStats, toSeconds } from './disk-stats.node.ts'
 
 export class DiskFile implements HostFile {
   readonly kind: HostFile['kind']
@@ -49,7 +49,7 @@ export class DiskFile implements HostFile {
 
   setTimes(accessedMs: number, modifiedMs: number): void {
     const fd = this.#open(true)
-    onDisk(() => futimesSync(fd, accessedMs / 1_000, modifiedMs / 1_000))
+    onDisk(() => futimesSync(fd, toSeconds(accessedMs), toSeconds(modifiedMs)))
   }
 
   close(): void {

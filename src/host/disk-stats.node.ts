@@ -14,6 +14,11 @@ export function kindOf(entry: Kinds): FileKind {
   return entry.isSymbolicLink() ? 'link' : 'other'
 }
 
+/** What libuv is given cuts what a number of seconds cannot tell: half a microsecond more keeps each millisecond. */
+export function toSeconds(milliseconds: number): number {
+  return (milliseconds % 1_000 === 0 ? milliseconds : milliseconds + 0.0005) / 1_000
+}
+
 export class DiskStats {
   readonly #key = randomBytes(32)
 

@@ -26,7 +26,7 @@ import { compareNames } from '../kernel/paths.ts'
 import { BORDER } from '../limits.ts'
 import { onDisk } from './disk-errors.node.ts'
 import { DiskFile } from './disk-file.node.ts'
-import { DiskStats, kindOf } from './disk-stats.node.ts'
+import { DiskStats, kindOf, toSeconds } from './disk-stats.node.ts'
 import { ComparedWalk, DescriptorWalk, type DiskWalk } from './disk-walk.node.ts'
 import { mountNames, splitMountPath } from './mount-path.ts'
 
@@ -129,7 +129,7 @@ export class DiskDriver implements FileDriver {
   }
 
   setTimes(path: MountPath, accessedMs: number, modifiedMs: number): void {
-    const set = (entry: string): void => lutimesSync(entry, accessedMs / 1_000, modifiedMs / 1_000)
+    const set = (entry: string): void => lutimesSync(entry, toSeconds(accessedMs), toSeconds(modifiedMs))
     if (path === '') onDisk(() => this.#walk.directory([], set))
     else this.#onEntry(path, set)
   }

@@ -33,8 +33,14 @@ export function* openPath(process: Process, path: Where, intent: OpenIntent): St
   return descriptor
 }
 
-/** What was opened. `base` is there for a directory. */
-export type Opened = { descriptor: number; file: OpenFile; kind: 'file' | 'directory'; base: Base | undefined }
+/** What was opened. `base` is there for a directory, `mount` for what is on one. */
+export type Opened = {
+  descriptor: number
+  file: OpenFile
+  kind: 'file' | 'directory'
+  base: Base | undefined
+  mount: number | undefined
+}
 
 /** The same, with what was found. */
 export function* openAt(process: Process, path: Where, intent: OpenIntent, followLast: boolean): Steps<Opened> {
@@ -64,7 +70,8 @@ function openedOf(process: Process, place: Place, file: PrivateFile | PrivateDir
   const descriptor = process.descriptors.add(file)
   const { kind } = file
   const names = place.path === '/' ? [] : place.path.slice(1).split('/')
-  return { descriptor, file, kind, base: kind === 'directory' ? { names, trail: [...place.trail] } : undefined }
+  const mount = place.at === 'mount' ? place.mount : undefined
+  return { descriptor, file, kind, mount, base: kind === 'directory' ? { names, trail: [...place.trail] } : undefined }
 }
 
 function openPrivate(process: Process, place: PrivatePlace, intent: OpenIntent): PrivateFile | PrivateDirectory {

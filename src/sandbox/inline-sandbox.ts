@@ -55,7 +55,7 @@ export class InlineSandbox implements Sandbox {
 
   async fork(options?: WaitOptions): Promise<Sandbox> {
     const guard = this.#guard.fork()
-    const local = await this.#sandbox.fork(options, guard.onTrace)
+    const local = await this.#sandbox.fork(options, { trace: guard.onTrace })
     const twin = new InlineSandbox(local, guard, this.#onFork, this.#onDispose, this.#seal)
     if (this.#closed) {
       await twin.dispose()

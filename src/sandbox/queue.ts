@@ -1,5 +1,6 @@
 /** One at a time: what a sandbox does waits its turn, and may leave before it comes. */
 import { TokaError } from '../errors.ts'
+import type { WaitOptions } from './surface.ts'
 
 /** How a task leaves the queue before its turn: when the signal is aborted, with this answer. */
 export type Leaving<T> = { signal: AbortSignal | undefined; answer: () => T }
@@ -16,10 +17,20 @@ export class TurnQueue {
     this.#most = most
   }
 
-  /** @throws TokaError TOKA_SANDBOX_BUSY when something runs or waits */
-  mustBeIdle(what: string): void {
-    if (this.#length > 0)
+  /**
+   * Runs a task in its turn that may be asked not to wait, or to wait no longer.
+   * @param what its name in a refusal
+   * @throws TokaError TOKA_SANDBOX_BUSY when it shall not wait and something runs or waits; TOKA_CANCELLED
+   */
+  async runAs<T>(what: string, { wait = true, signal }: WaitOptions, task: () => Promise<T>): Promise<T> {
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TokaError('TOKA_REQUEST_INVALID', `signal: expected an AbortSignal, got ${typeof signal}`)
+    if (!wait && this.#length > 0)
       throw new TokaError('TOKA_SANDBOX_BUSY', `a run is in progress, and ${what} was asked not to wait`)
+    const left = Symbol('left')
+    const result = await this.run<T | typeof left>(task, { signal, answer: () => left })
+    if (result === left) throw new TokaError('TOKA_CANCELLED', `signal: aborted before ${what} began`)
+    return result as T
   }
 
   /**

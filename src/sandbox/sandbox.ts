@@ -117,17 +117,16 @@ export class LocalSandbox {
     return this.#queue.run(turn, { signal: hooks.signal, answer: () => neverBegun(this.#facts().engine) })
   }
 
-  /** @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED */
-  async fork({ wait = true }: WaitOptions = {}, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
+  /**
+   * @param own the fork's own tools, and its own eyes on the gate
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_CANCELLED, TOKA_SANDBOX_CLOSED
+   */
+  async fork(
+    options: WaitOptions = {},
+    { toolbox = this.#parts.toolbox.copy(), trace }: { toolbox?: Tools; trace?: SandboxOptions['onTrace'] } = {},
+  ): Promise<LocalSandbox> {
     this.#mustBeOpen()
-    if (!wait) this.#queue.mustBeIdle('fork')
-    return this.forkWith(this.#parts.toolbox.copy(), trace)
-  }
-
-  /** A fork with tools of its own, and with its own eyes on the gate where they are given. */
-  async forkWith(toolbox: Tools, trace?: SandboxOptions['onTrace']): Promise<LocalSandbox> {
-    this.#mustBeOpen()
-    return this.#queue.run(async () => {
+    return this.#queue.runAs('fork', options, async () => {
       this.#mustBeOpen()
       const drivers = await this.#parts.openDrivers(toolbox, this.#parts.drivers)
       let gate: Gate | undefined
@@ -148,12 +147,11 @@ export class LocalSandbox {
 
   /**
    * The content of a snapshot, once the run in progress is over.
-   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_CANCELLED, TOKA_SANDBOX_CLOSED
    */
-  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async snapshot(options: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     this.#mustBeOpen()
-    if (!wait) this.#queue.mustBeIdle('snapshot')
-    return this.#queue.run(async () => {
+    return this.#queue.runAs('snapshot', options, async () => {
       this.#mustBeOpen()
       const { base, options } = this.#parts
       const { writeSnapshot } = await loadSnapshots()

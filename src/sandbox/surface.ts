@@ -7,6 +7,8 @@ import type { RunEvent } from '../run-events.ts'
 export type WaitOptions = {
   /** false: fail at once with TOKA_SANDBOX_BUSY instead of waiting. */
   wait?: boolean
+  /** Aborting it ends the wait, with TOKA_CANCELLED. */
+  signal?: AbortSignal
 }
 
 /** A sandbox that keeps its state between runs. Runs wait their turn; forks are independent; dispose leaves nothing. */
@@ -40,14 +42,14 @@ export interface Sandbox {
   /**
    * A sandbox that starts from this one's state and is independent from here on. Both share grants, quotas and
    * revocations, and the thread that they run on. Waits for the run in progress.
-   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_CANCELLED, TOKA_SANDBOX_CLOSED
    */
   fork(options?: WaitOptions): Promise<Sandbox>
   /**
    * The whole state of this sandbox as sealed bytes that `toka.restore` takes: globals, files, working directory, and
    * the virtual clock and seeded randomness of a deterministic one. No power is in them: no grant, tool, mount,
    * environment or open descriptor. Waits for the run in progress.
-   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_SANDBOX_CLOSED
+   * @throws TokaError TOKA_SANDBOX_BUSY when asked not to wait, TOKA_CANCELLED, TOKA_SANDBOX_CLOSED
    */
   snapshot(options?: WaitOptions): Promise<Uint8Array<ArrayBuffer>>
   /** Kills what runs, and frees everything. Safe to call twice. */

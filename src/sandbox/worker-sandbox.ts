@@ -100,10 +100,9 @@ export class WorkerSandbox implements Sandbox {
     return this.#execute({ call: name, input: args })
   }
 
-  async fork({ wait = true }: WaitOptions = {}): Promise<Sandbox> {
+  async fork(options: WaitOptions = {}): Promise<Sandbox> {
     this.#mustBeOpen()
-    if (!wait) this.#queue.mustBeIdle('fork')
-    return this.#queue.run(async () => {
+    return this.#queue.runAs('fork', options, async () => {
       this.#mustBeOpen()
       const { host, toolbox, guard } = this.#parts
       const parts = { ...this.#parts, guard: guard.fork(), toolbox: toolbox.copy() }
@@ -116,10 +115,9 @@ export class WorkerSandbox implements Sandbox {
     })
   }
 
-  async snapshot({ wait = true }: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  async snapshot(options: WaitOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     this.#mustBeOpen()
-    if (!wait) this.#queue.mustBeIdle('snapshot')
-    return this.#queue.run(async () => {
+    return this.#queue.runAs('snapshot', options, async () => {
       this.#mustBeOpen()
       const { host, seal } = this.#parts
       try {

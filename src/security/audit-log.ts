@@ -109,12 +109,20 @@ export class AuditLog {
   #writing: Promise<unknown> = Promise.resolve()
   #fault: unknown
 
-  /** @param after where an earlier process ended: the log goes on from there */
+  /**
+   * @param after where an earlier process ended: the log goes on from there
+   * @throws TokaError TOKA_REQUEST_INVALID without it for a sink that has an earlier log
+   */
   constructor(
     sink: AuditSink,
     signer: () => Promise<SigningKey & { kid: string }>,
     after?: { head: Uint8Array; records: number },
   ) {
+    if (sink.before && !after)
+      throw new TokaError(
+        'TOKA_REQUEST_INVALID',
+        'audit: an earlier process wrote this log; to go on with it, give auditAfter, the `last` that verifyAudit(audit.before) answers',
+      )
     this.#sink = sink
     this.#signer = signer
     this.#begun = after !== undefined

@@ -84,11 +84,6 @@ export class SecurityManager implements TokenAuthority {
     this.#holdings = new Holdings(() => this.#poll(), pollMs)
     this.#deciders = new Deciders((token) => this.#hold(token, { whole: false }), this.ledger, this.#now)
     this.#callers = options.callers && new Callers(options.callers, this.#now, skewMs)
-    if (options.audit?.before && !options.auditAfter)
-      throw new TokaError(
-        'TOKA_REQUEST_INVALID',
-        'audit: an earlier process wrote this log; to go on with it, give auditAfter, the `last` that verifyAudit(audit.before) answers',
-      )
     this.#log = options.audit && new AuditLog(options.audit, () => this.#keys.signer(), options.auditAfter)
   }
 

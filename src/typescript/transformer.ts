@@ -44,6 +44,15 @@ export class Transformer {
     })
   }
 
+  /** Ends the thread; a source that comes later has a new one. */
+  async end(): Promise<void> {
+    clearTimeout(this.#idle)
+    const thread = this.#thread
+    if (this.#running) this.#lost('nobody waits for it')
+    else this.#thread = undefined
+    await thread?.end()
+  }
+
   #next(): void {
     if (this.#running) return
     const job = this.#queues.find((queue) => queue.length > 0)?.shift()

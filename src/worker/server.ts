@@ -137,7 +137,7 @@ export class WorkerServer {
     const tools = parent.tools.copy()
     const { limits, trace } = parent
     void this.#settle(twin, { tools, limits, trace }, () =>
-      parent.sandbox.forkWith(tools, trace ? this.#tracer(twin) : undefined),
+      parent.sandbox.fork({}, { toolbox: tools, trace: trace ? this.#tracer(twin) : undefined }),
     )
     return true
   }

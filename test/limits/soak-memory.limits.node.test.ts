@@ -1,4 +1,5 @@
 /** What is left of mixed runs in the process: no memory, no handle, no descriptor, no thread. */
+import { stat } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { createToka } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
@@ -8,6 +9,9 @@ import { soak } from '../soak/soak.ts'
 test.each(['inline', 'worker'] as const)(
   'nothing is left of hundreds of mixed runs (%s)',
   async (isolation) => {
+    // The threads of Node's own file calls start with the first of them.
+    await Promise.all(Array.from({ length: 8 }, () => stat(import.meta.filename)))
+    const first = await sampleResources()
     const toka = await createToka({ isolation, workers: 2 })
     const world = { toka, cancelsLoops: isolation === 'worker' || (await canSuspend()) }
     const samples: Sample[] = []
@@ -18,9 +22,10 @@ test.each(['inline', 'worker'] as const)(
     await soak(world, { runs: 500, seed: 10_000, inFlight: 6, round: 50, rest })
     await toka.dispose()
     expect(findGrowth(samples)).toEqual([])
-    // Nothing is under way, so what was there with workers is the most that may be there without them.
     const [before, after] = [samples.slice(-2), [await sampleResources(), await sampleResources()]]
     expect(findGrowth([...before, ...after])).toEqual([])
+    // Memory that V8 or the allocator keeps is no leak; a descriptor, a thread or a handle is.
+    expect(findGrowth([first, ...after]).filter((problem) => !problem.includes('grew'))).toEqual([])
   },
   120_000,
 )

@@ -42,12 +42,17 @@ const { instrument } = await import('./instrument.ts')
 
 const { values, positionals: given } = parseArgs({
   allowPositionals: true,
-  options: { sample: { type: 'string' }, again: { type: 'boolean', default: false } },
+  options: {
+    sample: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    again: { type: 'boolean', default: false },
+  },
 })
-/** Of all mutants of the files, drawn with one seed; none are left out where it is not given. */
+/** Of all mutants of the files together; none are left out where it is not given. Each seed draws others, always the same. */
 const sample = values.sample === undefined ? Infinity : Number(values.sample)
-if (!(sample >= 1)) {
-  process.stderr.write('usage: npm run mutate [-- FILE… [--sample N] [--again]]\n')
+const seed = Number(values.seed)
+if (!(sample >= 1) || !Number.isSafeInteger(seed)) {
+  process.stderr.write('usage: npm run mutate [-- FILE… [--sample N [--seed N]] [--again]]\n')
   process.exit(64)
 }
 const files = globSync(given.length > 0 ? given : 'capabilities/**/*.ts', { cwd: root }).map((file) =>
@@ -55,7 +60,7 @@ const files = globSync(given.length > 0 ? given : 'capabilities/**/*.ts', { cwd:
 )
 const outcomes = new Map<Mutant, Outcome>()
 const { sources, mutants } = await instrument(files)
-const drawn = draw(mutants, sample)
+const drawn = draw(mutants, sample, seed)
 if (values.again) await takeOver()
 const todo = drawn.filter((mutant) => !outcomes.has(mutant))
 const [machine, others] = [
@@ -91,12 +96,12 @@ async function takeOver(): Promise<void> {
   }
 }
 
-/** So many of them, the same ones each time: the order of a hash has nothing to do with the code. */
-function draw(mutants: readonly Mutant[], count: number): Mutant[] {
+/** So many of them, the same ones each time of a seed: the order of a hash has nothing to do with the code. */
+function draw(mutants: readonly Mutant[], count: number, seed: number): Mutant[] {
   if (mutants.length <= count) return [...mutants]
   const key = ({ file, id }: Mutant): string =>
     createHash('sha256')
-      .update(`${relative(root, file)} ${id}`)
+      .update(`${seed} ${relative(root, file)} ${id}`)
       .digest('hex')
   return mutants
     .map((mutant) => ({ mutant, key: key(mutant) }))

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalDomain } from '../../capabilities/canonical-domain.ts'
 import { parseGlob } from '../../capabilities/glob.ts'
 import { parseHostGlob } from '../../capabilities/host-glob.ts'
-import { proveInclusion } from '../../capabilities/inclusion.ts'
+import { proveInclusion, TooHard } from '../../capabilities/inclusion.ts'
 import { runNfa } from '../../capabilities/run-nfa.ts'
 import { hostPattern, pathPattern } from '../random-grants.ts'
 
@@ -39,7 +39,6 @@ describe('inclusion of path patterns', () => {
           expect(leak).toBeUndefined()
           return
         }
-        if (proof.included === 'unknown') throw new Error('small patterns are always decided')
         refuted++
         const witness = text.decode(proof.witness)
         expect(witness).toMatch(/^\/$|^(?:\/(?!\.{1,2}(?:\/|$))[^/\0\\]+)+$/)
@@ -72,12 +71,11 @@ describe('inclusion of path patterns', () => {
 
   test('a proof that would take too long is given up, and that is no proof', () => {
     const deep = (letter: string) => `/*${letter}${'?'.repeat(22)}`
-    const proof = proveInclusion([parseGlob('/*a*')], [parseGlob(deep('a'))], canonicalDomain('path'))
-    expect(proof.included).not.toBe(true)
+    expect(() => proveInclusion([parseGlob(deep('a'))], [parseGlob('/**')], canonicalDomain('path'))).toThrow(TooHard)
     const wide = Array.from({ length: 40 }, (_, index) => parseGlob(`/*a${'?'.repeat(index + 1)}b*`))
     const begun = performance.now()
-    expect(['unknown', false]).toContain(proveInclusion([parseGlob('/*')], wide, canonicalDomain('path')).included)
-    expect(performance.now() - begun).toBeLessThan(20_000)
+    expect(proveInclusion([parseGlob('/*')], wide, canonicalDomain('path')).included).toBe(false)
+    expect(performance.now() - begun).toBeLessThan(10_000)
   }, 60_000)
 })
 
@@ -98,7 +96,6 @@ describe('inclusion of host patterns', () => {
           expect(leak).toBeUndefined()
           return
         }
-        if (proof.included === 'unknown') throw new Error('small patterns are always decided')
         const witness = text.decode(proof.witness)
         expect(runNfa(mine, witness)).toBe(true)
         expect(runNfa(theirs, witness)).toBe(false)

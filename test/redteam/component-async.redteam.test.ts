@@ -27,9 +27,9 @@ async function callOf(method: string, ...args: number[]): Promise<Ended> {
 
 const trapOf = (message: RegExp) => ({ code: 'TOKA_GUEST_TRAP', message: expect.stringMatching(message) })
 
-test('what the host took of many streams and cannot pass on yet is bounded', async () => {
+test('the streams that the host reads before it had its turn are bounded', async () => {
   expect((await callOf('give-much', 1_000)).value).toBe(0)
-  expect((await callOf('give-much', 1_100)).error).toMatchObject(trapOf(/more than 1024 pieces/))
+  expect((await callOf('give-much', 1_100)).error).toMatchObject(trapOf(/more than 1024 of its streams/))
 })
 
 test('waits are bounded, and those of a guest that began too many fail for nobody', async () => {

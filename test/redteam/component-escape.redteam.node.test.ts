@@ -114,6 +114,21 @@ describe('with every right in its mount', () => {
     expect(readdirSync(root)).not.toContain('made')
   })
 
+  test('an open directory follows it when it is renamed, and leads to nothing that takes its name', async () => {
+    const flags = { read: true, mutateDirectory: true }
+    const open = async (from: unknown, path: string) =>
+      (await fs('open-at', from, {}, path, { directory: true }, flags)).val
+    await fs('create-directory-at', mount, 'dir/deep')
+    const [dir, deep] = [await open(mount, 'dir'), await open(mount, 'dir/deep')]
+    expect(await fs('rename-at', mount, 'dir', mount, 'moved')).toEqual({ tag: 'ok' })
+    expect(await fs('create-directory-at', mount, 'dir')).toEqual({ tag: 'ok' })
+    expect(await fs('create-directory-at', dir, 'a')).toEqual({ tag: 'ok' })
+    expect(await fs('create-directory-at', deep, 'b')).toEqual({ tag: 'ok' })
+    expect(readdirSync(join(root, 'dir'))).toEqual([])
+    expect(readdirSync(join(root, 'moved')).toSorted()).toEqual(['a', 'deep', 'up'])
+    expect(readdirSync(join(root, 'moved', 'deep'))).toEqual(['b'])
+  })
+
   test('what is inside is read and written as it should', async () => {
     const file = await fs('open-at', mount, {}, 'file', {}, { read: true, write: true })
     expect(await fs('read', file.val, 10n, 0n)).toEqual({ tag: 'ok', val: [utf8.encode('inside'), false] })

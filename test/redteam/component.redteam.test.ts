@@ -93,13 +93,13 @@ function componentOf(module: Uint8Array, ...sections: readonly Section[]): Uint8
   return component.finish()
 }
 
-/** Takes a list of texts; its allocator counts down from 400,000, at each call. */
-function slowAllocator(): Uint8Array<ArrayBuffer> {
-  const countDown = [0x41, ...new Writer().s32(400_000).finish(), 0x21, 4]
+/** Takes a list of texts; its allocator counts down at each call. */
+function slowAllocator(from: number): Uint8Array<ArrayBuffer> {
+  const countDown = [0x41, ...new Writer().s32(from).finish(), 0x21, 4]
   const turn = [0x03, 0x40, 0x20, 4, 0x41, 1, 0x6b, 0x22, 4, 0x0d, 0, 0x0b]
   const params = ['i32', 'i32', 'i32', 'i32'] as const
   const module = buildModule({
-    memory: { minimum: 1, name: 'm' },
+    memory: { minimum: 4, name: 'm' },
     functions: [
       { name: 'r', params, results: ['i32'], locals: ['i32'], code: [...countDown, ...turn, 0x41, 8] },
       { name: 'f', params: ['i32', 'i32'], results: ['i32'], code: [0x20, 1] },
@@ -115,7 +115,7 @@ function slowAllocator(): Uint8Array<ArrayBuffer> {
 }
 
 test('calls of an allocator are bounded together: one list cannot hold the thread by many', async () => {
-  const slow = await ComponentBench.open(slowAllocator())
+  const slow = await ComponentBench.open(slowAllocator(400_000))
   expect(await slow.value('f', ['a'])).toBe(1)
   expect(await slow.value('f', ['a'])).toBe(1)
   const ended = await slow.call(
@@ -123,6 +123,15 @@ test('calls of an allocator are bounded together: one list cannot hold the threa
     Array.from({ length: 200 }, () => 'a'),
   )
   expect(ended.error?.message).toMatch(/its allocator does not return/)
+  slow.dispose()
+})
+
+test('a long list is lowered in pieces, between which others have the thread, by an allocator that takes its time', async () => {
+  const slow = await ComponentBench.open(slowAllocator(500))
+  const texts = Array.from({ length: 30_000 }, () => 'a')
+  const ended = await slow.call('f', texts)
+  expect(ended).toMatchObject({ exitCode: 0, value: 30_000 })
+  expect(ended.fuel).toBeGreaterThan(30_000_000)
   slow.dispose()
 })
 

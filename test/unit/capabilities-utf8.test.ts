@@ -36,6 +36,23 @@ test('no range has the bytes of a surrogate, be it all of Unicode or the surroga
   }
 })
 
+test('no range has bytes that are longer than a character needs: the last character of each length in the next one', () => {
+  const sequences = utf8Sequences(ALL)
+  for (const bytes of [
+    [0xc0, 0x80],
+    [0xc1, 0xbe],
+    [0xc1, 0xbf],
+    [0xe0, 0x80, 0x80],
+    [0xe0, 0x9f, 0xbe],
+    [0xe0, 0x9f, 0xbf],
+    [0xf0, 0x8f, 0xbf, 0xbe],
+    [0xf0, 0x8f, 0xbf, 0xbf],
+    [0xf4, 0x90, 0x80, 0x80],
+    [0x80],
+  ])
+    expect(reads(bytes, sequences)).toBe(0)
+})
+
 test('a complement begins at nothing, ends at the last code point, and forgives order and overlap', () => {
   expect(complement([])).toEqual(ALL)
   expect(complement(ALL)).toEqual([])

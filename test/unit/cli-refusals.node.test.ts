@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { file, folder, toka } from '../command-line.ts'
+import { assembled } from '../component-bench.ts'
 
 describe('what cannot be used is bad usage, before anything runs', () => {
   const wordy = () => file('wordy.js', 'console.log("ran")')
@@ -20,6 +21,21 @@ describe('what cannot be used is bad usage, before anything runs', () => {
     const text = await toka(['run', file('text.wasm', 'hello, module')])
     expect(text).toMatchObject({ code: 64, stdout: '' })
     expect(text.stderr).toMatch(/FILE ".*text\.wasm": the module is refused: it does not begin as WebAssembly does/)
+  })
+
+  test('a function that a component does not export, or that takes other values; a component that is no program', async () => {
+    const path = join(folder, 'types.wasm')
+    writeFileSync(path, assembled('types'))
+    for (const [args, message] of [
+      [['--call', 'nothing'], 'the component has no export "nothing": it exports echo-all'],
+      [['--call', 'echo-u8', '--', '256'], 'x must be a whole number from 0 to 255'],
+      [['--call', 'echo-u8', '--', '1', '2'], 'echo-u8 takes 1 arguments, and is given 2'],
+      [[], 'the component is no program'],
+    ] as const) {
+      const ran = await toka(['run', path, ...args])
+      expect(ran).toMatchObject({ code: 64, stdout: '' })
+      expect(ran.stderr).toContain(message)
+    }
   })
 
   test('a program of any language that is given in the place of a command', async () => {

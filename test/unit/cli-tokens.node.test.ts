@@ -128,6 +128,12 @@ describe('a token', () => {
     writeFileSync(`${log}.lock`, '999999999')
     expect(await toka(...run)).toMatchObject({ code: 0 })
     expect(existsSync(`${log}.lock`)).toBe(false)
+    // As a crash leaves it.
+    writeFileSync(log, readFileSync(log).subarray(0, -7))
+    const torn = await toka(...run)
+    expect(torn).toMatchObject({ code: 0 })
+    expect(torn.stderr).toContain('the log ended in the middle of a record: the end is in ')
+    expect(await toka('audit', 'verify', log, '--keys', keys)).toMatchObject({ code: 0 })
     const bytes = readFileSync(log)
     bytes[60]! ^= 1
     writeFileSync(log, bytes)

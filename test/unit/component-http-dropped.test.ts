@@ -22,7 +22,17 @@ function world() {
   const tasks = () => {
     throw new Error('nothing here belongs to a task')
   }
-  const at: World = { process, program: 'test', held, exit: () => {}, waitHere: undefined, tasks, signal: undefined }
+  const at: World = {
+    process,
+    program: 'test',
+    held,
+    exit: () => {},
+    waitHere: undefined,
+    tasks,
+    signal: undefined,
+    seed: {},
+    directories: new Set(),
+  }
   const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
   return { ask, cancelled }
 }

@@ -37,6 +37,12 @@ describe.each(WAYS)('%s', (way) => {
     expect(failed.stdout).toContain('no such customer')
   })
 
+  test('of two programs in one component the newer runs', async () => {
+    const toka = await tokaOf(way)
+    const ended = await toka.run({ language: 'wasm', module: assembled('two-programs') })
+    expect(ended).toMatchObject({ status: 'completed', exitCode: 0 })
+  })
+
   test('a tool that takes its time is waited for where something can wait, and else says what is needed', async () => {
     const toka = await tokaOf(way)
     const late = defineTool({

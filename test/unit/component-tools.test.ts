@@ -66,6 +66,7 @@ test('an error of a result is the tool’s, and a component without a grant does
 test('what no tool can be made of is refused by name', async () => {
   const resources = componentTools(toka, { module: assembled('resources') })
   await expect(resources).rejects.toMatchObject({ code: 'TOKA_TOOL_INVALID' })
+  await expect(resources).rejects.toThrow(/a resource, .*; name in `exports` what can be: .*sum, keep, kept/)
   const missing = componentTools(toka, { module: assembled('types'), exports: ['nothing'] })
   await expect(missing).rejects.toThrow('exports: the component has no "nothing"; it has echo-all')
   const core = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)

@@ -155,3 +155,10 @@ describe('what a component answers is checked like what it is given', () => {
     expect(broken.error?.message).toBe('the component trapped: a string is not well-formed')
   })
 })
+
+test('a component and one inside it call each other while a call of the outer one is under way', async () => {
+  const nested = await ComponentBench.open(assembled('nested'))
+  expect(await nested.value('g')).toBe(16)
+  expect(await nested.value('h')).toBe(6)
+  nested.dispose()
+})

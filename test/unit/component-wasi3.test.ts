@@ -100,6 +100,16 @@ describe('wasi:clocks and wasi:random', () => {
     await bench.value('wasi-clocks-monotonic-clock-wait-until', 0n)
   })
 
+  test('a wait is over when the clock says so, and not a moment before', async ({ skip }) => {
+    skip(!(await canSuspend()), skipReasons.noJspi)
+    const now = () => bench.value('wasi-clocks-monotonic-clock-now') as Promise<bigint>
+    for (const part of [150_000n, 1_511_472n, 2_403_137n, 3_999_999n, 999_001n, 2_999_600n]) {
+      const at = (await now()) + part
+      await bench.value('wasi-clocks-monotonic-clock-wait-until', at)
+      expect(await now()).toBeGreaterThanOrEqual(at)
+    }
+  })
+
   test('time has seconds before and after 1970, randomness its bytes', async () => {
     const { seconds } = (await bench.value('wasi-clocks-system-clock-now')) as { seconds: bigint }
     expect(seconds).toBeGreaterThan(1_600_000_000n)

@@ -180,7 +180,6 @@ describe('bounds', () => {
     for (const charges of [Bound.ENTRIES, Bound.ENTRIES + 1]) {
       const assembler = new Assembler()
       const cell = assembler.cell({ kind: 'calls', initial: 1_000 } satisfies CellPlan)
-      assembler.begin()
       assembler.emit('ACT', 0, 1)
       for (let index = 0; index < charges; index++) assembler.emit('CHARGE', 255, cell)
       assembler.emit('COMMIT')
@@ -197,7 +196,6 @@ describe('bounds', () => {
   test('a revoked link ends handles and calls under way', () => {
     const assembler = new Assembler()
     const alive = assembler.cell({ kind: 'calls', initial: 1 })
-    assembler.begin()
     assembler.emit('ACT', 0, 1)
     assembler.emit('ALIVE', 0, alive)
     assembler.emit('RET', 0, 1)
@@ -236,7 +234,6 @@ describe('bounds', () => {
 
   test('a program that costs too much is refused', () => {
     const assembler = new Assembler()
-    assembler.begin()
     const blob = assembler.constant(new Uint8Array(8))
     for (let index = 0; index < 300; index++) assembler.emit('EQ', 0, blob)
     assembler.end()

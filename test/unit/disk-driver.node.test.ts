@@ -49,6 +49,19 @@ function mount(walk: (typeof WALKS)[number]): void {
 describe.each(WALKS)('a host directory as a mount, reached by %s', (walk) => {
   beforeEach(() => mount(walk))
 
+  test('a time that is set is told to the millisecond', () => {
+    const file = driver.open('top', { ...READ, write: true })
+    if (file instanceof Promise) throw new Error('the disk answers at once')
+    const start = 1_795_902_845_000
+    for (let part = 0; part < 1_000; part += 7) {
+      driver.setTimes('top', start + part, start + part + 1)
+      expect(driver.stat('top')).toMatchObject({ accessedMs: start + part, modifiedMs: start + part + 1 })
+      file.setTimes(start + part + 2, start + part + 3)
+      expect(driver.stat('top')).toMatchObject({ accessedMs: start + part + 2, modifiedMs: start + part + 3 })
+    }
+    file.close()
+  })
+
   test('a guest reads, lists and stats what lies in it', async () => {
     expect(await guest.readFile('/m/a/b/f')).toBe('deep')
     expect(await guest.page('/m')).toEqual([

@@ -49,6 +49,19 @@ describe('sources that wait for the thread', () => {
     expect(last().tasks).toHaveLength(3)
   })
 
+  test('its thread ends when it is told to, with the source that it has, and the next source has another', async () => {
+    const { transformer, threads, last } = played()
+    void transformer.transform('a', wanted)
+    done(last())
+    await transformer.end()
+    expect(last().ended).toBe(true)
+    const cut = failure(transformer.transform('b', wanted))
+    await transformer.end()
+    expect(await cut).toContain('nobody waits for it')
+    void transformer.transform('c', wanted)
+    expect(threads.map(({ ended }) => ended)).toEqual([true, true, false])
+  })
+
   test('a source that nobody waits for any more gets no try', async () => {
     const { transformer, last } = played()
     let over = false

@@ -81,6 +81,26 @@ describe.each(WAYS)('turns: %s', (way) => {
     await sandbox.dispose()
   })
 
+  test('a fork and a snapshot wait no longer than their signal', async () => {
+    const sandbox = await open()
+    const running = sandbox.run({ source: `${wait(200)}; 7` })
+    const stop = new AbortController()
+    const waiting = Promise.allSettled([
+      sandbox.fork({ signal: stop.signal }),
+      sandbox.snapshot({ signal: stop.signal }),
+    ])
+    stop.abort()
+    for (const end of await waiting) expect(end).toMatchObject({ reason: { code: 'TOKA_CANCELLED' } })
+    await expect(sandbox.fork({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'TOKA_CANCELLED' })
+    await expect(sandbox.snapshot({ signal: {} as AbortSignal })).rejects.toMatchObject({
+      code: 'TOKA_REQUEST_INVALID',
+    })
+    expect((await running).value).toBe(7)
+    const twin = await sandbox.fork({ signal: new AbortController().signal })
+    expect((await twin.run({ source: '8' })).value).toBe(8)
+    await Promise.all([twin.dispose(), sandbox.dispose()])
+  })
+
   test('disposal kills what runs and refuses what waits with TOKA_SANDBOX_CLOSED', async () => {
     const sandbox = await open()
     const running = sandbox.run({ source: wait(20_000) })

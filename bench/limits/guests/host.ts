@@ -39,7 +39,7 @@ export const hostGuests = family('host', {
     const deep = () => deep(); try { deep() } catch (e) { walk(e); String(e.stack) } return found`,
   ],
   pollution: [
-    '__proto__ in arguments and results',
+    '`__proto__` in arguments and results',
     `const bad = () => JSON.parse('{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}}')
     try { await call({ want: 'echo', data: bad() }) } catch {} try { await call(bad()) } catch {}
     try { const o = await call({ want: 'object' }); o.__proto__.polluted = 1; o.constructor.prototype.polluted = 1 } catch {}

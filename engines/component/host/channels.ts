@@ -179,7 +179,7 @@ export function readFuture(readable: Readable, tell: (value: unknown) => void): 
 }
 
 /**
- * Reads what a guest gave, to its end: each piece is taken before the next is asked for.
+ * Reads what a guest gave, to its end: each piece is taken before the next is asked for, and before the call is over.
  * @param most values of one piece
  * @param take is given a piece; what it throws ends the stream
  * @param onEnd hears of the end, where a guest's memory can be written
@@ -196,18 +196,18 @@ export function consume(
     readable.drop()
     onEnd(failure)
   }
-  const pass = (chunks: Values[]): void => {
-    const next = chunks.shift()
-    if (next === undefined) return read()
+  const pass = (pieces: Values[], goOn: () => void): void => {
+    const next = pieces.shift()
+    if (next === undefined) return goOn()
     try {
       const answer = take(next)
-      if (!(answer instanceof Promise)) return pass(chunks)
+      if (!(answer instanceof Promise)) return pass(pieces, goOn)
       tasks.track(
         answer.then(
           () => undefined,
           (error: unknown) => ({ error }),
         ),
-        (failed) => (failed ? fail(failed.error) : pass(chunks)),
+        (failed) => (failed ? fail(failed.error) : pass(pieces, goOn)),
         true,
       )
     } catch (error) {
@@ -219,10 +219,11 @@ export function consume(
     readable.read(undefined, intake, {
       copied: (takeBack) => {
         takeBack()
-        pass(intake.take())
+        pass(intake.take(), read)
       },
       done: (result) => {
-        if (result === 'completed') tasks.later(() => pass(intake.take()))
+        // What is taken is passed on before the guest goes on, and may end; more is asked for when it has had its turn.
+        if (result === 'completed') pass(intake.take(), () => tasks.later(read))
         else onEnd(undefined)
       },
     })

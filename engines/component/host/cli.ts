@@ -40,17 +40,25 @@ export function standardOutput({ process }: World, name: 'stdout' | 'stderr'): O
     const count = (written: Uint8Array) => new DataView(written.buffer, written.byteOffset).getUint32(0, true)
     return answer instanceof Promise ? answer.then(count) : count(answer)
   }
-  return new OutputStream(write, name)
+  return new OutputStream(write, { origin: name })
 }
 
 /** No stream of a sandbox is a terminal. */
 const noTerminal = (resource: { own: ReturnType<typeof option> }) => func([], option(resource.own), () => undefined)
 
+/** The root is where a program begins that is told of no directory. */
+function initialDirectory(cwd: string): string | undefined {
+  return cwd === '/' ? undefined : cwd
+}
+
 export const cli: Readonly<Record<string, HostInterface>> = {
   'wasi:cli/environment': {
     'get-environment': func([], list(tuple([string, string])), ({ process }: World) => Object.entries(process.env)),
-    'get-arguments': func([], list(string), ({ process, program }: World) => [program, ...process.args]),
-    'initial-cwd': func([], option(string), ({ process }: World) => process.cwd),
+    'get-arguments': func([], list(string), ({ process, program }: World) => [
+      program.slice(program.lastIndexOf('/') + 1),
+      ...process.args,
+    ]),
+    'initial-cwd': func([], option(string), ({ process }: World) => initialDirectory(process.cwd)),
   },
   'wasi:cli/exit': {
     exit: func([result()], undefined, (world: World, { tag }: Result) => world.exit(tag === 'ok' ? 0 : 1)),

@@ -37,6 +37,11 @@ function randomNumber(world: World): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
 }
 
+function insecureSeed(world: World): readonly [bigint, bigint] {
+  world.seed.value ??= [randomNumber(world), randomNumber(world)]
+  return world.seed.value
+}
+
 const bytes = list(primitive('u8'))
 
 export const clocks: Readonly<Record<string, HostInterface>> = {
@@ -67,6 +72,6 @@ export const clocks: Readonly<Record<string, HostInterface>> = {
     'get-insecure-random-u64': func([], u64, randomNumber),
   },
   'wasi:random/insecure-seed': {
-    'insecure-seed': func([], tuple([u64, u64]), (world: World) => [randomNumber(world), randomNumber(world)]),
+    'insecure-seed': func([], tuple([u64, u64]), insecureSeed),
   },
 }

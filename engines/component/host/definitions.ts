@@ -6,6 +6,12 @@ import type { HeldBytes } from './held-bytes.ts'
 import type { ResourceType } from '../resource-types.ts'
 import { borrow, own, type WitType } from '../wit-types.ts'
 
+/** A directory of a mount is known by its names: one that is open follows it when the component renames it. */
+export interface OpenDirectory {
+  /** @param from canonical names before @param to and after */
+  renamed(from: readonly string[], to: readonly string[]): void
+}
+
 /** The world of one component: what its imports act on. */
 export type World = {
   readonly process: Process
@@ -13,12 +19,16 @@ export type World = {
   readonly program: string
   /** What the host holds for the component. */
   readonly held: HeldBytes
+  /** Its open directories. */
+  readonly directories: Set<OpenDirectory>
   /** The component asks to end. It is killed by a trap. */
   exit(code: number): void
   /** Waits on this thread, where the guest cannot be suspended, until the time is over or something is so. */
   readonly waitHere: ((milliseconds: number, isOver: () => boolean) => void) | undefined
   /** Where the host says that it answers later: streams and futures of its own. */
   readonly tasks: () => Scheduler
+  /** What a component is told to seed its maps with: it asks once, and hears the same when it asks again. */
+  readonly seed: { value?: readonly [bigint, bigint] }
   /** Of a call that can be given up, aborted when it is, or the run ends. */
   readonly signal: AbortSignal | undefined
 }

@@ -21,7 +21,7 @@ import { Descriptor } from './descriptor.ts'
 import * as types from './filesystem-types.ts'
 import { type HeldBytes, Holding } from './held-bytes.ts'
 import { inputStream, ioError, outputStream } from './io.ts'
-import type { StreamFailure } from './streams.ts'
+import type { OutputStream, StreamFailure } from './streams.ts'
 
 const u64 = primitive('u64')
 const string = primitive('string')
@@ -51,14 +51,28 @@ function atOnce(
   answer: WitType | undefined,
   act: (on: Descriptor, ...args: never[]) => unknown,
 ): HostFunction {
-  const guarded: Act = (_world: World, on: Descriptor, ...args: never[]): Result => {
+  return inWorld(params, answer, (_world, on, ...args) => act(on, ...args))
+}
+
+/** The same of what needs the world. */
+function inWorld(
+  params: readonly WitType[],
+  answer: WitType | undefined,
+  act: (world: World, on: Descriptor, ...args: never[]) => unknown,
+): HostFunction {
+  const guarded: Act = (world: World, on: Descriptor, ...args: never[]): Result => {
     try {
-      return ok(act(on, ...args))
+      return ok(act(world, on, ...args))
     } catch (error) {
       return types.failed(error)
     }
   }
   return func([self, ...params], result(answer, types.errorCode), guarded)
+}
+
+/** What is written in the background is written before the call ends in which it was given. */
+function writing({ tasks }: World, on: Descriptor, start: number | undefined): OutputStream {
+  return on.writeStream(start, (written) => tasks().track(written, () => {}, true))
 }
 
 /** An offset or a size as the kernel takes it. EINVAL beyond what a number holds. */
@@ -131,6 +145,13 @@ function hashOf({ inode, modifiedMs }: { inode: number; modifiedMs: number }): {
   return { lower: BigInt(inode), upper: BigInt(Math.max(0, Math.floor(modifiedMs))) }
 }
 
+const namesOf = (path: string): string[] => path.slice(1).split('/')
+
+/** Whether a path names the directory that it is beneath. */
+function isItself(path: string): boolean {
+  return /^\.(\/+\.?)*$/.test(path)
+}
+
 const statAt = [types.pathFlags, string] as const
 const { newTimestamp } = types
 
@@ -138,11 +159,13 @@ const onFiles: HostInterface = {
   '[method]descriptor.read-via-stream': atOnce([u64], inputStream.own, (on, offset: bigint) =>
     on.readStream(toNumber(offset)),
   ),
-  '[method]descriptor.write-via-stream': atOnce([u64], outputStream.own, (on, offset: bigint) =>
-    on.writeStream(toNumber(offset)),
+  '[method]descriptor.write-via-stream': inWorld([u64], outputStream.own, (world, on, offset: bigint) =>
+    writing(world, on, toNumber(offset)),
   ),
-  '[method]descriptor.append-via-stream': atOnce([], outputStream.own, (on) => on.writeStream(undefined)),
-  '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => void on.file),
+  '[method]descriptor.append-via-stream': inWorld([], outputStream.own, (world, on) => writing(world, on, undefined)),
+  '[method]descriptor.advise': atOnce([u64, u64, types.advice], undefined, (on) => {
+    if (on.isDirectory) throw errno('EBADF')
+  }),
   '[method]descriptor.sync-data': method([], undefined, function* (on) {
     yield* wait(on.sync())
   }),
@@ -184,10 +207,8 @@ const onFiles: HostInterface = {
   '[method]descriptor.metadata-hash': method([], types.metadataHash, function* (on) {
     return hashOf(yield* wait(on.stat()))
   }),
-  '[method]descriptor.is-same-object': func(
-    [self, self],
-    primitive('bool'),
-    (_, a: Descriptor, b: Descriptor) => a === b || (a.path !== undefined && a.path === b.path),
+  '[method]descriptor.is-same-object': waiting([self, self], primitive('bool'), (_, a: Descriptor, b: Descriptor) =>
+    run(a.isSame(b)),
   ),
 }
 
@@ -240,9 +261,11 @@ const inDirectories: HostInterface = {
     return target
   }),
   '[method]descriptor.remove-directory-at': method([string], undefined, function* (on, path: string) {
+    if (isItself(path)) throw errno('EINVAL')
     yield* paths.removeDirectory(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.unlink-file-at': method([string], undefined, function* (on, path: string) {
+    if (isItself(path)) throw errno('EISDIR')
     yield* paths.removeFile(on.process, on.mustMutate().beneath(path))
   }),
   '[method]descriptor.symlink-at': method([string, string], undefined, function* (on, target: string, path: string) {
@@ -253,7 +276,9 @@ const inDirectories: HostInterface = {
     [string, self, string],
     undefined,
     function* (on, from: string, other: Descriptor, to: string) {
-      yield* paths.renamePath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
+      const [source, target] = [on.mustMutate().beneath(from), other.mustMutate().beneath(to)]
+      const renamed = yield* paths.renamePath(on.process, source, target)
+      if (renamed) on.tellRenamed(namesOf(renamed.from), namesOf(renamed.to))
     },
   ),
   '[method]descriptor.link-at': method(
@@ -262,6 +287,7 @@ const inDirectories: HostInterface = {
     function* (on, { symlinkFollow }: types.PathFlags, from: string, other: Descriptor, to: string) {
       // No file system that we have makes a link to what a link leads to.
       if (symlinkFollow) throw errno('ENOTSUP')
+      if (isItself(from)) throw errno('EPERM')
       yield* paths.linkPath(on.process, on.mustMutate().beneath(from), other.mustMutate().beneath(to))
     },
   ),
@@ -281,8 +307,8 @@ export const filesystem: Readonly<Record<string, HostInterface>> = {
     ),
   },
   'wasi:filesystem/preopens': {
-    'get-directories': func([], list(tuple([types.descriptor.own, string])), ({ process, held }: World) => [
-      [Descriptor.root(process, held), '/'],
+    'get-directories': func([], list(tuple([types.descriptor.own, string])), (world: World) => [
+      [Descriptor.root(world), '/'],
     ]),
   },
 }

@@ -8,7 +8,8 @@ import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
 import { CanonTrap } from '../canon-trap.ts'
 import { type Closable, err, ok, type Result, type World } from './definitions.ts'
 import { type HeldBytes, Holding } from './held-bytes.ts'
-import { httpErrorOf, type Named } from './http-types.ts'
+import { RequestParts, TOKEN } from './http-parts.ts'
+import { httpErrorOf } from './http-types.ts'
 import type { Pollable } from './pollable.ts'
 import { InputStream, OutputStream } from './streams.ts'
 
@@ -27,8 +28,11 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
   'host',
   'transfer-encoding',
 ])
-/** RFC 9110, section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Those that a program may not set: the list of wasmtime, since the interface has none yet (WASI issue 940). */
+const FORBIDDEN: ReadonlySet<string> = new Set([
+  ...['connection', 'host', 'http2-settings', 'keep-alive', 'proxy-authenticate', 'proxy-authorization'],
+  ...['proxy-connection', 'transfer-encoding', 'upgrade'],
+])
 
 type Entry = readonly [name: string, value: Uint8Array]
 
@@ -68,8 +72,11 @@ export class Fields implements Closable {
     const isText = added.every((value) => value.every((byte) => byte === 9 || (byte >= 32 && byte !== 127)))
     if (!TOKEN.test(name) || !isText) return err({ tag: 'invalid-syntax' })
     const lower = name.toLowerCase()
+    if (added.length > 0 && FORBIDDEN.has(lower)) return err({ tag: 'forbidden' })
     const kept = keeps ? this.entries : this.entries.filter(([one]) => one.toLowerCase() !== lower)
-    const entries = [...kept, ...added.map((value): Entry => [name, value])]
+    // One name has one spelling, the first.
+    const [spelled] = kept.find(([one]) => one.toLowerCase() === lower) ?? [name]
+    const entries = [...kept, ...added.map((value): Entry => [spelled, value])]
     const bytes = bytesOf(entries)
     const fits = entries.length <= MOST_FIELDS && bytes <= MOST_FIELD_BYTES && this.#holding.resize(bytes)
     if (!fits) return err({ tag: 'forbidden' })
@@ -135,33 +142,19 @@ export class OutgoingBody {
   }
 }
 
-export class OutgoingRequest implements Closable {
+export class OutgoingRequest extends RequestParts implements Closable {
   readonly headers: Fields
-  method: Named = { tag: 'get' }
-  path: string | undefined
-  scheme: Named | undefined
-  authority: string | undefined
   body: OutgoingBody | undefined
 
   /** Takes headers over. */
   constructor(held: HeldBytes, headers: Fields) {
+    super()
     headers.close()
     this.headers = new Fields(held, headers.entries, true)
   }
 
   close(): void {
     this.headers.close()
-  }
-
-  /** Undefined for what is no URL: the gate decides on everything else. */
-  get url(): string | undefined {
-    const { scheme, authority, path } = this
-    if (!authority || scheme?.tag === 'other') return undefined
-    return `${scheme?.tag === 'HTTP' ? 'http' : 'https'}://${authority}${path ?? '/'}`
-  }
-
-  get verb(): string {
-    return (this.method.tag === 'other' ? (this.method.val ?? '') : this.method.tag).toUpperCase()
   }
 }
 

@@ -80,12 +80,9 @@ function part(
   label: string,
   type: WitType,
   get: (on: OutgoingRequest) => unknown,
-  set: (on: OutgoingRequest, to: never) => void,
+  set: (on: OutgoingRequest, to: never) => boolean,
 ): HostInterface {
-  const assign: Act = (_world: World, on: OutgoingRequest, to: never) => {
-    set(on, to)
-    return ok()
-  }
+  const assign: Act = (_world: World, on: OutgoingRequest, to: never) => (set(on, to) ? ok() : err())
   return {
     [`[method]outgoing-request.${label}`]: func([request], type, (_, on: OutgoingRequest) => get(on)),
     [`[method]outgoing-request.set-${label}`]: func([request, type], done, assign),
@@ -116,33 +113,25 @@ const onRequests: HostInterface = {
     'method',
     types.method,
     (on) => on.method,
-    (on, to: types.Named) => {
-      on.method = to
-    },
+    (on, to: types.Named) => on.setMethod(to),
   ),
   ...part(
     'path-with-query',
     option(string),
     (on) => on.path,
-    (on, to: string | undefined) => {
-      on.path = to
-    },
+    (on, to: string | undefined) => on.setPath(to),
   ),
   ...part(
     'scheme',
     option(types.scheme),
     (on) => on.scheme,
-    (on, to: types.Named | undefined) => {
-      on.scheme = to
-    },
+    (on, to: types.Named | undefined) => on.setScheme(to),
   ),
   ...part(
     'authority',
     option(string),
     (on) => on.authority,
-    (on, to: string | undefined) => {
-      on.authority = to
-    },
+    (on, to: string | undefined) => on.setAuthority(to),
   ),
   '[method]outgoing-request.headers': func([request], fields.own, (_, on: OutgoingRequest) => on.headers),
   '[method]outgoing-body.write': func([types.outgoingBody.borrow], result(outputStream.own), (_, on: OutgoingBody) =>

@@ -50,19 +50,17 @@ export class Instant implements Pollable {
     const left = this.due - this.#clock.monotonicMs()
     if (left <= 0) return undefined
     const { waitHere } = this.#world
-    // The coarse clock rounds down: a millisecond more is surely enough.
-    const time = this.#clock.virtual ? left : left + 1
-    if (!waitHere) return this.#clock.sleep(time, signal)
-    this.waitHere(waitHere, () => false)
-    return undefined
+    if (waitHere) return this.waitHere(waitHere, () => false)
+    if (this.#clock.virtual) return this.#clock.sleep(left, signal)
+    // The coarse clock rounds down, and a timer may be early: it is over when the guest's clock says so.
+    return chain(this.#clock.sleep(left + 1, signal), () => this.wait(signal))
   }
 
   /** The same on the thread, or until something is so. */
   waitHere(waitHere: NonNullable<World['waitHere']>, isOver: () => boolean): void {
-    const left = this.due - this.#clock.monotonicMs()
-    if (left <= 0) return
-    if (this.#clock.virtual) this.#clock.advance(left)
-    else waitHere(left + 1, isOver)
+    const left = (): number => this.due - this.#clock.monotonicMs()
+    if (this.#clock.virtual) this.#clock.advance(Math.max(left(), 0))
+    else for (let rest = left(); rest > 0 && !isOver(); rest = left()) waitHere(rest + 1, isOver)
   }
 }
 

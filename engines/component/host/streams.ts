@@ -101,13 +101,21 @@ export class InputStream implements Pollable {
 /** Something to write to. */
 export class OutputStream implements Pollable {
   readonly #push: (bytes: Uint8Array) => MaybePromise<number>
+  readonly #onBackground: ((written: Promise<void>) => void) | undefined
   #pending: Promise<void> | undefined
   #end: StreamEnd | undefined
   readonly origin: string | undefined
 
-  /** @param push takes bytes and answers how many, at least one */
-  constructor(push: (bytes: Uint8Array) => MaybePromise<number>, origin?: string) {
+  /**
+   * @param push takes bytes and answers how many, at least one
+   * @param onBackground hears of what is written later, to keep the call until then
+   */
+  constructor(
+    push: (bytes: Uint8Array) => MaybePromise<number>,
+    { onBackground, origin }: { onBackground?: (written: Promise<void>) => void; origin?: string } = {},
+  ) {
     this.#push = push
+    this.#onBackground = onBackground
     this.origin = origin
   }
 
@@ -171,5 +179,6 @@ export class OutputStream implements Pollable {
       })
     pending.catch(() => {}) // a fault of ours is for who waits
     this.#pending = pending
+    this.#onBackground?.(pending)
   }
 }

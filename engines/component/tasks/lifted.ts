@@ -5,8 +5,9 @@ import type { CanonContext } from '../canon-context.ts'
 import { CanonTrap } from '../canon-trap.ts'
 import { FlatValues, liftFlat, load } from '../lift.ts'
 import type { CoreValue, WitType } from '../wit-types.ts'
-import { lowerFlat, store } from '../lower.ts'
+import { lowerFlat, store, storeLater } from '../lower.ts'
 import type { GuestFunc } from '../plan.ts'
+import { type InstanceState, mayEnter, setEntered } from '../instance-state.ts'
 import type { Runtime } from '../runtime.ts'
 import { type Caller, mustHoldBack, Task } from './task.ts'
 import { type Block, Thread, type ThreadBody } from './thread.ts'
@@ -45,9 +46,9 @@ function liftResult(
 }
 
 /** The thread of a task, where cancellation reaches it: not while another runs that excludes it. */
-function canHearCancel({ needsExclusive, instance }: Task, thread: Thread): boolean {
+function canHearCancel({ needsExclusive, instance }: Task, thread: Thread, from: InstanceState | undefined): boolean {
   const isExcluded = needsExclusive && instance.exclusive !== undefined && instance.exclusive !== thread
-  return thread.isCancellable && !isExcluded && !instance.entered
+  return thread.isCancellable && !isExcluded && mayEnter(instance, from)
 }
 
 /** A task under way: how to cancel it. */
@@ -77,30 +78,34 @@ export class LiftedCall {
   *begin(from: number | undefined): Steps<void> {
     const { func, instance } = this.task
     const { scheduler } = this.#runtime
-    const isOwn = from === func.instance
-    if (instance.entered && !isOwn)
+    const caller = from === undefined ? undefined : this.#runtime.state(from)
+    if (!mayEnter(instance, caller))
       throw new CanonTrap('a component instance is called while a call of it is under way')
-    instance.entered = true
+    setEntered(instance, caller, true)
     yield* wait(scheduler.resume(this.#thread))
     while (!func.type.isAsync && !this.task.isResolved) {
       const other = scheduler.nextReady(instance)
       if (!other) throw new CanonTrap('a function that is not async waits, and nothing that runs could end that')
       yield* wait(scheduler.resume(other))
     }
-    if (!isOwn) instance.entered = false
+    setEntered(instance, caller, false)
   }
 
-  /** Its caller wants it no more: it hears of that where it can. */
-  *cancel(): Steps<void> {
+  /**
+   * Its caller wants it no more: it hears of that where it can.
+   * @param from the instance that called
+   */
+  *cancel(from: number): Steps<void> {
     const { task } = this
     const { scheduler } = this.#runtime
-    const canHear = !task.hasBegun || canHearCancel(task, this.#thread)
+    const caller = this.#runtime.state(from)
+    const { hasBegun } = task
+    const canHear = !hasBegun || canHearCancel(task, this.#thread, caller)
     task.wantCancel(canHear)
     if (!canHear) return
-    const { entered } = task.instance
-    if (task.hasBegun) task.instance.entered = true
+    if (hasBegun) setEntered(task.instance, caller, true)
     yield* wait(scheduler.resume(this.#thread, true))
-    task.instance.entered = entered
+    if (hasBegun) setEntered(task.instance, caller, false)
   }
 
   *#body(): ThreadBody {
@@ -132,23 +137,22 @@ export class LiftedCall {
     return true
   }
 
-  #arguments(): CoreValue[] {
-    const { func } = this.task
+  *#arguments(): Waiting<CoreValue[]> {
+    const { func, caller } = this.task
     const runtime = this.#runtime
     const args = this.task.start()
     const cx = runtime.context(func.options, func.instance, { scope: this.task })
-    return lowerArguments(
-      cx,
-      func.type.params.map(({ type }) => type),
-      runtime.signatureOf(func),
-      args,
-    )
+    if (caller.rest) cx.later = []
+    const types = func.type.params.map(({ type }) => type)
+    const flat = lowerArguments(cx, types, runtime.signatureOf(func), args)
+    if (caller.rest) yield* storeLater(cx, caller.rest)
+    return flat
   }
 
   *#runSync(): Waiting<void> {
     const { func, caller } = this.task
     const runtime = this.#runtime
-    const raw = yield* wait(runtime.cores.entry(func.core)(...this.#arguments()))
+    const raw = yield* wait(runtime.cores.entry(func.core)(...(yield* this.#arguments())))
     const { handOut } = caller
     const cx = runtime.context(func.options, func.instance, { scope: this.task, ...(handOut ? { handOut } : {}) })
     this.task.return(liftResult(cx, func, runtime.signatureOf(func), raw))
@@ -159,7 +163,7 @@ export class LiftedCall {
   *#runAsync(): Waiting<void> {
     const { func } = this.task
     const { callback } = func.options
-    let packed = yield* wait(this.#runtime.cores.entry(func.core)(...this.#arguments()))
+    let packed = yield* wait(this.#runtime.cores.entry(func.core)(...(yield* this.#arguments())))
     while (callback && (Number(packed) & 0xf) !== Answer.exit) {
       const event = yield* this.#nextEvent(Number(packed) >>> 0)
       packed = yield* wait(this.#runtime.cores.entry(callback)(...event))

@@ -50,7 +50,7 @@ class LoweredCall {
 
   *#call(callee: GuestFunc, from: number): Steps<void> {
     const call = new LiftedCall(this.#runtime, callee, this.#caller())
-    this.subtask.cancelWith(() => run(call.cancel()))
+    this.subtask.cancelWith(() => run(call.cancel(from)))
     yield* call.begin(from)
   }
 

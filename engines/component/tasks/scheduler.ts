@@ -2,15 +2,15 @@
 import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import { chain } from '../../../src/kernel/steps.ts'
 import { CanonTrap } from '../canon-trap.ts'
-import type { InstanceState } from '../instance-state.ts'
+import { type InstanceState, mayEnter } from '../instance-state.ts'
 import type { Block, Thread } from './thread.ts'
 
 /** Tasks that live at once, over all instances of a component. */
 const MOST_TASKS = 1_024
 /** Things that the host does at once for tasks that go on meanwhile. */
 const MOST_ASKED = 1_024
-/** Pieces that the host took from the guest and has not passed on: each may have 64 KiB. */
-const MOST_TAKEN = 1_024
+/** Streams that the host reads on as soon as the guest has had its turn. */
+const MOST_READ_ON = 1_024
 /** Threads that wait with the guest's code on their stack: each has a stack of the engine's. */
 const MOST_PARKED = 256
 
@@ -160,13 +160,17 @@ export class Scheduler {
   }
 
   /**
-   * Something is done as soon as no thread is in the middle of something.
+   * Something is done as soon as no thread is in the middle of something, and before the call ends.
    * @throws CanonTrap when so much waits for that already
    */
   later(act: () => void): void {
-    if (this.#answers.length >= MOST_TAKEN)
-      throw new CanonTrap(`the host took more than ${MOST_TAKEN} pieces of its streams that it had no time to pass on`)
-    this.#answered(act)
+    if (this.#answers.length >= MOST_READ_ON)
+      throw new CanonTrap(`the host reads more than ${MOST_READ_ON} of its streams before it has waited or ended`)
+    this.#work++
+    this.#answered(() => {
+      this.#work--
+      act()
+    })
   }
 
   #answered(act: () => void): void {
@@ -186,7 +190,7 @@ export class Scheduler {
   nextReady(of?: InstanceState): Thread | undefined {
     for (const thread of this.#waiting) {
       const { instance } = thread.task
-      const mayRun = of ? instance === of && instance.exclusive !== thread : !instance.entered
+      const mayRun = of ? instance === of && instance.exclusive !== thread : mayEnter(instance, undefined)
       if (mayRun && thread.isReady) return thread
     }
     return undefined

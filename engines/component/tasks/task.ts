@@ -1,4 +1,5 @@
 /** A call of a component's function, from its arguments to its result (CanonicalABI.md, "Task State"). */
+import type { MaybePromise } from '../../../src/kernel/host-port.ts'
 import { CanonTrap } from '../canon-trap.ts'
 import type { CanonContext } from '../canon-context.ts'
 import type { InstanceState } from '../instance-state.ts'
@@ -13,6 +14,8 @@ export type Caller = {
   readonly onStart: () => readonly unknown[]
   /** Hears the result, or undefined for a call that was cancelled. */
   readonly onResolve: (outcome: { value: unknown } | undefined) => void
+  /** Lets others have the thread while the arguments are on their way; undefined where the guest lies beneath. */
+  readonly rest?: () => MaybePromise<void>
   /** Gives resources of the result to the embedding program. */
   readonly handOut?: CanonContext['handOut']
 }

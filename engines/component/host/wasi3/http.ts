@@ -72,17 +72,14 @@ const consumed = tuple([bytesStream, trailers])
 function accessors<T>(
   self: WitType,
   resource: string,
-  parts: readonly (readonly [string, WitType, get: (on: T) => unknown, set: (on: T, to: never) => void])[],
+  parts: readonly (readonly [string, WitType, get: (on: T) => unknown, set: (on: T, to: never) => boolean])[],
 ): HostInterface {
   return Object.fromEntries(
     parts.flatMap(([label, type, get, set]) => [
       [`[method]${resource}.get-${label}`, func([self], type, (_, on: T) => get(on))],
       [
         `[method]${resource}.set-${label}`,
-        func([self, type], result(), (_, on: T, to: never) => {
-          set(on, to)
-          return ok()
-        }),
+        func([self, type], result(), (_, on: T, to: never) => (set(on, to) ? ok() : err())),
       ],
     ]),
   )
@@ -106,38 +103,10 @@ const onRequests: HostInterface = {
     },
   ),
   ...accessors<Request>(request, 'request', [
-    [
-      'method',
-      types.method,
-      (on) => on.parts.method,
-      (on, to) => {
-        on.parts.method = to
-      },
-    ],
-    [
-      'path-with-query',
-      option(string),
-      (on) => on.parts.path,
-      (on, to) => {
-        on.parts.path = to
-      },
-    ],
-    [
-      'scheme',
-      option(types.scheme),
-      (on) => on.parts.scheme,
-      (on, to) => {
-        on.parts.scheme = to
-      },
-    ],
-    [
-      'authority',
-      option(string),
-      (on) => on.parts.authority,
-      (on, to) => {
-        on.parts.authority = to
-      },
-    ],
+    ['method', types.method, (on) => on.parts.method, (on, to) => on.parts.setMethod(to)],
+    ['path-with-query', option(string), (on) => on.parts.path, (on, to) => on.parts.setPath(to)],
+    ['scheme', option(types.scheme), (on) => on.parts.scheme, (on, to) => on.parts.setScheme(to)],
+    ['authority', option(string), (on) => on.parts.authority, (on, to) => on.parts.setAuthority(to)],
   ]),
   '[method]request.get-options': func([request], option(types.requestOptions.own), (_, on: Request) =>
     on.options?.copy(true),
@@ -194,6 +163,8 @@ const onResponses: HostInterface = {
   ),
   '[method]response.get-status-code': func([response], primitive('u16'), (_, on: Response) => on.status),
   '[method]response.set-status-code': func([response, primitive('u16')], result(), (_, on: Response, to: number) => {
+    // RFC 9110, section 15: a first digit from 1 to 5.
+    if (to < 100 || to > 599) return err()
     on.status = to
     return ok()
   }),

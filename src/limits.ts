@@ -108,6 +108,10 @@ export const NETWORK = {
   idleMs: 15_000,
   /** Bytes of a body, decompressed: what a guest's memory might hold. */
   bodyBytes: 64 * MiB,
+  /** Bytes of a body that is sent in pieces: as many as come back. */
+  sentBytes: 64 * MiB,
+  /** Bytes of such a body where a runtime cannot send pieces (pages), and collects them. */
+  collectedBytes: 4 * MiB,
   /** Requests of a sandbox at once, bodies that are still open among them; as browsers for a host. */
   concurrent: 6,
 } as const

@@ -5,10 +5,12 @@ export type NetworkOptions = {
   lookup?: (host: string) => Promise<readonly string[]>
   /** Milliseconds until an answer's headers must have come; default 30,000. */
   timeoutMs?: number
-  /** Milliseconds without a byte of a body; default 15,000. */
+  /** Milliseconds without a byte of a body, of an answer's or one that is sent in pieces; default 15,000. */
   idleTimeoutMs?: number
   /** Bytes of an answer's body, decompressed; default 64 MiB. */
   responseBytes?: number
+  /** Bytes of a body that is sent in pieces; default 64 MiB. */
+  requestBytes?: number
   /** Requests of a sandbox at once, open bodies among them; default 6. */
   concurrent?: number
   /** Certificates in PEM that servers' are checked against, instead of the runtime's (Node). */

@@ -1,5 +1,5 @@
 /** What a gate asks of the network, as messages that a worker can send to the thread that has the driver. */
-import type { NetworkAnswer, NetworkDriver, NetworkRequest } from './gate/drivers.ts'
+import type { NetworkAnswer, NetworkDriver, NetworkRequest, NetworkUpload } from './gate/drivers.ts'
 import { mapMaybe } from './gate/maybe.ts'
 import type { MaybePromise } from './kernel/host-port.ts'
 import { decodeValue, encodeValue } from './kernel/values.ts'
@@ -10,6 +10,9 @@ export const NETWORK_SERVICE = 'toka:network'
 export type NetworkQuestion =
   | { ask: 'lookup'; host: string }
   | { ask: 'request'; request: NetworkRequest }
+  | { ask: 'open'; request: NetworkUpload }
+  | { ask: 'send'; upload: number; piece: Uint8Array }
+  | { ask: 'answer'; upload: number }
   | { ask: 'read'; body: number; most: number }
   | { ask: 'close'; body: number }
 
@@ -26,6 +29,9 @@ export function networkOf(tools: Tools): NetworkDriver {
   return {
     lookup: (host, signal) => ask<readonly string[] | undefined>({ ask: 'lookup', host }, signal),
     request: (request, signal) => ask<NetworkAnswer>({ ask: 'request', request }, signal),
+    open: (request, signal) => ask<number>({ ask: 'open', request }, signal),
+    send: (upload, piece, signal) => ask<boolean>({ ask: 'send', upload, piece }, signal),
+    answer: (upload, signal) => ask<NetworkAnswer>({ ask: 'answer', upload }, signal),
     read: (body, most, signal) => ask<Uint8Array>({ ask: 'read', body, most }, signal),
     close: async (body) => {
       // A run that is over cannot ask any more: its calls are aborted, and their bodies with them.

@@ -19,6 +19,12 @@ export function networkService(options: NetworkOptions, secrets: readonly Header
         return network.lookup(question.host, signal)
       case 'request':
         return network.request(question.request, signal)
+      case 'open':
+        return network.open(question.request, signal)
+      case 'send':
+        return network.send(question.upload, question.piece, signal)
+      case 'answer':
+        return network.answer(question.upload, signal)
       case 'read':
         return network.read(question.body, question.most, signal)
     }

@@ -195,6 +195,7 @@ const networkSchema = once(() =>
     timeoutMs: amount().optional(),
     idleTimeoutMs: amount().optional(),
     responseBytes: amount().int().optional(),
+    requestBytes: amount().int().optional(),
     concurrent: amount().int().optional(),
     ca: z.string().optional(),
   }),

@@ -61,6 +61,12 @@ export type NetworkRequest = {
   address?: string
 }
 
+/** A request whose body comes in pieces. */
+export type NetworkUpload = Omit<NetworkRequest, 'body'> & {
+  /** Bytes of the body, where its sender has said how many: no more and no fewer are sent. */
+  length?: number
+}
+
 export type NetworkAnswer = {
   status: number
   statusText: string
@@ -76,8 +82,18 @@ export interface NetworkDriver {
   lookup(host: string, signal: AbortSignal): MaybePromise<readonly string[] | undefined>
   /** Follows no redirect. Resolves with the headers; the body is read after. */
   request(request: NetworkRequest, signal: AbortSignal): MaybePromise<NetworkAnswer>
+  /** Begins a request whose body comes in pieces. Answers its number, by which its answer's body is read, too. */
+  open(request: NetworkUpload, signal: AbortSignal): MaybePromise<number>
+  /**
+   * Sends the next piece, none at the end. Resolves once the connection has taken it; with false when no more is wanted,
+   * since the answer is there.
+   */
+  send(upload: number, piece: Uint8Array, signal: AbortSignal): MaybePromise<boolean>
+  /** The answer to a request whose body comes in pieces; it may come before the last of them. */
+  answer(upload: number, signal: AbortSignal): MaybePromise<NetworkAnswer>
   /** The next bytes, at most so many; none at the end. */
   read(body: number, most: number, signal: AbortSignal): MaybePromise<Uint8Array>
+  /** Gives up a body, or a request whose body comes in pieces: its connection is closed. */
   close(body: number): MaybePromise<void>
   /** A run is over: no body of its is read any more. */
   closeAll?(): void

@@ -1,9 +1,10 @@
 /** What guests reach by names that no tool can have: requests to the network, loaded when the first is made. Encoded values in and out. */
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
-import { chain, run } from '../kernel/steps.ts'
+import { chain, run, type Steps } from '../kernel/steps.ts'
 import { decodeValue, encodeValue } from '../kernel/values.ts'
 import type { GateLimits } from './calls.ts'
-import type { GatedNetwork, NetworkParts } from './network.ts'
+import type { NetworkParts } from './net-hop.ts'
+import type { GatedNetwork } from './network.ts'
 
 /** Begins the names; `defineTool` takes no name with a colon. */
 const PREFIX = 'toka:'
@@ -51,7 +52,13 @@ export class GuestServices {
     const asked = read(input, this.#parts.limits)
     switch (name.slice(PREFIX.length)) {
       case 'fetch':
-        return this.#fetch(asked, signal)
+        return this.#begin((network) => network.fetch(asked, signal))
+      case 'open':
+        return this.#begin((network) => network.open(asked, signal))
+      case 'send':
+        return chain(run(this.#opened().send(asked, signal)), encodeValue)
+      case 'answer':
+        return chain(run(this.#opened().answer(asked, signal)), encodeValue)
       case 'read':
         return chain(run(this.#opened().read(asked, signal)), encodeValue)
       case 'cancel':
@@ -68,12 +75,12 @@ export class GuestServices {
     this.#network?.closeAll()
   }
 
-  #fetch(input: unknown, signal: AbortSignal): MaybePromise<Uint8Array> {
+  #begin(request: (network: GatedNetwork) => Steps<unknown>): MaybePromise<Uint8Array> {
     const epoch = this.#epoch
     return chain(Network ? undefined : loadNetwork(), () => {
       if (!Network || epoch !== this.#epoch) throw new GuestFacingError('ECANCELED', 'the run is over')
       this.#network ??= new Network(this.#parts)
-      return chain(run(this.#network.fetch(input, signal)), encodeValue)
+      return chain(run(request(this.#network)), encodeValue)
     })
   }
 

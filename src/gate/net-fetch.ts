@@ -1,6 +1,6 @@
 /** What a guest asks of `fetch` in, checked parts out; and where a redirect leads, as the Fetch standard has it. */
 import { GuestFacingError } from '../kernel/host-port.ts'
-import { NETWORK } from '../limits.ts'
+import { BORDER, NETWORK } from '../limits.ts'
 import type { NetworkAnswer } from './drivers.ts'
 import type { NetRequest } from './net-request.ts'
 
@@ -9,6 +9,8 @@ export type FetchRequest = {
   method: string
   headers: [string, string][]
   body?: Uint8Array
+  /** Bytes of a body that comes in pieces, where the guest says so. */
+  length?: number
   redirect: 'follow' | 'error' | 'manual'
 }
 
@@ -31,9 +33,11 @@ function text(value: unknown, most: number): string {
 /** @throws GuestFacingError EINVAL */
 export function readFetch(input: unknown): FetchRequest {
   if (typeof input !== 'object' || input === null) return invalid('the request is malformed')
-  const { url, method, headers, body, redirect } = input as Record<string, unknown>
+  const { url, method, headers, body, length, redirect } = input as Record<string, unknown>
   if (!Array.isArray(headers) || headers.length > NETWORK.headers) return invalid('the request has too many headers')
   if (body !== undefined && !(body instanceof Uint8Array)) return invalid('the body of a request must be bytes')
+  if (length !== undefined && !(Number.isSafeInteger(length) && (length as number) >= 0))
+    return invalid('the length of a body must be a number of bytes')
   if (redirect !== 'follow' && redirect !== 'error' && redirect !== 'manual') return invalid('the request is malformed')
   return {
     url: text(url, 65_536),
@@ -43,8 +47,20 @@ export function readFetch(input: unknown): FetchRequest {
       return [text(name, 256).toLowerCase(), text(value, NETWORK.headerBytes)]
     }),
     ...(body ? { body: body.slice() } : {}),
+    ...(length === undefined ? {} : { length: length as number }),
     redirect,
   }
+}
+
+/**
+ * A piece of a body, and the number of its request.
+ * @throws GuestFacingError EINVAL
+ */
+export function readPiece(input: unknown): { number: number; piece: Uint8Array } {
+  const [number, piece] = Array.isArray(input) ? (input as unknown[]) : []
+  if (typeof number !== 'number' || !(piece instanceof Uint8Array)) return invalid('a piece of a body must be bytes')
+  if (piece.length > BORDER.transferBytes) return invalid(`a piece of a body has at most ${BORDER.transferBytes} bytes`)
+  return { number, piece: piece.slice() }
 }
 
 /**
@@ -68,13 +84,16 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const OF_ORIGIN: ReadonlySet<string> = new Set(['authorization', 'cookie'])
 
 /**
- * The request that an answer redirects to.
+ * The request that an answer redirects to. A body that was sent in pieces is gone: only 303, which asks for no body, is
+ * followed (Fetch standard, HTTP-redirect fetch: a body whose source is null).
+ * @param streamed whether the body was sent in pieces
  * @returns undefined when the answer is to be delivered
  */
 export function nextHop(
   request: FetchRequest,
   target: NetRequest,
   answer: NetworkAnswer,
+  streamed = false,
 ): FetchRequest | 'error' | undefined {
   if (!REDIRECTS.has(answer.status) || request.redirect === 'manual') return undefined
   const location = answer.headers.find(([name]) => name === 'location')?.[1]
@@ -82,12 +101,13 @@ export function nextHop(
   const url = request.redirect === 'error' ? null : URL.parse(location, target.url)
   if (!url) return 'error'
   const { status } = answer
+  if (streamed && status !== 303) return 'error'
   const turnsToGet = (status === 303 && target.method !== 'HEAD') || (status < 303 && target.method === 'POST')
   const isSame = url.origin === new URL(target.url).origin
   const headers = request.headers.filter(
     ([name]) => (isSame || !OF_ORIGIN.has(name)) && !(turnsToGet && name.startsWith('content-')),
   )
-  const { body, ...rest } = request
+  const { body, length: _, ...rest } = request
   return {
     ...rest,
     url: url.href,

@@ -1,23 +1,12 @@
-/** A guest's request in, its answer out: each hop in canonical form, its host looked up, its address decided on and pinned, each chunk charged. */
-import { parseAddress } from '../../capabilities/address.ts'
+/** A guest's requests in, their answers out: each hop decided on, each piece of a body in either direction decided on again and charged. */
 import { HandleRight } from '../../capabilities/isa.ts'
-import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
+import { GuestFacingError } from '../kernel/host-port.ts'
 import { type Steps, wait } from '../kernel/steps.ts'
 import { BORDER, NETWORK } from '../limits.ts'
-import { askApproved } from './approval.ts'
-import type { Calls, Permit } from './calls.ts'
-import type { Drivers, NetworkAnswer, NetworkDriver } from './drivers.ts'
-import type { Traffic } from './handles.ts'
-import { undoOnFailure } from './maybe.ts'
-import { checkHeaders, type FetchRequest, nextHop, readFetch } from './net-fetch.ts'
-import { canonicalRequest, type NetRequest, slotsOf } from './net-request.ts'
-
-export type NetworkParts = {
-  calls: Calls
-  drivers: Drivers
-  approvals: boolean
-  traffic: Traffic
-}
+import type { NetworkAnswer, NetworkDriver } from './drivers.ts'
+import { type FetchRequest, nextHop, readFetch, readPiece } from './net-fetch.ts'
+import { denied, type Hop, makeHop, type NetworkParts } from './net-hop.ts'
+import type { NetRequest } from './net-request.ts'
 
 /** What a guest gets of an answer; its body is read by number. */
 export type FetchAnswer = {
@@ -29,18 +18,21 @@ export type FetchAnswer = {
   body: number
 }
 
-type Held = Permit & { handle: number }
-type Hop = { answer: NetworkAnswer; target: NetRequest; permit: Held }
-type Body = { handle: number; url: string; driver: NetworkDriver; id: number }
-
-/** Names that are this machine wherever they are looked up (RFC 6761, section 6.3). */
-function isLoopbackName(host: string): boolean {
-  return host === 'localhost' || host.endsWith('.localhost')
+/** What is still to come of a request whose body is sent in pieces. */
+type Upload = {
+  request: FetchRequest
+  target: NetRequest
+  /** Bytes that are missing, of a body whose length was said. */
+  left: number | undefined
+  isBusy: boolean
+  isEnded: boolean
+  isAsked: boolean
 }
 
-/** The refusal that a guest sees, whatever the reason. */
-function denied(): GuestFacingError {
-  return new GuestFacingError('TOKA_DENIED', 'the request is not allowed here')
+type Body = { handle: number; url: string; driver: NetworkDriver; id: number; upload?: Upload }
+
+function notOpen(): GuestFacingError {
+  return new GuestFacingError('EBADF', 'the body is not open')
 }
 
 export class GatedNetwork {
@@ -56,138 +48,151 @@ export class GatedNetwork {
    * Makes a request and follows its redirects, each decided as if it were asked for.
    * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EINVAL
    */
-  *fetch(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
-    let request = readFetch(input)
-    for (let hop = 0; ; hop++) {
-      const { answer, target, permit } = yield* this.#hop(request, signal)
-      const next = nextHop(request, target, answer)
-      if (next === undefined) return this.#deliver(answer, target, permit, hop > 0)
-      this.#drop(permit, answer)
+  fetch(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
+    return this.#follow(readFetch(input), 0, signal)
+  }
+
+  *#follow(first: FetchRequest, hops: number, signal: AbortSignal): Steps<FetchAnswer> {
+    let request = first
+    for (let hop = hops; ; hop++) {
+      const { body } = request
+      const made = yield* makeHop(
+        this.#parts,
+        request,
+        {
+          act: (driver, asked, stop) => driver.request({ ...asked, ...(body ? { body } : {}) }, stop),
+          number: (answer) => answer.body,
+          sendsMore: false,
+        },
+        signal,
+      )
+      const next = nextHop(request, made.target, made.made)
+      if (next === undefined) return this.#deliver(made, hop > 0)
+      this.#drop(made)
       if (next === 'error' || hop >= NETWORK.redirects)
         throw new GuestFacingError('TOKA_NET_FAILED', 'the request was redirected, which it must not be, or too often')
       request = next
     }
   }
 
-  *#hop(request: FetchRequest, signal: AbortSignal): Steps<Hop> {
-    const { calls, drivers } = this.#parts
-    const target = canonicalRequest(request.url, request.method)
-    if (!target) {
-      calls.refuse('net.fetch', request.url)
-      throw denied()
-    }
-    const driver = drivers.network
-    if (!driver) throw new GuestFacingError('TOKA_NET_FAILED', 'this sandbox has no network')
-    const headers = checkHeaders(request.headers)
-    const address = yield* this.#address(target, driver, signal)
-    const permit = yield* wait(this.#ask(target, address, request, signal))
-    if (!permit) throw denied()
-    const handle = calls.cvm.exports.openHandle(permit.reservation, 0)
-    if (handle === 0) {
-      calls.cancel(permit)
-      throw new GuestFacingError('EMFILE', 'too many open files')
-    }
-    const held = { ...permit, handle }
-    const answer = yield* wait(this.#send(driver, target, address, { ...request, headers }, held, signal))
-    return { answer, target, permit: held }
-  }
-
-  /** The address that a host has and a grant allows; the first one, which is then refused, when none is. */
-  *#address(target: NetRequest, driver: NetworkDriver, signal: AbortSignal): Steps<string | undefined> {
-    const { calls } = this.#parts
-    if (target.literal) return undefined
-    // A lookup tells the host's name to servers: whatever no grant covers is refused before.
-    if (!calls.probe('net.resolve', target.url, 0, slotsOf(target))) {
-      calls.cancel(calls.ask({ operation: 'net.resolve', name: target.url, slots: slotsOf(target) }))
-      throw denied()
-    }
-    const stop = new AbortController()
-    const found = yield* wait(
-      calls.perform({
-        permits: [],
-        signal,
-        act: () => driver.lookup(target.host, stop.signal),
-        cancel: () => stop.abort(),
-      }),
-    )
-    if (found === undefined) return isLoopbackName(target.host) ? '127.0.0.1' : undefined
-    const usable = found.filter((text) => parseAddress(text))
-    if (usable.length === 0) throw new GuestFacingError('TOKA_NET_FAILED', 'the host cannot be reached')
-    const allows = (text: string): boolean => {
-      const slots = slotsOf(target, parseAddress(text))
-      return [false, true].some((approved) => calls.probe('net.fetch', target.url, 0, { ...slots, approved }))
-    }
-    return usable.find(allows) ?? usable[0]
-  }
-
-  #ask(
-    target: NetRequest,
-    address: string | undefined,
-    { body }: FetchRequest,
-    signal: AbortSignal,
-  ): MaybePromise<Permit | undefined> {
-    const length = body?.length ?? 0
-    const slots = slotsOf(target, address === undefined ? target.literal : parseAddress(address))
-    const ask = { operation: 'net.fetch' as const, name: target.url, want: length, least: length, slots }
-    return askApproved(this.#parts, ask, { resource: target.url, method: target.method }, signal)
-  }
-
-  #send(
-    driver: NetworkDriver,
-    target: NetRequest,
-    address: string | undefined,
-    { headers, body }: FetchRequest,
-    permit: Held,
-    signal: AbortSignal,
-  ): MaybePromise<NetworkAnswer> {
-    const { calls, traffic } = this.#parts
-    const stop = new AbortController()
-    const release = (): void => void calls.cvm.exports.closeHandle(permit.handle)
-    const sent = body?.length ?? 0
-    traffic.bytesWritten += sent
-    // The URL that was decided on, and no other.
-    const request = {
-      url: permit.name,
-      method: target.method,
-      headers,
-      ...(body ? { body } : {}),
-      ...(address ? { address } : {}),
-    }
-    const send = (): MaybePromise<NetworkAnswer> =>
-      calls.perform({
-        permits: [permit],
-        signal,
-        act: () => driver.request(request, stop.signal),
-        moved: () => sent,
-        drop: (late) => void driver.close(late.body),
-        cancel: () => {
-          release()
-          stop.abort()
-        },
-      })
-    return undoOnFailure(send, release)
-  }
-
-  #deliver(answer: NetworkAnswer, target: NetRequest, permit: Held, redirected: boolean): FetchAnswer {
-    const { status, statusText, headers } = answer
-    const whole = { status, statusText, headers, url: permit.name, redirected, body: 0 }
+  #deliver({ made: answer, target, url, handle, driver }: Hop<NetworkAnswer>, redirected: boolean): FetchAnswer {
     if (answer.body === 0) {
-      this.#parts.calls.cvm.exports.closeHandle(permit.handle)
-      return whole
+      this.#parts.calls.cvm.exports.closeHandle(handle)
+      return { ...answer, url, redirected }
     }
-    const number = ++this.#last
-    this.#bodies.set(number, {
-      handle: permit.handle,
-      url: target.url,
-      driver: this.#parts.drivers.network!,
-      id: answer.body,
-    })
-    return { ...whole, body: number }
+    const body = ++this.#last
+    this.#bodies.set(body, { handle, url: target.url, driver, id: answer.body })
+    return { ...answer, url, redirected, body }
   }
 
-  #drop({ handle }: { handle: number }, { body }: NetworkAnswer): void {
+  #drop({ handle, driver, made }: Hop<NetworkAnswer>): void {
     this.#parts.calls.cvm.exports.closeHandle(handle)
-    if (body !== 0) void this.#parts.drivers.network?.close(body)
+    if (made.body !== 0) void driver.close(made.body)
+  }
+
+  /**
+   * Begins a request whose body is sent in pieces. Answers its number.
+   * @throws GuestFacingError as `fetch`
+   */
+  *open(input: unknown, signal: AbortSignal): Steps<number> {
+    const request = readFetch(input)
+    if (request.body) throw new GuestFacingError('EINVAL', 'the body of this request comes in pieces')
+    const { made, target, url, handle, driver } = yield* makeHop(
+      this.#parts,
+      request,
+      {
+        act: (one, asked, stop) => one.open(asked, stop),
+        number: (id) => id,
+        sendsMore: true,
+      },
+      signal,
+    )
+    const number = ++this.#last
+    const upload = { request, target, left: request.length, isBusy: false, isEnded: false, isAsked: false }
+    this.#bodies.set(number, { handle, url, driver, id: made, upload })
+    return number
+  }
+
+  /**
+   * Sends the next piece of a request's body, none at its end. Each is decided on again, and charged.
+   * @param input the number, the piece
+   * @returns once it was taken; false when no more is wanted, since the answer is there
+   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EBADF, EINVAL
+   */
+  *send(input: unknown, signal: AbortSignal): Steps<boolean> {
+    const { calls, traffic } = this.#parts
+    const { number, piece } = readPiece(input)
+    const body = this.#bodies.get(number)
+    const upload = body?.upload
+    if (!upload || upload.isBusy || upload.isEnded) throw notOpen()
+    const size = piece.length
+    const stop = new AbortController()
+    upload.isBusy = true
+    try {
+      if (upload.left !== undefined && (size === 0 ? upload.left > 0 : size > upload.left))
+        throw new GuestFacingError(
+          'EINVAL',
+          `the body has another length than the ${upload.request.length} that were said`,
+        )
+      const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.WRITE, size, size)
+      if (!permit) throw denied()
+      traffic.bytesWritten += size
+      const isMoreWanted = yield* wait(
+        calls.perform({
+          permits: [permit],
+          signal,
+          act: () => body.driver.send(body.id, piece, stop.signal),
+          // A piece that failed may have been sent in part: it stays charged.
+          moved: () => size,
+          cancel: () => stop.abort(),
+        }),
+      )
+      if (upload.left !== undefined) upload.left -= size
+      upload.isEnded ||= size === 0 || !isMoreWanted
+      return isMoreWanted
+    } catch (error) {
+      this.cancel(number)
+      throw error
+    } finally {
+      upload.isBusy = false
+    }
+  }
+
+  /**
+   * The answer to a request whose body is sent in pieces: it may come before the last of them.
+   * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, EBADF
+   */
+  *answer(number: unknown, signal: AbortSignal): Steps<FetchAnswer> {
+    const { calls } = this.#parts
+    const body = this.#bodies.get(Number(number))
+    const upload = body?.upload
+    if (!upload || upload.isAsked) throw notOpen()
+    upload.isAsked = true
+    const stop = new AbortController()
+    try {
+      const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, 0, 0)
+      if (!permit) throw denied()
+      const answer = yield* wait(
+        calls.perform({
+          permits: [permit],
+          signal,
+          act: () => body.driver.answer(body.id, stop.signal),
+          cancel: () => stop.abort(),
+        }),
+      )
+      const next = nextHop(upload.request, upload.target, answer, true)
+      if (next === undefined) return { ...answer, url: body.url, redirected: false, body: Number(number) }
+      this.cancel(number)
+      if (next === 'error')
+        throw new GuestFacingError(
+          'TOKA_NET_FAILED',
+          'the request was redirected, which it must not be: a body that was sent in pieces cannot be sent again',
+        )
+      return yield* this.#follow(next, 1, signal)
+    } catch (error) {
+      this.cancel(number)
+      throw error
+    }
   }
 
   /**
@@ -197,7 +202,7 @@ export class GatedNetwork {
   *read(number: unknown, signal: AbortSignal): Steps<Uint8Array> {
     const { calls, traffic } = this.#parts
     const body = this.#bodies.get(Number(number))
-    if (!body) throw new GuestFacingError('EBADF', 'the body is not open')
+    if (!body || (body.upload && !body.upload.isAsked)) throw notOpen()
     const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, BORDER.transferBytes, 0)
     if (!permit) {
       this.cancel(number)
@@ -229,7 +234,7 @@ export class GatedNetwork {
     }
   }
 
-  /** A body that nobody reads any further. */
+  /** A body that nobody reads, or sends, any further. */
   cancel(number: unknown): void {
     const body = this.#bodies.get(Number(number))
     if (!body) return

@@ -1,10 +1,13 @@
 /** Bodies that guests read piece by piece: each with a bound on its bytes, and on the time without one. */
+import type { NetworkAnswer } from '../gate/drivers.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { NETWORK } from '../limits.ts'
 import type { NetworkOptions } from '../network-options.ts'
 import { Redactor } from './redactor.ts'
 
 type Source = { next(): Promise<IteratorResult<Uint8Array, unknown>>; stop(): void }
+/** An answer whose body has no number yet. `secrets`: what its body must not show. */
+export type Answered = Omit<NetworkAnswer, 'body'> & { source: Source; secrets: readonly string[] }
 type Body = { source: Source; rest: Uint8Array; bytes: number; redactor: Redactor; over: boolean; busy: boolean }
 
 const failed = (): GuestFacingError => new GuestFacingError('TOKA_NET_FAILED', 'the connection broke')
@@ -53,9 +56,13 @@ export class NetworkBodies {
     this.#active--
   }
 
-  /** Keeps a body, whose request has entered. Answers its number. */
-  keep(source: Source, secrets: readonly string[]): number {
-    const number = ++this.#last
+  /** A number for a request that has entered, and for its body. */
+  number(): number {
+    return ++this.#last
+  }
+
+  /** Keeps the body of an answer whose request has entered. */
+  keep({ source, secrets, ...answer }: Answered, number = this.number()): NetworkAnswer {
     this.#bodies.set(number, {
       source,
       rest: new Uint8Array(0),
@@ -64,7 +71,7 @@ export class NetworkBodies {
       over: false,
       busy: false,
     })
-    return number
+    return { ...answer, body: number }
   }
 
   /** @throws GuestFacingError TOKA_NET_FAILED, TOKA_NET_TIMEOUT or TOKA_NET_SIZE, as rejection */

@@ -6,14 +6,14 @@ import { isIP } from 'node:net'
 import type { Readable } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { parseAddress } from '../../capabilities/address.ts'
-import type { NetworkAnswer, NetworkDriver, NetworkRequest } from '../gate/drivers.ts'
+import type { NetworkAnswer, NetworkDriver, NetworkRequest, NetworkUpload } from '../gate/drivers.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { NETWORK } from '../limits.ts'
-import { NetworkBodies, within } from './network-bodies.ts'
+import { type Answered, NetworkBodies, within } from './network-bodies.ts'
+import { answerTo, NodeUpload, unreachable } from './network-upload.node.ts'
+import { NetworkUploads } from './network-uploads.ts'
 import type { HeaderSecret, NetworkOptions } from '../network-options.ts'
 import { Redactor } from './redactor.ts'
-
-const failed = (): GuestFacingError => new GuestFacingError('TOKA_NET_FAILED', 'the host cannot be reached')
 
 /** What the connection keeps to itself. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -53,15 +53,35 @@ function headersOf({ rawHeaders }: IncomingMessage, changed: boolean, redactor: 
   return headers
 }
 
+function describe(message: IncomingMessage, secrets: readonly HeaderSecret[]): Answered {
+  const values = secrets.map(({ value }) => value)
+  const { stream, changed } = decoded(message)
+  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+  const stop = (): void => {
+    stream.destroy()
+    message.destroy()
+  }
+  stream.on('error', stop)
+  return {
+    status: message.statusCode ?? 0,
+    statusText: new Redactor(values).text(message.statusMessage ?? ''),
+    headers: headersOf(message, changed, new Redactor(values)),
+    source: { next: () => iterator.next(), stop },
+    secrets: values,
+  }
+}
+
 class NodeNetwork implements NetworkDriver {
   readonly #options: NetworkOptions
   readonly #secrets: readonly HeaderSecret[]
   readonly #bodies: NetworkBodies
+  readonly #uploads: NetworkUploads
 
   constructor(options: NetworkOptions, secrets: readonly HeaderSecret[]) {
     this.#options = options
     this.#secrets = secrets
     this.#bodies = new NetworkBodies(options)
+    this.#uploads = new NetworkUploads(options, this.#bodies)
   }
 
   async lookup(host: string): Promise<readonly string[]> {
@@ -71,48 +91,61 @@ class NodeNetwork implements NetworkDriver {
     try {
       return await within(NETWORK.lookupMs, look(host), () => {})
     } catch (error) {
-      throw error instanceof GuestFacingError ? error : failed()
+      throw error instanceof GuestFacingError ? error : unreachable()
     }
   }
 
-  async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
-    const secrets = this.#secrets.filter(({ origin }) => origin === new URL(request.url).origin)
+  async request({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
     const { timeoutMs = NETWORK.answerMs } = this.#options
+    const hasBody = body || !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
     this.#bodies.enter()
     let sent: ClientRequest | undefined
     try {
-      const answer = new Promise<IncomingMessage>((resolve, reject) => {
-        sent = this.#send(request, secrets, signal)
-        sent.once('response', resolve)
-        // What switches protocols is no answer.
-        sent.once('upgrade', (_, socket) => socket.destroy())
-        sent.once('connect', (_, socket) => socket.destroy())
-        sent.on('error', reject)
-        sent.once('close', () => reject(failed()))
-        sent.end(request.body)
-      })
-      return this.#keep(await within(timeoutMs, answer, () => sent?.destroy()), secrets)
+      const { secrets, begun } = this.#begin({ ...request, ...(hasBody ? { length: body?.length ?? 0 } : {}) }, signal)
+      sent = begun
+      const answer = answerTo(begun)
+      begun.end(body)
+      return this.#bodies.keep(describe(await within(timeoutMs, answer, () => begun.destroy()), secrets))
     } catch (error) {
       sent?.destroy()
       this.#bodies.leave()
-      throw error instanceof GuestFacingError ? error : failed()
+      throw error instanceof GuestFacingError ? error : unreachable()
     }
   }
 
-  #send(
-    { url, method, headers, body, address }: NetworkRequest,
-    secrets: readonly HeaderSecret[],
+  open(request: NetworkUpload, signal: AbortSignal): number {
+    const { timeoutMs = NETWORK.answerMs } = this.#options
+    return this.#uploads.open(() => {
+      const { secrets, begun } = this.#begin(request, signal, ['transfer-encoding', 'chunked'])
+      return new NodeUpload(begun, { timeoutMs, describe: (message) => describe(message, secrets) })
+    })
+  }
+
+  send(upload: number, piece: Uint8Array, signal: AbortSignal): Promise<boolean> {
+    return this.#uploads.send(upload, piece, signal)
+  }
+
+  answer(upload: number, signal: AbortSignal): Promise<NetworkAnswer> {
+    return this.#uploads.answer(upload, signal)
+  }
+
+  /** @param unmeasured the header of a body whose length nobody has said */
+  #begin(
+    { url, method, headers, length, address }: NetworkUpload,
     signal: AbortSignal,
-  ): ClientRequest {
+    unmeasured?: [string, string],
+  ): { begun: ClientRequest; secrets: readonly HeaderSecret[] } {
+    const secrets = this.#secrets.filter(({ origin }) => origin === new URL(url).origin)
     const target = new URL(url)
     const host = target.hostname.replace(/^\[(.*)\]$/, '$1')
     const fields: [string, string][] = [
       ...headers.filter(([name]) => !secrets.some(({ header }) => header.toLowerCase() === name)),
       ['accept-encoding', 'gzip, deflate, br'],
     ]
-    if (body || !['GET', 'HEAD', 'OPTIONS'].includes(method)) fields.push(['content-length', String(body?.length ?? 0)])
+    if (length !== undefined) fields.push(['content-length', String(length)])
+    else if (unmeasured) fields.push(unmeasured)
     for (const { header, value } of secrets) fields.push([header.toLowerCase(), value])
-    const sent = (target.protocol === 'https:' ? secureRequest : plainRequest)({
+    const begun = (target.protocol === 'https:' ? secureRequest : plainRequest)({
       host,
       port: target.port === '' ? undefined : Number(target.port),
       path: `${target.pathname}${target.search}`,
@@ -126,31 +159,14 @@ class NodeNetwork implements NetworkDriver {
       ...(target.protocol === 'https:' && !isIP(host) ? { servername: host } : {}),
       ...(this.#options.ca === undefined ? {} : { ca: this.#options.ca }),
     })
-    sent.once('socket', (socket) =>
+    begun.once('socket', (socket) =>
       socket.once('connect', () => {
         const meant = parseAddress(address ?? host)
         const found = parseAddress(socket.remoteAddress ?? '')
-        if (!meant || !found || meant.join() !== found.join()) sent.destroy(failed())
+        if (!meant || !found || meant.join() !== found.join()) begun.destroy(unreachable())
       }),
     )
-    return sent
-  }
-
-  #keep(message: IncomingMessage, secrets: readonly HeaderSecret[]): NetworkAnswer {
-    const values = secrets.map(({ value }) => value)
-    const { stream, changed } = decoded(message)
-    const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
-    const stop = (): void => {
-      stream.destroy()
-      message.destroy()
-    }
-    stream.on('error', stop)
-    return {
-      status: message.statusCode ?? 0,
-      statusText: new Redactor(values).text(message.statusMessage ?? ''),
-      headers: headersOf(message, changed, new Redactor(values)),
-      body: this.#bodies.keep({ next: () => iterator.next(), stop }, values),
-    }
+    return { begun, secrets }
   }
 
   read(body: number, most: number, signal: AbortSignal): Promise<Uint8Array> {
@@ -158,10 +174,12 @@ class NodeNetwork implements NetworkDriver {
   }
 
   close(body: number): void {
+    this.#uploads.close(body)
     this.#bodies.close(body)
   }
 
   closeAll(): void {
+    this.#uploads.closeAll()
     this.#bodies.closeAll()
   }
 }
@@ -186,7 +204,7 @@ type Lookup = (
 function pinned(address: string | undefined): Lookup {
   return (_host, { all }, done) => {
     const family = isIP(address ?? '')
-    if (address === undefined || family === 0) return done(failed(), '')
+    if (address === undefined || family === 0) return done(unreachable(), '')
     if (all) done(null, [{ address, family }])
     else done(null, address, family)
   }

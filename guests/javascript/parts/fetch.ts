@@ -2,8 +2,9 @@
 import { encodeUtf8 } from '../natives.ts'
 import { defineHidden, tagClass } from '../realm/define.ts'
 import { makeTool } from '../tools.ts'
-import { Body, type Source, sourceOf } from '../web/body.ts'
+import { Body, type BodyStream, type Source, sourceFrom, sourceOf } from '../web/body.ts'
 import { Headers, type HeadersLike } from '../web/headers.ts'
+import { upload } from '../web/upload.ts'
 
 export { Headers }
 
@@ -13,6 +14,7 @@ type Init = {
   headers?: HeadersLike
   body?: unknown
   redirect?: string
+  duplex?: string
   signal?: { aborted: boolean; reason?: unknown; addEventListener(type: 'abort', done: () => void): void } | null
 }
 type Answer = {
@@ -32,15 +34,24 @@ const FORM = 'application/x-www-form-urlencoded;charset=UTF-8'
 /** Statuses without a body (Fetch standard, "null body status"). */
 const EMPTY: Record<number, boolean> = { 101: true, 103: true, 204: true, 205: true, 304: true }
 
-/** The bytes of a body and the type that it gives itself. */
-function bodyOf(body: unknown): { bytes?: Bytes; type?: string } {
+/** What a body is: its bytes, where they are there, and the type that it gives itself. */
+type Given = { source?: Source; bytes?: Bytes; type?: string }
+
+function whole(bytes: Bytes, type?: string): Given {
+  return { source: sourceOf(bytes), bytes, ...(type === undefined ? {} : { type }) }
+}
+
+function bodyOf(body: unknown): Given {
   if (body === undefined || body === null) return {}
-  if (body instanceof ArrayBuffer) return { bytes: new Uint8Array(body.slice(0)) }
+  if (body instanceof ArrayBuffer) return whole(new Uint8Array(body.slice(0)))
   if (ArrayBuffer.isView(body))
-    return { bytes: new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice() }
+    return whole(new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength).slice())
+  // The standard has ReadableStream alone; async iterables beside it, as Node's fetch.
+  if (typeof body === 'object' && Symbol.asyncIterator in body)
+    return { source: sourceFrom(body as AsyncIterable<unknown>) }
   const isForm = Object.prototype.toString.call(body) === '[object URLSearchParams]'
   const text = String(body).toWellFormed()
-  return { bytes: encodeUtf8(text) as Bytes, type: isForm ? FORM : 'text/plain;charset=UTF-8' }
+  return whole(encodeUtf8(text) as Bytes, isForm ? FORM : 'text/plain;charset=UTF-8')
 }
 
 export class Request extends Body {
@@ -53,8 +64,11 @@ export class Request extends Body {
 
   constructor(input: unknown, init: Init = {}) {
     const base = input instanceof Request ? input : undefined
-    const { bytes, type } = bodyOf(init.body ?? (base ? base.#bytes : undefined))
-    super(bytes && sourceOf(bytes))
+    const { source, bytes, type } = bodyOf(init.body ?? (base && (base.#bytes ?? base.body)))
+    const isStream = source !== undefined && bytes === undefined
+    if (isStream && init.body != null && init.duplex !== 'half')
+      throw new TypeError("A request whose body is a stream needs duplex: 'half'")
+    super(source)
     this.#bytes = bytes
     this.url = base?.url ?? String(input)
     this.method = String(init.method ?? base?.method ?? 'GET').toUpperCase()
@@ -62,19 +76,21 @@ export class Request extends Body {
     if (type !== undefined && !this.headers.has('content-type')) this.headers.set('content-type', type)
     this.redirect = init.redirect ?? base?.redirect ?? 'follow'
     this.signal = init.signal ?? base?.signal ?? null
-    if (bytes && (this.method === 'GET' || this.method === 'HEAD'))
+    if (source && (this.method === 'GET' || this.method === 'HEAD'))
       throw new TypeError(`A request with method ${this.method} cannot have a body`)
   }
 
   clone(): Request {
+    if (this.body && !this.#bytes) throw new TypeError('A request whose body is a stream cannot be cloned')
     return new Request(this)
   }
 
-  /** What the host is asked. */
-  static asked(request: Request): Record<string, unknown> {
+  /** What the host is asked, and the body that is sent after. */
+  static asked(request: Request): { ask: Record<string, unknown>; stream: BodyStream | null } {
     const { url, method, headers, redirect } = request
     const body = request.#bytes
-    return { url, method, headers: [...headers], redirect, ...(body ? { body } : {}) }
+    const ask = { url, method, headers: [...headers], redirect, ...(body ? { body } : {}) }
+    return { ask, stream: body ? null : request.body }
   }
 }
 const asked = Request.asked
@@ -98,8 +114,8 @@ export class Response extends Body {
   ) {
     const [from, source, answer] = given ?? []
     const isOurs = from === key && answer !== undefined
-    const { bytes, type } = isOurs ? {} : bodyOf(body)
-    super(isOurs ? source : bytes && sourceOf(bytes))
+    const { source: own, type } = isOurs ? {} : bodyOf(body)
+    super(isOurs ? source : own)
     this.status = init.status ?? 200
     if (!isOurs && !(this.status >= 200 && this.status <= 599))
       throw new RangeError('The status must be from 200 to 599')
@@ -143,7 +159,7 @@ function abortable<T>(signal: Init['signal'], work: Promise<T>, stop: () => void
   })
 }
 
-function sourceFrom(body: number, signal: Init['signal']): Source {
+function answerSource(body: number, signal: Init['signal']): Source {
   const stop = async (): Promise<void> => void (await cancel(body))
   return { next: () => abortable(signal, read(body) as Promise<Bytes>, () => void stop()), cancel: stop }
 }
@@ -156,14 +172,23 @@ export async function fetch(input: unknown, init?: Init): Promise<Response> {
   const late = (answer: Answer): void => {
     if (signal?.aborted && answer.body !== 0) void cancel(answer.body)
   }
-  const answering = ask(asked(request)) as Promise<Answer>
-  const answer = await abortable(signal, answering, () => void answering.then(late, () => {}))
+  const { ask: question, stream } = asked(request)
+  let sending = 0
+  const begun = (number: number): void => {
+    sending = number
+    if (signal?.aborted) throw signal.reason
+  }
+  const answering = (stream ? upload(question, stream, begun) : ask(question)) as Promise<Answer>
+  const answer = await abortable(signal, answering, () => {
+    if (sending !== 0) void cancel(sending)
+    void answering.then(late, () => {})
+  })
   const { status, statusText, headers, body } = answer
   const hasBody = body !== 0 && !EMPTY[status] && request.method !== 'HEAD'
   if (body !== 0 && !hasBody) void cancel(body)
   return new Response(undefined, { status, statusText, headers }, [
     key,
-    hasBody ? sourceFrom(body, signal) : undefined,
+    hasBody ? answerSource(body, signal) : undefined,
     answer,
   ])
 }

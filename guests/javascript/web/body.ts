@@ -1,4 +1,4 @@
-/** The body of an answer, read once: whole, or piece by piece as it comes. A documented subset of ReadableStream. */
+/** The body of a request or an answer, read once: whole, or piece by piece as it comes. A documented subset of ReadableStream. */
 import { decodeUtf8 } from '../natives.ts'
 import { tagClass } from '../realm/define.ts'
 
@@ -80,6 +80,35 @@ export function sourceOf(bytes: Bytes): Source {
       return Promise.resolve(rest)
     },
     cancel: () => Promise.resolve(),
+  }
+}
+
+/** A body that a program gives piece by piece; empty pieces are left out, since they would be its end. */
+export function sourceFrom(pieces: AsyncIterable<unknown>): Source {
+  // A stream of ours is locked from here on, as the standard has it, and not only when it is read.
+  const reader = pieces instanceof BodyStream ? pieces.getReader() : undefined
+  const iterator = reader ? undefined : pieces[Symbol.asyncIterator]()
+  const next = async (): Promise<Bytes> => {
+    for (;;) {
+      const { done, value } = reader ? await reader.read() : await iterator!.next()
+      if (done) return new Uint8Array(0)
+      if (!(value instanceof Uint8Array)) throw new TypeError('The pieces of a body must be Uint8Array')
+      if (value.length > 0) return value as Bytes
+    }
+  }
+  const cancel = async (): Promise<void> => {
+    await (reader ? reader.cancel() : iterator!.return?.())
+  }
+  return {
+    next: async () => {
+      try {
+        return await next()
+      } catch (error) {
+        await cancel()
+        throw error
+      }
+    },
+    cancel,
   }
 }
 

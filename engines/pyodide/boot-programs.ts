@@ -13,8 +13,7 @@ export const BYTECODE_DIRECTORY = '/bytecode'
 /**
  * What is printed is told line by line, as on a terminal. The prelude boots; what was compiled is kept for the interpreter that
  * is booted next, and where it was kept it is taken: so the memory of the second one never held a parser's garbage. Code is
- * the same either way, its file names too. What the prelude made is never looked through by the
- * collector again; it clears the names that are left here.
+ * the same either way, its file names too. What the prelude made is never looked through by the collector again.
  */
 export const BOOT = `
 def boot():
@@ -44,6 +43,8 @@ def boot():
     del SourceFileLoader.get_code
 
 boot()
-__import__("gc").collect()
-__import__("gc").freeze()
+del boot
+import gc
+gc.collect()
+gc.freeze()
 `

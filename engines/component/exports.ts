@@ -37,7 +37,7 @@ export function findExport({ exports }: Plan, name: string): GuestFunc {
 
 /**
  * The function that a command runs: `run` of `wasi:cli/run`, of WASI 0.3 or 0.2. A program may have both, of which the
- * older is a stub (so do Rust's for wasm32-wasip3 while its library is built for 0.2).
+ * older does nothing (so do Rust's for wasm32-wasip3 while its library is built for 0.2).
  */
 export function findCommand({ exports }: Plan): GuestFunc | undefined {
   const found = [...exports].filter(([name]) => /^wasi:cli\/run@0\.[23]\.\d[^#]*#run$/.test(name))

@@ -2,7 +2,7 @@
 import { numbers } from '../fuzz/numbers.ts'
 import { goodKinds } from './good-kinds.ts'
 import { hostileKinds } from './hostile-kinds.ts'
-import type { Kind, World } from './kind.ts'
+import { expectSame, type Kind, type World } from './kind.ts'
 
 export type SoakOptions = {
   runs: number
@@ -30,11 +30,13 @@ async function runOne(world: World, seed: number, counts: Map<string, number>): 
   counts.set(kind.name, (counts.get(kind.name) ?? 0) + 1)
 }
 
-/** Guests that may wait for their next sandbox (engines/quickjs): all of them do at each rest, so that samples compare. */
+/** Guests that may wait for their next sandbox (engines/quickjs). */
 const SPARES = 4
 
-async function fillSpares({ toka }: World): Promise<void> {
-  const sandboxes = await Promise.all(Array.from({ length: SPARES }, () => toka.open({ language: 'javascript' })))
+/** Starts all that is kept for later runs, each worker's thread for TypeScript too: all of it is there at each rest, so that samples compare. */
+async function warm({ toka }: World): Promise<void> {
+  const sandboxes = await Promise.all(Array.from({ length: SPARES }, () => toka.open({ language: 'typescript' })))
+  for (const sandbox of sandboxes) expectSame((await sandbox.run({ source: '1 as number' })).value, 1)
   await Promise.all(sandboxes.map((sandbox) => sandbox.dispose()))
 }
 
@@ -55,7 +57,7 @@ export async function soak(world: World, options: SoakOptions): Promise<Map<stri
     await Promise.all(Array.from({ length: inFlight }, work))
     done = end
     if (!rest) continue
-    await fillSpares(world)
+    await warm(world)
     await rest(done)
   }
   return counts

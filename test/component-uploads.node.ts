@@ -18,6 +18,9 @@ export type Heard = {
   order: number[]
 }
 
+/** Bytes of a body whose order is looked at. */
+const MOST_ORDERED = 2 ** 20
+
 function framingOf({ headers }: IncomingMessage): string {
   return headers['transfer-encoding'] ?? headers['content-length'] ?? 'none'
 }
@@ -32,7 +35,7 @@ export function hear(path: string): Heard {
     request.socket.on('close', () => heard.open--)
     request.on('data', (piece: Buffer) => {
       heard.bytes += piece.length
-      for (const byte of piece) if (byte !== heard.order.at(-1)) heard.order.push(byte)
+      if (heard.bytes < MOST_ORDERED) for (const byte of piece) if (byte !== heard.order.at(-1)) heard.order.push(byte)
     })
     request.on('end', () => {
       heard.ended++

@@ -93,7 +93,7 @@ export const uploadText = (
         (if ${has(UPLOAD.TRAILERS)} (then
           (local.set $fields (call ${http('[constructor]fields')}))
           (call ${http('[method]fields.append')} (local.get $fields) (i32.const 2062) (i32.const 7) (i32.const 2062) (i32.const 7) (i32.const 64))))
-        (call ${http('[static]outgoing-body.finish')} (local.get $body) ${has(UPLOAD.TRAILERS)} (local.get $fields) (i32.const 64))
+        (call ${http('[static]outgoing-body.finish')} (local.get $body) (i32.ne (i32.const 0) ${has(UPLOAD.TRAILERS)}) (local.get $fields) (i32.const 64))
         (if (i32.load8_u (i32.const 64)) (then (i32.store8 (i32.const 589832) (i32.add (i32.const 1) (i32.load8_u (i32.const 72)))))))))
     (func (export "upload") (param $at i32) (param $length i32) (param $path i32) (param $path-length i32) (param $method i32)
       (param $said i32) (param $said-length i32) (param $pieces i32) (param $before i32) (param $size i32) (param $how i32) (result i32)

@@ -167,7 +167,7 @@ export class Exchange implements Closable {
   *#sendPiece(piece: Uint8Array): Steps<boolean> {
     yield* wait(this.#opened)
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#number === 0) return false
+    if (this.#number === 0 || this.#isSent) return false
     try {
       const isMoreWanted = (yield* this.#ask('send', [this.#number, piece])) as boolean
       this.#isSent ||= !isMoreWanted

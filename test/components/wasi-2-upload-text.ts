@@ -95,7 +95,7 @@ export const uploadText = (
           (call ${http('[method]fields.append')} (local.get $fields) (i32.const 2062) (i32.const 7) (i32.const 2062) (i32.const 7) (i32.const 64))))
         (call ${http('[static]outgoing-body.finish')} (local.get $body) (i32.ne (i32.const 0) ${has(UPLOAD.TRAILERS)}) (local.get $fields) (i32.const 64))
         (if (i32.load8_u (i32.const 64)) (then (i32.store8 (i32.const 589832) (i32.add (i32.const 1) (i32.load8_u (i32.const 72)))))))))
-    (func (export "upload") (param $at i32) (param $length i32) (param $path i32) (param $path-length i32) (param $method i32)
+    (func $upload (export "upload") (param $at i32) (param $length i32) (param $path i32) (param $path-length i32) (param $method i32)
       (param $said i32) (param $said-length i32) (param $pieces i32) (param $before i32) (param $size i32) (param $how i32) (result i32)
       (local $fields i32) (local $request i32) (local $future i32) (local $poll i32) (local $response i32) (local $body i32) (local $stream i32) (local $got i32)
       (memory.fill (i32.const 589824) (i32.const 0) (i32.const 16))
@@ -156,9 +156,30 @@ export const uploadText = (
           (br_if $more (i32.eqz ${letsGo(LETS_GO.halfWay)})))))
       (call ${drop('wasi:io/streams/input-stream')} (local.get $stream))
       (call ${of('incoming-body')} (local.get $body))
-      ${done})`
+      ${done})
+    ;; Once for each place where it may let go, and each time a whole one after it: how they came out, in the order of the places.
+    (func (export "let-go") (param $at i32) (param $length i32) (param $path i32) (param $path-length i32) (param $pieces i32) (param $how i32) (result i32)
+      (local $out i32) (local $place i32)
+      (local.set $out (i32.const 720896))
+      ;; What strings it was given must outlive what it is given meanwhile.
+      (memory.copy (i32.const 716800) (local.get $at) (local.get $length))
+      (memory.copy (i32.const 718848) (local.get $path) (local.get $path-length))
+      (loop $more
+        (local.set $place (i32.add (local.get $place) (i32.const ${LETS_GO.atOnce})))
+        (drop (call $upload (i32.const 716800) (local.get $length) (i32.const 718848) (local.get $path-length) (i32.const 2) (i32.const 0) (i32.const 0)
+          (local.get $pieces) (i32.const 0) (i32.const 4096) (i32.or (local.get $how) (local.get $place))))
+        (i32.store8 (local.get $out) (i32.load8_u (i32.const 589824)))
+        (drop (call $upload (i32.const 716800) (local.get $length) (i32.const 718848) (local.get $path-length) (i32.const 2) (i32.const 0) (i32.const 0)
+          (local.get $pieces) (i32.const 0) (i32.const 4096) (i32.const 0)))
+        (i32.store8 offset=1 (local.get $out) (i32.load8_u (i32.const 589824)))
+        (local.set $out (i32.add (local.get $out) (i32.const 2)))
+        (br_if $more (i32.lt_u (local.get $place) (i32.const ${LETS_GO.halfWay}))))
+      (i32.store (i32.const 16) (i32.const 720896)) (i32.store (i32.const 20) (i32.sub (local.get $out) (i32.const 720896)))
+      (i32.const 16))`
   const lifts = `
   (func (export "upload") (param "authority" string) (param "path" string) (param "method" u32) (param "length" string)
-    (param "pieces" u32) (param "before" u32) (param "size" u32) (param "how" u32) (result (list u8)) (canon lift (core func $i "upload") MEMORY))`
+    (param "pieces" u32) (param "before" u32) (param "size" u32) (param "how" u32) (result (list u8)) (canon lift (core func $i "upload") MEMORY))
+  (func (export "let-go") (param "authority" string) (param "path" string) (param "pieces" u32) (param "how" u32) (result (list u8))
+    (canon lift (core func $i "let-go") MEMORY))`
   return { functions, lifts }
 }

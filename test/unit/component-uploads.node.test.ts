@@ -86,8 +86,9 @@ describe.each(BOTH)('%s:', (way) => {
     expect(heard.ended).toBe(0)
     expect(await quiet(heard)).toBe(0)
     const before = { ...some, before: 3, how: UPLOAD.DROPS_BODY | UPLOAD.FINISHES_FIRST }
-    expect(await upload('/cut-off', before)).toMatchObject(failed)
-    expect(heard.open).toBe(0)
+    const never = hear('/never')
+    expect(await upload('/never', before)).toMatchObject(failed)
+    expect(never.framing).toBeUndefined()
   })
 })
 

@@ -2,7 +2,6 @@
 import { TokaError } from '../../../src/errors.ts'
 import { errno } from '../../../src/kernel/errno.ts'
 import { GuestFacingError, type MaybePromise } from '../../../src/kernel/host-port.ts'
-import { Operation } from '../../../src/kernel/operations.ts'
 import type { Process } from '../../../src/kernel/process.ts'
 import { chain, run, type Steps, wait } from '../../../src/kernel/steps.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
@@ -23,8 +22,6 @@ type Service = 'open' | 'send' | 'answer' | 'read' | 'cancel'
 
 /** What a piece's message has beside its bytes, at most. */
 const AROUND_PIECE = 64
-
-const utf8 = new TextEncoder()
 
 /** What is too large to be asked is the guest's failure. */
 function encode(input: unknown, most: number): Uint8Array {
@@ -50,6 +47,8 @@ export class Exchange implements Closable {
   #answered: MaybePromise<void> = undefined
   /** The gate's number; 0 before and after. */
   #number = 0
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
   #isBegun = false
   #isSent = false
   #isOver = false
@@ -58,6 +57,7 @@ export class Exchange implements Closable {
 
   constructor(process: Process, head: Head) {
     this.#process = process
+    this.#signal = AbortSignal.any([process.signal, this.#stop.signal])
     this.head = head
   }
 
@@ -128,15 +128,16 @@ export class Exchange implements Closable {
     this.close()
   }
 
-  /** Nobody wants it any more: its connection is closed, now or as soon as there is one. */
+  /** Nobody wants it any more: what is under way is given up, its connection closed. */
   close(): void {
     this.#isOver = true
+    this.#stop.abort()
     this.#outcome ??= { failure: errno('ECANCELED') }
     const number = this.#number
     this.#number = 0
     if (number === 0) return
     try {
-      const answer = run(this.#ask('cancel', number))
+      const answer = run(this.#ask('cancel', number, this.#process.signal))
       if (answer instanceof Promise) answer.catch(() => {})
     } catch {
       // The run is over: the gate has closed it already.
@@ -173,6 +174,7 @@ export class Exchange implements Closable {
       this.#isSent ||= !isMoreWanted
       return isMoreWanted
     } catch (error) {
+      if (this.#failure !== undefined) throw this.#failure
       // Its answer was read to the end meanwhile, or let go of.
       if (this.#number === 0) return false
       const failure = ofRequest(error)
@@ -181,15 +183,11 @@ export class Exchange implements Closable {
     }
   }
 
-  *#ask(service: Service, input: unknown): Steps<unknown> {
-    const name = utf8.encode(`toka:${service}`)
-    const { flatBytes, structuredBytes } = this.#process.services.limits
-    const value = encode(input, Math.max(flatBytes, structuredBytes))
-    const argument = new Uint8Array(4 + name.length + value.length)
-    new DataView(argument.buffer).setUint32(0, name.length, true)
-    argument.set(name, 4)
-    argument.set(value, 4 + name.length)
-    const answer = yield* wait(this.#process.call(Operation.ToolCall, argument))
+  *#ask(service: Service, input: unknown, signal: AbortSignal = this.#signal): Steps<unknown> {
+    const { port, limits } = this.#process.services
+    const asked = encode(input, Math.max(limits.flatBytes, limits.structuredBytes))
+    const call = (): MaybePromise<Uint8Array> => port.callTool(`toka:${service}`, asked, signal)
+    const answer = yield* wait(this.#process.perform(() => this.#process.leave(call)))
     return decodeValue(answer, { flatBytes: answer.length })
   }
 }

@@ -104,6 +104,7 @@ export type HttpError = { tag: string; val?: unknown }
 
 const CODES: Readonly<Record<string, string>> = {
   TOKA_DENIED: 'HTTP-request-denied',
+  EACCES: 'HTTP-request-denied',
   TOKA_LIMIT_CALLS: 'connection-limit-reached',
   TOKA_NET_FAILED: 'destination-unavailable',
   TOKA_NET_TIMEOUT: 'connection-timeout',

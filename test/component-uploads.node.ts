@@ -1,6 +1,7 @@
 /** A component that sends bodies in pieces, and a server that tells what it hears: for tests of both WASIs. */
 import type { IncomingMessage } from 'node:http'
-import type { RunResult, SandboxOptions } from '../src/index.ts'
+import type { RunResult, SandboxOptions, Toka } from '../src/index.ts'
+import { canSuspend } from '../src/loader/suspension.ts'
 import { assembled } from './component-bench.ts'
 import { tokaOf, type Way } from './isolations.ts'
 import { grant, handlers, lookup, port } from './network-world.node.ts'
@@ -62,6 +63,7 @@ export type Upload = {
   how?: number
   way?: Way
   host?: string
+  component?: 'wasi' | 'wasi3'
   options?: Partial<SandboxOptions>
 }
 
@@ -70,7 +72,7 @@ export type Uploaded = {
   error: number | undefined
   status: number
   pieces: number
-  /** The error of finish; `failed` or `closed`: how its stream ended, and the error that it ended with. */
+  /** The error of finish, or of the transmission; `failed` or `closed`: how its stream ended, and the error that it ended with. */
   finish: number | undefined
   ended: 'failed' | 'closed' | undefined
   endedWith: number | undefined
@@ -104,10 +106,10 @@ export function readUploaded(run: RunResult): Uploaded {
 
 const POST = 2
 
-/** The options of a sandbox that may post to the server, with the component of WASI 0.2. */
-export const uploading = (options: Partial<SandboxOptions> = {}) => ({
+/** The options of a sandbox that may post to the server, with a component of WASI. */
+export const uploading = (options: Partial<SandboxOptions> = {}, component: 'wasi' | 'wasi3' = 'wasi') => ({
   language: 'wasm' as const,
-  module: assembled('wasi'),
+  module: assembled(component),
   grants: [grant({ methods: ['GET', 'POST'] })],
   network: { lookup },
   ...options,
@@ -118,8 +120,17 @@ export function argumentsOf(path: string, { method = POST, length = '', pieces =
   return [`${host}:${port}`, path, method, length, pieces, before, size, how]
 }
 
+/** On the caller's thread where guests can be suspended, in a worker that waits where they cannot. */
+export async function tokaHere(way: Way = 'inline'): Promise<Toka> {
+  return tokaOf(way === 'inline' && !(await canSuspend()) ? 'worker' : way)
+}
+
 export async function upload(path: string, asked: Upload): Promise<Uploaded> {
-  const toka = await tokaOf(asked.way ?? 'inline')
-  const run = await toka.run({ ...uploading(asked.options), call: 'upload', input: argumentsOf(path, asked) })
+  const toka = await tokaHere(asked.way)
+  const run = await toka.run({
+    ...uploading(asked.options, asked.component),
+    call: 'upload',
+    input: argumentsOf(path, asked),
+  })
   return readUploaded(run)
 }

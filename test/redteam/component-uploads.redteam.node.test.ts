@@ -1,9 +1,9 @@
 /** Bodies that components send, and answers that they let go of: decided on at each piece, and with whatever ends them their connection is closed and their place free. */
 import { describe, expect, test } from 'vitest'
 import { createToka, type SandboxOptions } from '../../src/index.ts'
-import { argumentsOf, hear, quiet, readUploaded, upload, uploading } from '../component-uploads.node.ts'
+import { argumentsOf, hear, quiet, readUploaded, tokaHere, upload, uploading } from '../component-uploads.node.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
-import { tokaOf, type Way } from '../isolations.ts'
+import type { Way } from '../isolations.ts'
 import { grant, handlers, lookup, port } from '../network-world.node.ts'
 import { openSecurity } from '../security-world.ts'
 
@@ -61,7 +61,7 @@ describe.each(BOTH)('%s:', (way) => {
       request.on('end', () => response.end(Buffer.alloc(2 ** 22)))
     }
     const asked = { ...uploading({ network: { lookup, concurrent: 1 } }), call: 'let-go' }
-    const toka = await tokaOf(way)
+    const toka = await tokaHere(way)
     for (const [pieces, how] of [[0, UPLOAD.NO_BODY] as const, [2, 0] as const]) {
       const result = await toka.run({ ...asked, input: [`a.test:${port}`, '/let-go', pieces, how] })
       expect(result.error).toBeUndefined()
@@ -92,7 +92,7 @@ describe('what ends a body', () => {
   test('its caller, who aborts the run', async () => {
     const heard = hear('/aborted')
     const stop = new AbortController()
-    const toka = await tokaOf('inline')
+    const toka = await tokaHere('inline')
     setTimeout(() => stop.abort(), 300)
     const input = argumentsOf('/aborted', endless)
     const result = await toka.run({ ...uploading(), call: 'upload', input, signal: stop.signal })
@@ -130,7 +130,7 @@ describe('what ends a body', () => {
 
 test('a sandbox lives on after each end, and its next body arrives', async () => {
   const heard = hear('/again')
-  const toka = await tokaOf('inline')
+  const toka = await tokaHere('inline')
   const sandbox = await toka.open({ ...uploading({ network: { lookup, concurrent: 1 } }) } as SandboxOptions)
   for (const how of [UPLOAD.DROPS_BODY, UPLOAD.TRAILERS, UPLOAD.DROPS_BODY | UPLOAD.FINISHES_FIRST]) {
     await sandbox.call('upload', ...argumentsOf('/again', { pieces: 2, before: 2, size: PIECE, how }))

@@ -45,6 +45,8 @@ export class Exchange implements Closable {
   #opened: MaybePromise<void> = undefined
   /** The same of its answer. */
   #answered: MaybePromise<void> = undefined
+  /** Resolves when the piece that is on its way is sent, or has failed. */
+  #sending: MaybePromise<void> = undefined
   /** The gate's number; 0 before and after. */
   #number = 0
   readonly #stop = new AbortController()
@@ -161,6 +163,8 @@ export class Exchange implements Closable {
       const answer = (yield* this.#ask('answer', this.#number)) as Answer
       this.#outcome ??= { answer }
     } catch (failure) {
+      // A piece that is on its way may have ended it, and knows why.
+      yield* wait(this.#sending)
       this.fail(failure)
     }
   }
@@ -169,6 +173,13 @@ export class Exchange implements Closable {
     yield* wait(this.#opened)
     if (this.#failure !== undefined) throw this.#failure
     if (this.#number === 0 || this.#isSent) return false
+    const sent = run(this.#give(piece))
+    const done = (): void => {}
+    this.#sending = sent instanceof Promise ? sent.then(done, done) : undefined
+    return yield* wait(sent)
+  }
+
+  *#give(piece: Uint8Array): Steps<boolean> {
     try {
       const isMoreWanted = (yield* this.#ask('send', [this.#number, piece])) as boolean
       this.#isSent ||= !isMoreWanted

@@ -1,8 +1,9 @@
-/** A component that sends bodies in pieces, and a server that tells what it hears: for tests of both WASIs. */
+/** A server that tells what it hears of bodies that components send in pieces: for tests of both WASIs. */
 import type { IncomingMessage } from 'node:http'
-import type { RunResult, SandboxOptions, Toka } from '../src/index.ts'
+import type { SandboxOptions, Toka } from '../src/index.ts'
 import { canSuspend } from '../src/loader/suspension.ts'
 import { assembled } from './component-bench.ts'
+import { argumentsOf, readUploaded, type Upload, type Uploaded } from './component-uploads.ts'
 import { tokaOf, type Way } from './isolations.ts'
 import { grant, handlers, lookup, port } from './network-world.node.ts'
 
@@ -52,60 +53,6 @@ export async function quiet(heard: Heard): Promise<number> {
   return heard.open
 }
 
-export type Upload = {
-  /** Of the variant `method`: POST. */
-  method?: number
-  /** What it declares. */
-  length?: string
-  pieces?: number
-  before?: number
-  size?: number
-  how?: number
-  way?: Way
-  host?: string
-  component?: 'wasi' | 'wasi3'
-  options?: Partial<SandboxOptions>
-}
-
-export type Uploaded = {
-  outcome: 'answered' | 'failed' | 'let go' | 'refused' | undefined
-  error: number | undefined
-  status: number
-  pieces: number
-  /** The error of finish, or of the transmission; `failed` or `closed`: how its stream ended, and the error that it ended with. */
-  finish: number | undefined
-  ended: 'failed' | 'closed' | undefined
-  endedWith: number | undefined
-  body: string
-  memoryBytes: number
-  bytesWritten: number
-  run: RunResult
-}
-
-const less = (byte: number | undefined): number | undefined => (byte ? byte - 1 : undefined)
-
-/** What it answers in its bytes (wasi-2-upload-text.ts). */
-export function readUploaded(run: RunResult): Uploaded {
-  const bytes = run.value instanceof Uint8Array ? run.value : new Uint8Array(12)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const outcome = run.value === undefined ? undefined : bytes[0]
-  return {
-    outcome: outcome === undefined ? undefined : (['answered', 'failed', 'let go', 'refused'] as const)[outcome],
-    error: outcome === 1 ? bytes[1] : undefined,
-    status: view.getUint16(2, true),
-    pieces: view.getUint32(4, true),
-    finish: less(bytes[8]),
-    ended: ([undefined, 'failed', 'closed'] as const)[bytes[9] ?? 0],
-    endedWith: less(bytes[10]),
-    body: new TextDecoder().decode(bytes.subarray(12)),
-    memoryBytes: run.usage.memoryBytes,
-    bytesWritten: run.usage.bytesWritten,
-    run,
-  }
-}
-
-const POST = 2
-
 /** The options of a sandbox that may post to the server, with a component of WASI. */
 export const uploading = (options: Partial<SandboxOptions> = {}, component: 'wasi' | 'wasi3' = 'wasi') => ({
   language: 'wasm' as const,
@@ -114,11 +61,6 @@ export const uploading = (options: Partial<SandboxOptions> = {}, component: 'was
   network: { lookup },
   ...options,
 })
-
-export function argumentsOf(path: string, { method = POST, length = '', pieces = 0, ...more }: Upload): unknown[] {
-  const { before = 0, size = 0, how = 0, host = 'a.test' } = more
-  return [`${host}:${port}`, path, method, length, pieces, before, size, how]
-}
 
 /** On the caller's thread where guests can be suspended, in a worker that waits where they cannot. */
 export async function tokaHere(way: Way = 'inline'): Promise<Toka> {
@@ -130,7 +72,7 @@ export async function upload(path: string, asked: Upload): Promise<Uploaded> {
   const run = await toka.run({
     ...uploading(asked.options, asked.component),
     call: 'upload',
-    input: argumentsOf(path, asked),
+    input: argumentsOf(`${asked.host ?? 'a.test'}:${port}`, path, asked),
   })
   return readUploaded(run)
 }

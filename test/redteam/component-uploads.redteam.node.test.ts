@@ -1,7 +1,8 @@
 /** Bodies that components send, and answers that they let go of: decided on at each piece, and with whatever ends them their connection is closed and their place free. */
 import { describe, expect, test } from 'vitest'
 import { createToka, type SandboxOptions } from '../../src/index.ts'
-import { argumentsOf, hear, quiet, readUploaded, tokaHere, upload, uploading } from '../component-uploads.node.ts'
+import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
+import { argumentsOf, readUploaded } from '../component-uploads.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
 import type { Way } from '../isolations.ts'
 import { grant, handlers, lookup, port } from '../network-world.node.ts'
@@ -10,6 +11,7 @@ import { openSecurity } from '../security-world.ts'
 const PIECE = 4_096
 /** Places among the errors of wasi:http. */
 const ERROR = { unavailable: 3, connectionTimeout: 8, limitReached: 11, denied: 15, requestBodySize: 17 } as const
+const server = (): string => `a.test:${port}`
 const post = (more: object = {}) => grant({ methods: ['POST'], ...more })
 const endless = { pieces: 1_000_000, size: PIECE }
 const BOTH: readonly Way[] = ['inline', 'worker that cannot suspend']
@@ -94,7 +96,7 @@ describe('what ends a body', () => {
     const stop = new AbortController()
     const toka = await tokaHere('inline')
     setTimeout(() => stop.abort(), 300)
-    const input = argumentsOf('/aborted', endless)
+    const input = argumentsOf(server(), '/aborted', endless)
     const result = await toka.run({ ...uploading(), call: 'upload', input, signal: stop.signal })
     expect(result.status).toBe('cancelled')
     expect(heard.bytes).toBeGreaterThan(0)
@@ -108,7 +110,7 @@ describe('what ends a body', () => {
     const { token, jti } = await security.mint({ grants: [post()] })
     const { grants: _, ...rest } = uploading() as Partial<SandboxOptions>
     const sandbox = await own.open({ ...rest, language: 'wasm', token } as SandboxOptions)
-    const run = sandbox.call('upload', ...argumentsOf('/revoked', endless))
+    const run = sandbox.call('upload', ...argumentsOf(server(), '/revoked', endless))
     setTimeout(() => void security.revoke(jti), 200)
     expect(await run).toMatchObject({ status: 'cancelled', error: { code: 'TOKA_TOKEN_REVOKED' } })
     expect(heard.bytes).toBeGreaterThan(0)
@@ -133,8 +135,8 @@ test('a sandbox lives on after each end, and its next body arrives', async () =>
   const toka = await tokaHere('inline')
   const sandbox = await toka.open({ ...uploading({ network: { lookup, concurrent: 1 } }) } as SandboxOptions)
   for (const how of [UPLOAD.DROPS_BODY, UPLOAD.TRAILERS, UPLOAD.DROPS_BODY | UPLOAD.FINISHES_FIRST]) {
-    await sandbox.call('upload', ...argumentsOf('/again', { pieces: 2, before: 2, size: PIECE, how }))
-    const next = await sandbox.call('upload', ...argumentsOf('/again', { pieces: 2, size: PIECE }))
+    await sandbox.call('upload', ...argumentsOf(server(), '/again', { pieces: 2, before: 2, size: PIECE, how }))
+    const next = await sandbox.call('upload', ...argumentsOf(server(), '/again', { pieces: 2, size: PIECE }))
     expect(readUploaded(next)).toMatchObject({ outcome: 'answered', body: String(2 * PIECE) })
   }
   await sandbox.dispose()

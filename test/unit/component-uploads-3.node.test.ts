@@ -1,6 +1,7 @@
 /** Bodies that components of WASI 0.3 send: streams, read piece by piece when the piece before was taken, with a future that tells how it went. */
 import { beforeEach, expect, test } from 'vitest'
-import { hear, quiet, tokaHere, type Upload, type Uploaded, upload, uploading } from '../component-uploads.node.ts'
+import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
+import type { Upload, Uploaded } from '../component-uploads.ts'
 import { UPLOAD_3 } from '../components/wasi-3-upload-text.ts'
 import { LETS_GO } from '../components/wasi-2-upload-text.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { handlers } from '../network-world.node.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
-import { hear, quiet, upload, type Uploaded } from '../component-uploads.node.ts'
+import { hear, quiet, upload } from '../component-uploads.node.ts'
+import type { Uploaded } from '../component-uploads.ts'
 import { WAYS, type Way } from '../isolations.ts'
 
 const PIECE = 65_536

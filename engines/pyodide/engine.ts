@@ -62,6 +62,7 @@ const EXPORTS = [
   'PyErr_BadArgument',
   'PyErr_Clear',
   'PyErr_GetRaisedException',
+  'PyErr_GivenExceptionMatches',
   'PyObject_CallNoArgs',
   'PyObject_CallOneArg',
   'PyObject_Repr',

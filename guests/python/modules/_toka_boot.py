@@ -73,4 +73,4 @@ def boot():
     _add_builtins()
     _warm_up()
     _clear_main()
-    _toka.install(_toka_errors.Failure, _toka_run.run, _toka_time.reseed)
+    _toka.install(_toka_errors.Failure, _toka_run.run, _toka_time.reseed, MemoryError, RecursionError)

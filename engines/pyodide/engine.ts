@@ -13,7 +13,8 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest, type Places } from './guest.ts'
-import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES } from './image-build.ts'
+import { BOOT, LIBRARY_DIRECTORY, PACKAGES } from './boot-programs.ts'
+import { bootState, compileLibrary, libraryFiles, libraryNodes } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
 import { STACK_BYTES } from './stack.ts'
@@ -128,7 +129,10 @@ async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Ima
   checkImports(rewritten.meta.description)
   io.signal?.throwIfAborted()
   io.progress?.(1, 3, 'starting CPython and importing its library')
-  const { state, places } = await bootState(await compileModules(rewritten), files)
+  const modules = await compileModules(rewritten)
+  const bytecode = await compileLibrary(modules, files)
+  io.signal?.throwIfAborted()
+  const { state, places } = await bootState(modules, { library: files, bytecode })
   io.signal?.throwIfAborted()
   io.progress?.(2, 3, 'making the Python image')
   const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })

@@ -52,6 +52,9 @@ def _add_builtins():
 
 def boot():
     """Called once, by the engine's image build, with `_toka` in place."""
+    import _toka_imports
+
+    _toka_imports.install()
     for name in STDLIB:
         __import__(name)
     import _toka

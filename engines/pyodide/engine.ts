@@ -13,7 +13,7 @@ import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest, type Places } from './guest.ts'
-import { BOOT, LIBRARY_DIRECTORY, PACKAGES } from './boot-programs.ts'
+import { BOOT, COMPILE, LIBRARY_DIRECTORY, PACKAGES } from './boot-programs.ts'
 import { bootState, compileLibrary, libraryFiles, libraryNodes } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
@@ -115,7 +115,7 @@ async function expectation(): Promise<ImageExpectation> {
       MAXIMUM_PAGES,
     ],
     ...pythonModules.map(({ path, source }) => `${path}\n${source}`),
-    ...[toHex(encodeTrampoline()), BOOT, EXPORTS.join()],
+    ...[toHex(encodeTrampoline()), COMPILE, BOOT, EXPORTS.join()],
   ]
   const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
   return { engine: NAME, engineVersion: VERSION, engineHash }
@@ -124,20 +124,20 @@ async function expectation(): Promise<ImageExpectation> {
 async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Image> {
   io.progress?.(0, 3, 'rewriting CPython')
   const wasm = Uint8Array.from(await io.asset('pyodide'))
-  const files = libraryFiles(Uint8Array.from(await io.asset('python-stdlib')))
+  const stdlib = Uint8Array.from(await io.asset('python-stdlib'))
   const rewritten = rewriteModule(wasm, REWRITE)
   checkImports(rewritten.meta.description)
   io.signal?.throwIfAborted()
   io.progress?.(1, 3, 'starting CPython and importing its library')
   const modules = await compileModules(rewritten)
-  const bytecode = await compileLibrary(modules, files)
+  const trees = await compileLibrary(modules, libraryFiles(stdlib))
   io.signal?.throwIfAborted()
-  const { state, places } = await bootState(modules, { library: files, bytecode })
+  const { state, places } = await bootState(modules, trees)
   io.signal?.throwIfAborted()
   io.progress?.(2, 3, 'making the Python image')
   const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
   if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
-  const extras: Extras = { ...places, files }
+  const extras: Extras = { ...places, files: trees.library }
   const image = await createImage({
     ...expected,
     moduleBytes: slim.bytes,

@@ -9,7 +9,16 @@ import { sealFiles } from '../../src/kernel/sealed-files.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { bindState, type BoundState, type State } from '../../src/loader/state.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
-import { BOOT, BYTECODE_DIRECTORY, LIBRARY_DIRECTORY, PRELUDE, STDLIB } from './boot-programs.ts'
+import {
+  BOOT,
+  BOOT_BYTECODE,
+  BYTECODE,
+  COMPILE,
+  LATER_BYTECODE,
+  LIBRARY_DIRECTORY,
+  PRELUDE,
+  STDLIB,
+} from './boot-programs.ts'
 import { protectStack } from './stack.ts'
 import type { Places } from './guest.ts'
 import { type GuestModules, NATIVES, Wiring } from './wiring.ts'
@@ -36,7 +45,7 @@ export function libraryNodes(files: Files): ReturnType<typeof sealFiles> {
 
 type Files = Readonly<Record<string, Uint8Array>>
 
-/** What an interpreter finds while an image is made: the files of every sandbox, and the bytecode of some modules. */
+/** What an interpreter finds while an image is made: the files of every sandbox, and the bytecode of what it imports. */
 type Trees = { library: Files; bytecode: Files }
 
 /** What the interpreter says on its way up, for the error. */
@@ -61,7 +70,8 @@ async function linkForBuild(modules: GuestModules, { library, bytecode }: Trees)
   const limits = { ...DEFAULT_LIMITS, memoryBytes: BUILD_BYTES }
   const kernel = new Kernel({ port: noPort(), limits, deterministic: { seed: 'image', start: EPOCH } })
   kernel.files.graft(LIBRARY_DIRECTORY, libraryNodes(library))
-  kernel.files.graft(BYTECODE_DIRECTORY, libraryNodes(bytecode))
+  kernel.files.graft(BOOT_BYTECODE, libraryNodes(bytecode))
+  kernel.files.graft(LATER_BYTECODE, libraryNodes({}))
   const wiring = await Wiring.link(modules, undefined)
   const exports = wiring.interpreter as unknown as WebAssembly.Exports
   const booting: Booting = { wiring, kernel, state: bindState([{ exports, layout: modules.layout }]), fault: '' }
@@ -135,27 +145,28 @@ function failure({ fault, kernel }: Booting, what: string): TokaError {
   return new TokaError('TOKA_ENGINE_LOAD', `the Python image could not be made: ${what}: ${fault} ${said}`.trim())
 }
 
-/** Boots an interpreter and its prelude. @returns where things are in it */
-function boot(booting: Booting): Places {
+/** Boots an interpreter and its prelude by a program. @returns where things are in it */
+function boot(booting: Booting, program: string): Places {
   const { interpreter, bridge } = booting.wiring
   startInterpreter(booting)
   const stack = protectStack(interpreter)
   if (!stack) throw failure(booting, 'its stack could not be bounded')
   const block = makeBridge(booting)
-  if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
+  if (bridge.boot(putText(booting, program)) !== 0) throw failure(booting, 'its prelude did not start')
   if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')
   return { block, ...stack }
 }
 
-/** Boots an interpreter in which `use` then looks. */
+/** Boots an interpreter by a program, and then `use` looks at it. */
 async function withInterpreter<Result>(
   modules: GuestModules,
   trees: Trees,
+  program: string,
   use: (booting: Booting, places: Places) => Result,
 ): Promise<Result> {
   const booting = await linkForBuild(modules, trees)
   try {
-    return use(booting, boot(booting))
+    return use(booting, boot(booting, program))
   } catch (error) {
     if (error instanceof TokaError) throw error
     throw failure(booting, String(error))
@@ -165,20 +176,21 @@ async function withInterpreter<Result>(
   }
 }
 
-/** The bytecode of the modules that an interpreter has imported when its prelude has booted, by their names. */
-export async function compileLibrary(modules: GuestModules, files: Files): Promise<Files> {
-  return withInterpreter(modules, { library: files, bytecode: {} }, ({ kernel }) => {
-    const made = kernel.files.changedFiles().filter(({ path }) => path.startsWith(BYTECODE_DIRECTORY))
-    return Object.fromEntries(
-      made.map(({ path }) => [path.slice(BYTECODE_DIRECTORY.length + 1), kernel.files.get(path) as Uint8Array]),
-    )
+/** What the first interpreter compiled: by their names the modules that a boot imports, and as files of the library those that are imported later. */
+export async function compileLibrary(modules: GuestModules, library: Files): Promise<Trees> {
+  return withInterpreter(modules, { library, bytecode: {} }, COMPILE, ({ kernel }) => {
+    const made = (directory: string, prefix: string): Files =>
+      Object.fromEntries(
+        kernel.files
+          .changedFiles()
+          .filter(({ path }) => path.startsWith(directory))
+          .map(({ path }) => [prefix + path.slice(directory.length), kernel.files.get(path) as Uint8Array]),
+      )
+    return { library: { ...library, ...made(LATER_BYTECODE, `${BYTECODE}/`) }, bytecode: made(BOOT_BYTECODE, '') }
   })
 }
 
-/**
- * The state of an interpreter in which the prelude has booted, and where things are in it.
- * @param trees the bytecode of what it imports, beside the library
- */
+/** The state of an interpreter in which the prelude has booted, and where things are in it. */
 export async function bootState(modules: GuestModules, trees: Trees): Promise<{ state: State; places: Places }> {
-  return withInterpreter(modules, trees, (booting, places) => ({ state: booting.state.capture(), places }))
+  return withInterpreter(modules, trees, BOOT, (booting, places) => ({ state: booting.state.capture(), places }))
 }

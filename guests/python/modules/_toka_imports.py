@@ -1,6 +1,11 @@
-"""Imports from archives: CPython compiles each module twice there, once of them only to tell its file's name."""
+"""Imports from the library's archive: some modules have bytecode beside it, and none is compiled twice."""
 
+import marshal
 import zipimport
+import zlib
+
+_LIBRARY = __file__.rpartition("/toka/")[0]
+_ARCHIVE = _LIBRARY + "/python314.zip"
 
 _own_get_filename = zipimport.zipimporter.get_filename
 
@@ -20,4 +25,22 @@ def _get_filename(self, fullname):
 
 
 def install():
+    """At image build, before anything is imported."""
     zipimport.zipimporter.get_filename = _get_filename
+
+
+def use_bytecode():
+    """At image build, when all is imported that the image has."""
+    own_get_code = zipimport.zipimporter.get_code
+
+    def get_code(self, fullname):
+        # Sources stay what tracebacks and `inspect` show.
+        if self.archive == _ARCHIVE:
+            try:
+                with open(f"{_LIBRARY}/bytecode/{fullname}", "rb", 0) as file:
+                    return marshal.loads(zlib.decompress(file.read()))
+            except OSError:
+                pass
+        return own_get_code(self, fullname)
+
+    zipimport.zipimporter.get_code = get_code

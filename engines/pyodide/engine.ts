@@ -5,9 +5,15 @@ import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { cachedImage } from '../../src/loader/cached-image.ts'
-import { describeModule } from '../../src/loader/describe.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import { createImage, deriveImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
+import {
+  createImage,
+  deriveImage,
+  describeImage,
+  type Image,
+  type ImageExpectation,
+  LOADER_VERSION,
+} from '../../src/loader/image.ts'
 import { PINS } from '../../src/loader/pins.ts'
 import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
@@ -178,7 +184,7 @@ function lineOf(base: Image): Line {
   const known = lines.get(base.module)
   if (known) return known
   const { files: _files, ...places } = extrasOf(base)
-  const imports = describeModule(base.moduleBytes)
+  const imports = describeImage(base)
   const modules = {
     ...{ interpreter: base.module, bridge: moduleOf(bridgeWasm), trampoline: trampolineModule() },
     ...{ imports, layout: base.layout },

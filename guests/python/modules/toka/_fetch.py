@@ -4,7 +4,6 @@ import json
 
 from _toka_calls import call_tool
 from _toka_encode import encode
-from _toka_values import FLAT_BYTES
 
 from toka._services import ASK, READ, Awaited, Blocking, finish, give_up
 from toka._upload import source_of, upload
@@ -123,8 +122,7 @@ def _asked(way, url, method, headers, body, data, redirect):
             asked["length"] = lengths.pop()
     elif body is not None:
         asked["body"] = bytes(body)
-    # The body is in it: the host takes as much as it takes of bytes.
-    return encode(asked, structured=FLAT_BYTES), source
+    return asked, source
 
 
 def is_whole(body):
@@ -140,7 +138,7 @@ async def _answer(way, *request):
     asked, source = _asked(way, *request)
     if source is not None:
         return await upload(way, asked, source)
-    return await way.call_for(ASK, asked, lambda answer: answer["body"])
+    return await way.request(ASK, asked, lambda answer: answer["body"])
 
 
 def fetch(url, *, method=None, headers=None, body=None, json=None, redirect="follow"):
@@ -158,7 +156,7 @@ async def _fetch_aio(url, *, method=None, headers=None, body=None, json=None, re
     answer = await _answer(Awaited, url, method, headers, body, json, redirect)
     pieces = []
     try:
-        while answer["body"] and (chunk := await Awaited.call(READ, encode(answer["body"]))):
+        while answer["body"] and (chunk := await Awaited.call(READ, answer["body"])):
             pieces.append(chunk)
     except BaseException:
         give_up(answer["body"])

@@ -1,7 +1,5 @@
 """Bodies of requests that are sent piece by piece, each when the one before was taken."""
 
-from _toka_encode import encode
-
 from toka._services import ANSWER, OPEN, SEND, give_up
 
 # Bytes that cross at once, and that are asked of a file.
@@ -79,7 +77,7 @@ async def _send(way, number, piece):
     """Answers False when no more is wanted: the answer is there."""
     view = _bytes_of(piece)
     for at in range(0, len(view), _PIECE):
-        if not await way.call(SEND, encode([number, view[at : at + _PIECE]])):
+        if not await way.call(SEND, [number, view[at : at + _PIECE]]):
             return False
     return True
 
@@ -88,7 +86,7 @@ async def _send_all(way, number, source):
     while (piece := await source.next()) is not _END:
         if not await _send(way, number, piece):
             return await source.stop()
-    await way.call(SEND, encode([number, b""]))
+    await way.call(SEND, [number, b""])
 
 
 async def upload(way, asked, source):
@@ -98,9 +96,9 @@ async def upload(way, asked, source):
     """
     number = 0
     try:
-        number = await way.call_for(OPEN, asked, lambda number: number)
+        number = await way.request(OPEN, asked, lambda number: number)
         await _send_all(way, number, source)
-        return await way.call(ANSWER, encode(number))
+        return await way.call(ANSWER, number)
     except BaseException as error:
         give_up(number)
         # A coroutine that is closed may not await: what an asynchronous generator holds is the event loop's to close.

@@ -168,8 +168,9 @@ export class Calls {
     const decide = (more: number): number =>
       length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags | more)
     let answer = decide(0)
-    // The same host call once more: what is spent here may be had elsewhere.
-    if (answer === -Reason.QUOTA && this.#policy.topUp?.()) answer = decide(RequestFlag.CONTINUED)
+    // The same host call once more: what is spent here may be had elsewhere. Each time half of what is left comes.
+    for (let kind: 'bytes' | undefined; answer === -Reason.QUOTA && this.#policy.topUp?.(kind); kind = 'bytes')
+      answer = decide(RequestFlag.CONTINUED)
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
     const permit = this.#conclude(operation, checked, answer, now, begun, asked)
@@ -203,7 +204,15 @@ export class Calls {
   ): Permit | undefined {
     const begun = this.#observers.trace ? performance.now() : 0
     const now = this.#now()
-    return this.#conclude(operation, name, this.cvm.exports.checkHandle(handle, right, want, least, now), now, begun)
+    const { checkHandle, amount, cancel } = this.cvm.exports
+    const check = (flags: number): number => checkHandle(handle, right, want, least, now, flags)
+    let answer = check(0)
+    const isShort = (): boolean => answer === -Reason.QUOTA || (answer > 0 && want > 0 && amount() === 0)
+    while (isShort() && this.#policy.topUp?.('bytes')) {
+      if (answer > 0) cancel(answer)
+      answer = check(RequestFlag.CONTINUED)
+    }
+    return this.#conclude(operation, name, answer, now, begun)
   }
 
   /** Records a request that is refused before a program could see it: it has no canonical form, or was not approved. */

@@ -95,21 +95,25 @@ class NodeNetwork implements NetworkDriver {
     }
   }
 
-  async request({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
+  async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
+    try {
+      return await this.#bodies.request(signal, () => this.#ask(request, signal))
+    } catch (error) {
+      throw error instanceof GuestFacingError ? error : unreachable()
+    }
+  }
+
+  async #ask({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<Answered> {
     const { timeoutMs = NETWORK.answerMs } = this.#options
     const hasBody = body || !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
-    this.#bodies.enter()
-    let sent: ClientRequest | undefined
+    const { secrets, begun } = this.#begin({ ...request, ...(hasBody ? { length: body?.length ?? 0 } : {}) }, signal)
     try {
-      const { secrets, begun } = this.#begin({ ...request, ...(hasBody ? { length: body?.length ?? 0 } : {}) }, signal)
-      sent = begun
       const answer = answerTo(begun)
       begun.end(body)
-      return this.#bodies.keep(describe(await within(timeoutMs, answer, () => begun.destroy()), secrets))
+      return describe(await within(timeoutMs, answer, () => begun.destroy()), secrets)
     } catch (error) {
-      sent?.destroy()
-      this.#bodies.leave()
-      throw error instanceof GuestFacingError ? error : unreachable()
+      begun.destroy()
+      throw error
     }
   }
 

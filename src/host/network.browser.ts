@@ -51,11 +51,9 @@ class BrowserNetwork implements NetworkDriver {
   }
 
   async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
-    this.#bodies.enter()
     try {
-      return this.#bodies.keep(await this.#ask(request, signal))
+      return await this.#bodies.request(signal, () => this.#ask(request, signal))
     } catch (error) {
-      this.#bodies.leave()
       throw error instanceof GuestFacingError ? error : failed()
     }
   }

@@ -95,20 +95,24 @@ class NodeNetwork implements NetworkDriver {
     }
   }
 
-  async request({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
-    const { timeoutMs = NETWORK.answerMs } = this.#options
-    this.#bodies.enter()
-    let sent: ClientRequest | undefined
+  async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
     try {
-      const { secrets, begun } = this.#begin({ ...request, length: body?.length ?? 0 }, signal)
-      sent = begun
+      return await this.#bodies.request(signal, () => this.#ask(request, signal))
+    } catch (error) {
+      throw error instanceof GuestFacingError ? error : unreachable()
+    }
+  }
+
+  async #ask({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<Answered> {
+    const { timeoutMs = NETWORK.answerMs } = this.#options
+    const { secrets, begun } = this.#begin({ ...request, length: body?.length ?? 0 }, signal)
+    try {
       const answer = answerTo(begun)
       begun.end(body)
-      return this.#bodies.keep(describe(await within(timeoutMs, answer, () => begun.destroy()), secrets))
+      return describe(await within(timeoutMs, answer, () => begun.destroy()), secrets)
     } catch (error) {
-      sent?.destroy()
-      this.#bodies.leave()
-      throw error instanceof GuestFacingError ? error : unreachable()
+      begun.destroy()
+      throw error
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { handlers } from '../network-world.node.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
 import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
 import type { Uploaded } from '../component-uploads.ts'
@@ -178,4 +179,17 @@ test('to finish a body whose stream is still there is a trap; one whose stream i
   const { error } = await call('static-outgoing-body-finish', second, undefined)
   expect(error).toMatchObject({ code: 'TOKA_GUEST_TRAP', message: expect.stringContaining('stream is not dropped') })
   await sandbox.dispose()
+})
+
+test('a sandbox that may make one call at a time makes its requests', async () => {
+  hear('/one')
+  const options = { limits: { concurrentCalls: 1 } }
+  expect(await upload('/one', { method: 0, how: UPLOAD.NO_BODY, options })).toMatchObject(answered('0'))
+  expect(await upload('/one', { pieces: 20, size: 4_000, options })).toMatchObject(answered('80000'))
+  const whole = { pieces: 3, before: 3, size: 100, how: UPLOAD.FINISHES_FIRST, options }
+  expect(await upload('/one', whole)).toMatchObject(answered('300'))
+  if (await canSuspend())
+    expect(await upload('/one', { pieces: 20, size: 4_000, component: 'wasi3', options })).toMatchObject(
+      answered('80000'),
+    )
 })

@@ -22,7 +22,8 @@ function kindText({ any, min, max, ...others }: Constraint): string {
     .join()
 }
 
-function constraintText({ optional, ...kind }: Constraint): string {
+/** What an argument must be, such as `1..100`. */
+export function constraintText({ optional, ...kind }: Constraint): string {
   return optional ? `${kindText(kind)} or none` : kindText(kind)
 }
 

@@ -106,8 +106,12 @@ export const Reason = {
   HANDLE: 11,
   CLOSED: 12,
   FAULT: 13,
-  /** The gate's own: the embedding program did not approve. */
+  /** The gate's own: the embedding program did not approve, its answer was none, or it did not come in time. */
   APPROVAL: 14,
+  APPROVAL_FAILED: 15,
+  APPROVAL_LATE: 16,
+  /** The gate's own: a grant covers the tool, and not these arguments. */
+  ARGUMENT: 17,
 } as const
 
 /** Bits of a request. */

@@ -1,7 +1,7 @@
 /** The composition root of one sandbox: alone constructs host drivers, on the thread that the sandbox lives on. */
 import { openMount } from '#mounts'
 import type { ExecutionEngine } from './engine.ts'
-import { closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
+import { type ApprovalVerdict, closeMounts, type Drivers, type Mount } from './gate/drivers.ts'
 import { createGate, type Gate } from './gate/gate.ts'
 import { loadNetwork } from './gate/guest-services.ts'
 import { mapMaybe } from './gate/maybe.ts'
@@ -85,7 +85,7 @@ function toolDrivers(tools: Tools): Pick<Drivers, 'callTool' | 'approve' | 'netw
       return tools.call(name, input, signal)
     },
     approve: (question, signal) =>
-      mapMaybe(tools.call(APPROVE, encodeValue(question), signal), (answer) => decodeValue(answer) === true),
+      mapMaybe(tools.call(APPROVE, encodeValue(question), signal), (answer) => decodeValue(answer) as ApprovalVerdict),
   }
 }
 

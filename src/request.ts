@@ -207,8 +207,13 @@ const secretSchema = once(() =>
     [
       z.strictObject({
         origin: z.string().refine(isOrigin, 'must be an origin such as "https://api.example.com"'),
-        header: z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/),
-        value: z.string().regex(/^[\t\u0020-\u007e\u0080-\u00ff]+$/),
+        header: z
+          .string()
+          .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, 'must be the name of a header, such as "authorization"'),
+        // The value itself is in no message.
+        value: z
+          .string()
+          .regex(/^[\t\u0020-\u007e\u0080-\u00ff]+$/, 'must be text of Latin-1 without line ends and other controls'),
       }),
       z.strictObject({ tool: z.string(), argument: z.string(), value: z.unknown() }),
     ],

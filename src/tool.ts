@@ -151,7 +151,10 @@ export class Toolbox implements Tools {
   readonly #secrets: readonly ArgumentSecret[]
   #underWay = new Set<PendingCall>()
 
-  /** @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool` */
+  /**
+   * @throws TokaError TOKA_TOOL_INVALID when two have one name, or one was not made by `defineTool`; TOKA_REQUEST_INVALID
+   *   for a secret of a tool that is not among them
+   */
   constructor(
     tools: readonly Tool[],
     { structuredBytes, flatBytes }: CallLimits = DEFAULT_LIMITS,
@@ -167,6 +170,13 @@ export class Toolbox implements Tools {
       if (this.#tools.has(tool.name)) throw new TokaError('TOKA_TOOL_INVALID', `two tools are named ${tool.name}`)
       this.#tools.set(tool.name, tool)
     }
+    // Unlike a grant, a secret is said for one sandbox, beside its tools: a name that is none of them is a mistake.
+    const stray = secrets.find(({ tool }) => !this.#tools.has(tool))
+    if (stray)
+      throw new TokaError(
+        'TOKA_REQUEST_INVALID',
+        `secrets: no tool is named ${JSON.stringify(stray.tool.slice(0, 64))}`,
+      )
   }
 
   copy(): Toolbox {

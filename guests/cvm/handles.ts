@@ -64,11 +64,11 @@ export function closeHandle(id: i32): i32 {
 
 /**
  * Checks a call on an open handle for a right and charges up to `want` bytes, at least `least`, never more than `amount()`.
- * Answers a reservation, which must be settled, or a reason, negative.
+ * Answers a reservation, which must be settled, or a reason, negative. `flags`: CONTINUED for a second try of one call.
  */
-export function checkHandle(id: i32, right: u32, want: f64, least: f64, now: f64): i32 {
+export function checkHandle(id: i32, right: u32, want: f64, least: f64, now: f64, flags: u32): i32 {
   decided(0, 0)
-  const why = admit(0)
+  const why = admit(flags)
   if (why != Reason_NONE) return deny(why, 0)
   const at = find(id, Layout_HANDLES, Layout_HANDLE_BYTES)
   if (at == 0) return deny(Reason_HANDLE, 0)

@@ -2,8 +2,15 @@
 import { Reason } from '../../capabilities/isa.ts'
 import type { MaybePromise } from '../kernel/host-port.ts'
 import type { Ask, Calls, Permit } from './calls.ts'
-import type { ApprovalQuestion, Drivers } from './drivers.ts'
+import type { ApprovalQuestion, ApprovalVerdict, Drivers } from './drivers.ts'
 import { mapMaybe } from './maybe.ts'
+
+/** What the host is told of an answer that is no yes. The guest sees the same refusal. */
+const REFUSALS: Readonly<Record<Exclude<ApprovalVerdict, 'yes'>, number>> = {
+  no: Reason.APPROVAL,
+  failed: Reason.APPROVAL_FAILED,
+  late: Reason.APPROVAL_LATE,
+}
 
 type Parts = { calls: Calls; drivers: Drivers; approvals: boolean }
 
@@ -25,12 +32,12 @@ export function askApproved(
   const answer = calls.perform({
     permits: [],
     signal,
-    act: () => drivers.approve?.({ operation, ...question }, stop.signal) ?? false,
+    act: () => drivers.approve?.({ operation, ...question }, stop.signal) ?? 'no',
     cancel: () => stop.abort(),
   })
-  return mapMaybe(answer, (yes) => {
-    if (yes === true) return calls.ask({ ...ask, slots: approved })
-    calls.refuse(operation, name, Reason.APPROVAL)
+  return mapMaybe(answer, (verdict) => {
+    if (verdict === 'yes') return calls.ask({ ...ask, slots: approved })
+    calls.refuse(operation, name, REFUSALS[verdict])
     return undefined
   })
 }

@@ -6,6 +6,7 @@ import type { Limits } from '../limits.ts'
 import { Audit } from './audit.ts'
 import type { Cvm, Slots } from './cvm.ts'
 import { methodOfNumber } from '../../capabilities/methods.ts'
+import type { ArgumentRefusal } from './argument-refusal.ts'
 import { absentImport, type Denial, DenialList, describeDenial, reasonName } from './denials.ts'
 import type { Ledger } from './ledger.ts'
 import { isLate } from './maybe.ts'
@@ -54,10 +55,15 @@ export type Ask = {
   least?: number
   /** What a request says beside its name. */
   slots?: Slots
+  /**
+   * Of a tool's call that no grant covers: the argument that one stumbles over.
+   * @param reasonWith what is decided with other predicates
+   */
+  refusedBy?: (reasonWith: (bits: Uint8Array) => number) => ArgumentRefusal | undefined
 }
 
 /** What was decided. */
-type Concluded = { resource: string; reason: number; link: number; method?: string }
+type Concluded = { resource: string; reason: number; link: number; method?: string; argument?: ArgumentRefusal }
 
 /** Of a request with a method that grants allow only by its name. */
 function unusualMethod(slots: Slots | undefined): { method?: string } {
@@ -141,16 +147,20 @@ export class Calls {
 
   /** Asks without leaving a trace: nothing is counted, charged or logged. */
   probe(operation: ActionName, name: string, flags = 0, slots?: Slots): boolean {
+    return this.#reasonFor(operation, name, flags, slots) === Reason.NONE
+  }
+
+  /** Why a call would be refused, asked without a trace. */
+  #reasonFor(operation: ActionName, name: string, flags: number, slots?: Slots): number {
     const length = this.cvm.write(name)
-    return (
-      length >= 0 &&
-      (!slots || this.cvm.arrange(slots)) &&
-      this.cvm.exports.decide(Action[operation], length, 0, 0, this.#now(), flags | RequestFlag.PROBE) >= 0
-    )
+    if (length < 0 || (slots && !this.cvm.arrange(slots))) return Reason.PATH
+    const asked = flags | RequestFlag.PROBE
+    return Math.max(0, -this.cvm.exports.decide(Action[operation], length, 0, 0, this.#now(), asked))
   }
 
   /** Asks the CVM. `undefined` when it refuses, which is recorded. */
-  ask({ operation, name, flags = 0, want = 0, least = 0, slots }: Ask): Permit | undefined {
+  ask(asked: Ask): Permit | undefined {
+    const { operation, name, flags = 0, want = 0, least = 0, slots } = asked
     const begun = this.#observers.trace ? performance.now() : 0
     const { cvm } = this
     const length = !slots || cvm.arrange(slots) ? cvm.write(name) : -1
@@ -158,11 +168,12 @@ export class Calls {
     const decide = (more: number): number =>
       length < 0 ? cvm.exports.refuse() : cvm.exports.decide(Action[operation], length, want, least, now, flags | more)
     let answer = decide(0)
-    // The same host call once more: what is spent here may be had elsewhere.
-    if (answer === -Reason.QUOTA && this.#policy.topUp?.()) answer = decide(RequestFlag.CONTINUED)
+    // The same host call once more: what is spent here may be had elsewhere. Each time half of what is left comes.
+    for (let kind: 'bytes' | undefined; answer === -Reason.QUOTA && this.#policy.topUp?.(kind); kind = 'bytes')
+      answer = decide(RequestFlag.CONTINUED)
     // From here on only the copy that was decided on counts, never the caller's string.
     const checked = length < 0 ? name.slice(0, RAW_NAME).toWellFormed() : cvm.read(length)
-    const permit = this.#conclude(operation, checked, answer, now, begun, slots)
+    const permit = this.#conclude(operation, checked, answer, now, begun, asked)
     if (permit && this.#clean !== undefined) this.#raise(operation, length, now)
     return permit
   }
@@ -193,7 +204,15 @@ export class Calls {
   ): Permit | undefined {
     const begun = this.#observers.trace ? performance.now() : 0
     const now = this.#now()
-    return this.#conclude(operation, name, this.cvm.exports.checkHandle(handle, right, want, least, now), now, begun)
+    const { checkHandle, amount, cancel } = this.cvm.exports
+    const check = (flags: number): number => checkHandle(handle, right, want, least, now, flags)
+    let answer = check(0)
+    const isShort = (): boolean => answer === -Reason.QUOTA || (answer > 0 && want > 0 && amount() === 0)
+    while (isShort() && this.#policy.topUp?.('bytes')) {
+      if (answer > 0) cancel(answer)
+      answer = check(RequestFlag.CONTINUED)
+    }
+    return this.#conclude(operation, name, answer, now, begun)
   }
 
   /** Records a request that is refused before a program could see it: it has no canonical form, or was not approved. */
@@ -233,14 +252,20 @@ export class Calls {
     answer: number,
     now: number,
     begun: number,
-    slots?: Slots,
+    asked?: Ask,
   ): Permit | undefined {
     const link = this.cvm.exports.link()
     const amount = answer > 0 ? this.cvm.exports.amount() : 0
-    const reason = answer > 0 ? 0 : this.#reasonOf(-answer, link)
+    const argument = answer === -Reason.NO_GRANT && asked ? this.#refusedArgument(asked) : undefined
+    const reason = answer > 0 ? 0 : argument ? Reason.ARGUMENT : this.#reasonOf(-answer, link)
     this.audit.add({ time: now, operation: Action[operation], reason, link, amount, resource: name })
-    this.#report(operation, { resource: name, reason, link, ...unusualMethod(slots) }, begun)
+    const about = { resource: name, reason, link, ...unusualMethod(asked?.slots), ...(argument ? { argument } : {}) }
+    this.#report(operation, about, begun)
     return answer > 0 ? { reservation: answer, operation, name, amount } : undefined
+  }
+
+  #refusedArgument({ operation, name, flags = 0, refusedBy }: Ask): ArgumentRefusal | undefined {
+    return refusedBy?.((last) => this.#reasonFor(operation, name, flags, { last, approved: true }))
   }
 
   #report(asked: ActionName, { reason, ...about }: Concluded, begun: number): void {

@@ -30,7 +30,7 @@ export type CvmExports = {
   cancel(reservation: number): number
   redecide(reservation: number, now: number): number
   openHandle(read: number, write: number): number
-  checkHandle(handle: number, right: number, want: number, least: number, now: number): number
+  checkHandle(handle: number, right: number, want: number, least: number, now: number, flags?: number): number
   closeHandle(handle: number): number
   install(cells: number, code: number, instructions: number, pool: number): void
   raiseFlags(mask: number): void

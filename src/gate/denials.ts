@@ -2,12 +2,14 @@
 import { type ActionName, Reason } from '../../capabilities/isa.ts'
 import { formatRule, quoteShell } from '../../capabilities/format-rule.ts'
 import { BORDER } from '../limits.ts'
+import type { ArgumentRefusal } from './argument-refusal.ts'
 
 /**
  * Why a call was refused: no grant covers it, its grant begins later, has expired, was revoked, is closed by the flow of
  * secrets, has no call left for now (rate) or at all (quota); the mount is read-only; a limit of the run is reached; the
- * path has no canonical form; the file is not open for it; the sandbox is closed; it was not approved; a fault of ours; it
- * is there for no guest.
+ * path has no canonical form; the file is not open for it; the sandbox is closed; it was not approved, `onApproval` threw
+ * or answered what is no answer, or did not answer in time; a grant covers the tool, and not this argument; a fault of
+ * ours; it is there for no guest.
  */
 export type DenialReason =
   | 'no-grant'
@@ -23,6 +25,9 @@ export type DenialReason =
   | 'handle'
   | 'closed'
   | 'approval'
+  | 'approval-failed'
+  | 'approval-timeout'
+  | 'argument'
   | 'fault'
   | 'absent'
 
@@ -37,6 +42,8 @@ export type Denial = {
   reason: DenialReason
   /** Of a request: its method, unless it is GET or HEAD, which grants allow when they name none. */
   method?: string
+  /** Of a tool's call with reason `argument`: which one, and what a grant allows in its place. */
+  argument?: ArgumentRefusal
   /** The link of the token's chain that refused; 0 for plain grants. */
   link: number
   /** Of a token: the link that refused, what of it, and what it allows of this kind. */
@@ -59,6 +66,9 @@ const REASONS: Readonly<Record<number, DenialReason>> = {
   [Reason.HANDLE]: 'handle',
   [Reason.CLOSED]: 'closed',
   [Reason.APPROVAL]: 'approval',
+  [Reason.APPROVAL_FAILED]: 'approval-failed',
+  [Reason.APPROVAL_LATE]: 'approval-timeout',
+  [Reason.ARGUMENT]: 'argument',
 }
 
 /** The word for a reason of the CVM. */
@@ -66,9 +76,19 @@ export function reasonName(reason: number): DenialReason {
   return REASONS[reason] ?? 'fault'
 }
 
-type Refusal = Pick<Denial, 'resource' | 'reason' | 'link' | 'method'> & { operation: ActionName }
+type Refusal = Pick<Denial, 'resource' | 'reason' | 'link' | 'method' | 'argument'> & { operation: ActionName }
 
-function remedy({ operation, resource, reason, method }: Refusal): string {
+/** Never a rule: that would allow every argument. */
+function argumentRemedy({ name, expected }: ArgumentRefusal): string {
+  const grant = 'or a grant whose args allow this one'
+  if (name === '(input)') return `a call whose argument is ${expected}, ${grant}`
+  const quoted = JSON.stringify(name)
+  return expected === 'nothing'
+    ? `a call without the argument ${quoted}, ${grant}`
+    : `a call whose argument ${quoted} is ${expected}, ${grant}`
+}
+
+function remedy({ operation, resource, reason, method, argument }: Refusal): string {
   const rule = (): string => `--allow ${quoteShell(formatRule(operation, resource, method))}`
   switch (reason) {
     case 'read-only':
@@ -87,6 +107,12 @@ function remedy({ operation, resource, reason, method }: Refusal): string {
       return 'a grant that is not closed after a secret was read, or a sandbox that has read none'
     case 'approval':
       return 'a yes from onApproval'
+    case 'approval-failed':
+      return 'an onApproval that answers true, false or { grants }: it threw, or answered something else'
+    case 'approval-timeout':
+      return 'an answer of onApproval within approvalTimeoutMs'
+    case 'argument':
+      return argument ? argumentRemedy(argument) : ''
     case 'revoked':
     case 'path':
     case 'handle':

@@ -50,6 +50,9 @@ export type ApprovalQuestion = {
   method?: string
 }
 
+/** What came of asking: its answer; `failed` where it was none; `late` where none came in time. */
+export type ApprovalVerdict = 'yes' | 'no' | 'failed' | 'late'
+
 /** A request that was decided on. */
 export type NetworkRequest = {
   /** Canonical. */
@@ -106,7 +109,7 @@ export type Drivers = {
   /** Calls a host tool: encoded values in and out, validated on both sides. */
   callTool(name: string, input: Uint8Array, signal: AbortSignal): MaybePromise<Uint8Array>
   /** Asks the embedding program whether a call may be made. Without it nothing is approved. */
-  approve?: (question: ApprovalQuestion, signal: AbortSignal) => MaybePromise<boolean>
+  approve?: (question: ApprovalQuestion, signal: AbortSignal) => MaybePromise<ApprovalVerdict>
   /** Without it there is no network. */
   network?: NetworkDriver
 }

@@ -62,8 +62,11 @@ export class GuestServices {
       case 'read':
         return chain(run(this.#opened().read(asked, signal)), encodeValue)
       case 'cancel':
-        this.#network?.cancel(asked)
-        return encodeValue(undefined)
+        // After the request that it may be about, where that waits to be loaded.
+        return chain(Network ? undefined : loadNetwork(), () => {
+          this.#network?.cancel(asked)
+          return encodeValue(undefined)
+        })
       default:
         throw new GuestFacingError('TOKA_TOOL_UNKNOWN', 'no such service')
     }

@@ -12,6 +12,8 @@ export type FetchRequest = {
   /** Bytes of a body that comes in pieces, where the guest says so. */
   length?: number
   redirect: 'follow' | 'error' | 'manual'
+  /** What the guest gives the request up by while it is under way: below zero. */
+  key?: number
 }
 
 /** RFC 9110, section 5.6.2. */
@@ -33,12 +35,14 @@ function text(value: unknown, most: number): string {
 /** @throws GuestFacingError EINVAL */
 export function readFetch(input: unknown): FetchRequest {
   if (typeof input !== 'object' || input === null) return invalid('the request is malformed')
-  const { url, method, headers, body, length, redirect } = input as Record<string, unknown>
+  const { url, method, headers, body, length, redirect, key } = input as Record<string, unknown>
   if (!Array.isArray(headers) || headers.length > NETWORK.headers) return invalid('the request has too many headers')
   if (body !== undefined && !(body instanceof Uint8Array)) return invalid('the body of a request must be bytes')
   if (length !== undefined && !(Number.isSafeInteger(length) && (length as number) >= 0))
     return invalid('the length of a body must be a number of bytes')
   if (redirect !== 'follow' && redirect !== 'error' && redirect !== 'manual') return invalid('the request is malformed')
+  if (key !== undefined && !(Number.isSafeInteger(key) && (key as number) < 0))
+    return invalid('the request is malformed')
   return {
     url: text(url, 65_536),
     method: text(method, 32),
@@ -49,6 +53,7 @@ export function readFetch(input: unknown): FetchRequest {
     ...(body ? { body: body.slice() } : {}),
     ...(length === undefined ? {} : { length: length as number }),
     redirect,
+    ...(key === undefined ? {} : { key: key as number }),
   }
 }
 

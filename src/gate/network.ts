@@ -38,6 +38,8 @@ function notOpen(): GuestFacingError {
 export class GatedNetwork {
   readonly #parts: NetworkParts
   readonly #bodies = new Map<number, Body>()
+  /** Requests without an answer, by the keys that their guest gave them. */
+  readonly #underWay = new Map<number, AbortController>()
   #last = 0
 
   constructor(parts: NetworkParts) {
@@ -49,7 +51,25 @@ export class GatedNetwork {
    * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EINVAL
    */
   fetch(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
-    return this.#follow(readFetch(input), 0, signal)
+    return this.#begin(readFetch(input), signal, (request, until) => this.#follow(request, 0, until))
+  }
+
+  /** Takes a request's steps, which its guest can end by the request's key. */
+  *#begin<T>(
+    request: FetchRequest,
+    signal: AbortSignal,
+    steps: (request: FetchRequest, until: AbortSignal) => Steps<T>,
+  ): Steps<T> {
+    const { key } = request
+    if (key === undefined) return yield* steps(request, signal)
+    if (this.#underWay.has(key)) throw new GuestFacingError('EINVAL', 'the request is malformed')
+    const stop = new AbortController()
+    this.#underWay.set(key, stop)
+    try {
+      return yield* steps(request, AbortSignal.any([signal, stop.signal]))
+    } finally {
+      this.#underWay.delete(key)
+    }
   }
 
   *#follow(first: FetchRequest, hops: number, signal: AbortSignal): Steps<FetchAnswer> {
@@ -94,9 +114,13 @@ export class GatedNetwork {
    * Begins a request whose body is sent in pieces. Answers its number.
    * @throws GuestFacingError as `fetch`
    */
-  *open(input: unknown, signal: AbortSignal): Steps<number> {
+  open(input: unknown, signal: AbortSignal): Steps<number> {
     const request = readFetch(input)
     if (request.body) throw new GuestFacingError('EINVAL', 'the body of this request comes in pieces')
+    return this.#begin(request, signal, (asked, until) => this.#open(asked, until))
+  }
+
+  *#open(request: FetchRequest, signal: AbortSignal): Steps<number> {
     const { made, target, url, handle, driver } = yield* makeHop(
       this.#parts,
       request,
@@ -234,8 +258,9 @@ export class GatedNetwork {
     }
   }
 
-  /** A body that nobody reads, or sends, any further. */
+  /** A body that nobody reads, or sends, any further; of a key, the request that nobody waits for. */
   cancel(number: unknown): void {
+    this.#underWay.get(Number(number))?.abort()
     const body = this.#bodies.get(Number(number))
     if (!body) return
     this.#bodies.delete(Number(number))

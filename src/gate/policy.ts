@@ -8,8 +8,8 @@ import type { Account, Ledger } from './ledger.ts'
 export type Policy = {
   readonly program: Program
   readonly account: Account
-  /** Tries to get more for a quota that is spent here, but not elsewhere. Of this thread alone: workers are sent none. */
-  readonly topUp?: (() => boolean) | undefined
+  /** Tries to get more for quotas that are spent here, but not elsewhere. Of this thread alone: workers are sent none. */
+  readonly topUp?: ((kind?: 'bytes') => boolean) | undefined
 }
 
 /**

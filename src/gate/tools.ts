@@ -4,6 +4,7 @@ import type { Predicate } from '../../capabilities/assembler.ts'
 import { GuestFacingError, type MaybePromise } from '../kernel/host-port.ts'
 import { decodeValue } from '../kernel/values.ts'
 import { askApproved } from './approval.ts'
+import { refusedBy } from './argument-refusal.ts'
 import type { Ask, Calls, GateLimits, Permit } from './calls.ts'
 import type { Slots } from './cvm.ts'
 import type { Drivers } from './drivers.ts'
@@ -35,16 +36,19 @@ function checkResult(result: Uint8Array, most: number, reserved: number): Uint8A
   return result
 }
 
-/** Which predicates of the program a call's arguments satisfy. One that cannot be read satisfies none. */
-function slotsOf({ predicates, limits }: Parts, input: Uint8Array): Slots & object {
-  if (predicates.length === 0) return {}
+/** What grants look at of a call's arguments: which predicates hold. One that cannot be read satisfies none. */
+function lookAt({ predicates, limits }: Parts, input: Uint8Array): { slots: Slots } & Pick<Ask, 'refusedBy'> {
+  if (predicates.length === 0) return { slots: {} }
   let value: unknown
   try {
     value = decodeValue(input, limits)
   } catch {
-    return {}
+    value = undefined
   }
-  return { last: predicateBits(value, predicates) }
+  return {
+    slots: { last: predicateBits(value, predicates) },
+    refusedBy: (reasonWith) => refusedBy(value, predicates, reasonWith),
+  }
 }
 
 function refusal(calls: Calls, name: string): GuestFacingError {
@@ -62,13 +66,12 @@ export function callTool(parts: Parts, name: string, input: Uint8Array, signal: 
   const most = Math.max(parts.limits.flatBytes, parts.limits.structuredBytes) + ENCODING_BYTES
   // A copy: what the driver gets cannot change any more.
   const argument = input.slice()
-  const slots = slotsOf(parts, argument)
   const ask: Ask & { slots: Slots } = {
     operation: 'tool.call',
     name,
     want: argument.length + most,
     least: argument.length,
-    slots,
+    ...lookAt(parts, argument),
   }
   const permit = askApproved(parts, ask, { resource: name, input: argument }, signal)
   return mapMaybe(permit, (allowed) => perform(parts, name, argument, allowed, most, signal))

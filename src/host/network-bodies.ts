@@ -56,6 +56,31 @@ export class NetworkBodies {
     this.#active--
   }
 
+  /**
+   * Makes a request, whose slot goes with the body of its answer: free at once when it fails, or is given up.
+   * @throws GuestFacingError TOKA_NET_FAILED, or what `ask` rejects with, as rejection
+   */
+  async request(signal: AbortSignal, ask: () => Promise<Answered>): Promise<NetworkAnswer> {
+    this.enter()
+    let isHeld = true
+    const leave = (): void => {
+      if (isHeld) this.leave()
+      isHeld = false
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    try {
+      const answered = await ask()
+      if (isHeld) return this.keep(answered)
+      answered.source.stop()
+      throw failed()
+    } catch (error) {
+      leave()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', leave)
+    }
+  }
+
   /** A number for a request that has entered, and for its body. */
   number(): number {
     return ++this.#last

@@ -51,11 +51,9 @@ class BrowserNetwork implements NetworkDriver {
   }
 
   async request(request: NetworkRequest, signal: AbortSignal): Promise<NetworkAnswer> {
-    this.#bodies.enter()
     try {
-      return this.#bodies.keep(await this.#ask(request, signal))
+      return await this.#bodies.request(signal, () => this.#ask(request, signal))
     } catch (error) {
-      this.#bodies.leave()
       throw error instanceof GuestFacingError ? error : failed()
     }
   }
@@ -82,7 +80,8 @@ class BrowserNetwork implements NetworkDriver {
       const sent = fetch(url, {
         method,
         headers: fields,
-        ...(body ? { body: new Uint8Array(body) } : {}),
+        // Of GET and HEAD not even an empty one is allowed.
+        ...(body?.length ? { body: new Uint8Array(body) } : {}),
         redirect: 'error',
         credentials: 'omit',
         cache: 'no-store',

@@ -1,5 +1,5 @@
 /** Calls that want the embedding program's yes in, its answers out: asked once for each, unless an earlier, narrower yes covers it. */
-import type { ApprovalQuestion } from '../gate/drivers.ts'
+import type { ApprovalQuestion, ApprovalVerdict } from '../gate/drivers.ts'
 import { decodeValue, encodeValue } from '../kernel/values.ts'
 import type { ApprovalAnswer, ApprovalRequest } from '../approval-request.ts'
 import { SERVICE_PREFIX, type Service } from '../tool.ts'
@@ -17,16 +17,17 @@ export type ApprovalOptions = {
 export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Service {
   const given: NarrowedApproval[] = []
 
-  /** The callback's answer, or a no when it throws or comes too late. */
-  const ask = async (request: ApprovalRequest, outer: AbortSignal): Promise<ApprovalAnswer> => {
+  /** The callback's answer; what it throws is no answer. */
+  const ask = async (request: ApprovalRequest, outer: AbortSignal): Promise<ApprovalVerdict | { grants: unknown }> => {
+    if (!onApproval) return 'no'
     const stop = new AbortController()
     let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(() => resolve(false), timeoutMs)
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), timeoutMs)
     })
     try {
-      const answer = (async () => onApproval?.(request, AbortSignal.any([outer, stop.signal])) ?? false)()
-      return await Promise.race([answer.catch(() => false), late])
+      const answer = (async () => read(await onApproval(request, AbortSignal.any([outer, stop.signal]))))()
+      return await Promise.race([answer.catch(() => 'failed' as const), late])
     } finally {
       clearTimeout(timer)
       stop.abort()
@@ -34,22 +35,28 @@ export function approvalService({ onApproval, timeoutMs }: ApprovalOptions): Ser
   }
 
   /** A yes that narrows counts for later calls too, unless the run is over meanwhile. */
-  const narrow = async (grants: unknown, request: ApprovalRequest, outer: AbortSignal): Promise<boolean> => {
+  const narrow = async (grants: unknown, request: ApprovalRequest, outer: AbortSignal): Promise<ApprovalVerdict> => {
     const { NarrowedApproval: Narrowed } = await import('./narrowed-approval.ts')
     const narrowed = new Narrowed(grants)
-    if (outer.aborted) return false
+    if (outer.aborted) return 'no'
     given.push(narrowed)
-    return narrowed.allows(request, Date.now())
+    return narrowed.allows(request, Date.now()) ? 'yes' : 'no'
   }
 
   const call: Service['call'] = async (question, outer) => {
     const { input, ...rest } = decodeValue(question) as ApprovalQuestion
     const request = { ...rest, ...(input ? { input: decodeValue(input) } : {}) } as ApprovalRequest
-    if (given.some((narrowed) => narrowed.allows(request, Date.now()))) return encodeValue(true)
+    if (given.some((narrowed) => narrowed.allows(request, Date.now()))) return encodeValue('yes')
     const answer = await ask(request, outer)
-    if (typeof answer !== 'object' || answer === null) return encodeValue(answer === true)
-    // Grants that are none are no yes.
-    return encodeValue(await narrow(answer.grants, request, outer).catch(() => false))
+    if (typeof answer === 'string') return encodeValue(answer)
+    // Grants that are none are no answer.
+    return encodeValue(await narrow(answer.grants, request, outer).catch(() => 'failed'))
   }
   return { call }
+}
+
+/** A callback's answer. It may be anything: a program without types forgets to return one. */
+function read(answer: unknown): ApprovalVerdict | { grants: unknown } {
+  if (typeof answer === 'boolean') return answer ? 'yes' : 'no'
+  return typeof answer === 'object' && answer !== null && 'grants' in answer ? { grants: answer.grants } : 'failed'
 }

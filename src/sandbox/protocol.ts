@@ -138,6 +138,7 @@ const denial = fields({
   resource: text(MUCH),
   reason: text(32),
   method: optional(text(32)),
+  argument: optional(fields({ name: text(256), expected: text(256) })),
   link: count,
   allow: text(MUCH),
 })

@@ -1,7 +1,8 @@
 /** One decision without a sandbox: a token's policy in a capability VM of its own, asked as a gate asks. */
 import { predicateBits } from '../../capabilities/arguments.ts'
 import type { ActionName } from '../../capabilities/isa.ts'
-import { Calls } from '../gate/calls.ts'
+import { refusedBy } from '../gate/argument-refusal.ts'
+import { type Ask, Calls } from '../gate/calls.ts'
 import { canonicalPath } from '../gate/canonical-path.ts'
 import type { Cvm, Slots } from '../gate/cvm.ts'
 import type { Denial } from '../gate/denials.ts'
@@ -69,7 +70,9 @@ export class Decider {
     if (operation !== 'fs.read' && operation !== 'fs.write') {
       const predicates = this.#policy.program.predicates ?? []
       const slots: Slots = { approved, ...(predicates.length > 0 ? { last: predicateBits(input, predicates) } : {}) }
-      return this.#calls.ask({ operation, name: resource, slots, ...charge })
+      const why: Pick<Ask, 'refusedBy'> =
+        predicates.length > 0 ? { refusedBy: (reasonWith) => refusedBy(input, predicates, reasonWith) } : {}
+      return this.#calls.ask({ operation, name: resource, slots, ...why, ...charge })
     }
     const name = canonical(resource)
     if (name !== undefined) return this.#calls.ask({ operation, name, ...charge })

@@ -50,7 +50,11 @@ function constraintOf({ reason, operation, resource: asked }: Denial, link: Link
     case 'flow':
       return 'grants.flow.forbiddenAfter'
     case 'approval':
+    case 'approval-failed':
+    case 'approval-timeout':
       return 'grants.approval'
+    case 'argument':
+      return 'grants.args'
     default: {
       const same = link.grants.filter((grant) => grant.resource === resource)
       if (same.length === 0) return 'grants'

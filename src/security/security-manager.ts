@@ -342,7 +342,7 @@ export class SecurityManager implements TokenAuthority {
     const { account, names } = await this.#cells.open(program, placement, whole, (jti) =>
       this.#revocations.isRevoked(jti),
     )
-    const topUp = whole ? undefined : () => this.#cells.topUp(names)
+    const topUp = whole ? undefined : (kind?: 'bytes') => this.#cells.topUp(names, kind)
     return this.#holdings.add({
       policy: { program, account, topUp },
       placement,

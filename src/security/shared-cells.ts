@@ -100,12 +100,12 @@ export class SharedCells {
     return typeof taken === 'number' ? add(taken) : taken.then(add)
   }
 
-  /** Leases more for quotas, where the store answers at once. Answers whether any was got by then. */
-  topUp(names: readonly string[]): boolean {
+  /** Leases more for quotas, or for those of one kind, where the store answers at once. Answers whether any was got by then. */
+  topUp(names: readonly string[], kind?: 'bytes'): boolean {
     let got = false
     for (const name of names) {
       const shared = this.#cells.get(name)
-      if (!shared?.quota) continue
+      if (!shared?.quota || (kind !== undefined && shared.kind !== kind)) continue
       const more = this.#lease(shared, false)
       if (more instanceof Promise) more.catch(() => {})
       else got = more || got

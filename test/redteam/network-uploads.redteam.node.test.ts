@@ -117,6 +117,26 @@ describe.each(WAYS)('%s:', (way) => {
     expect(heard.ended).toBe(0)
     expect(await closed(heard)).toBe(0)
   })
+
+  test('a request without an answer that is aborted frees its slot at once, and its connection closes', async () => {
+    let open = 0
+    handlers['/unanswered'] = (request) => {
+      open++
+      // A server that does not read does not see a connection close either.
+      request.resume()
+      request.socket.on('close', () => open--)
+    }
+    const result = await running(
+      `const aborted = async (init) => { const stop = new AbortController(); setTimeout(() => stop.abort(), 30); return told(fetch('http://a.test:${port}/unanswered', { ...init, signal: stop.signal })) }
+       export default [await aborted(), await aborted({ method: 'POST', body: 'x' }), await aborted({ method: 'POST', body: pieces(1), duplex: 'half' }), await told(fetch('http://a.test:${port}/there'))]`,
+      { grants: [post({ methods: ['GET', 'POST'] })], network: { lookup, concurrent: 1 } },
+      way,
+    )
+    // The code of an AbortError.
+    expect(result.value).toEqual([20, 20, 20, 'GET /there'])
+    for (let tries = 0; open > 0 && tries < 100; tries++) await new Promise((done) => setTimeout(done, 20))
+    expect(open).toBe(0)
+  })
 })
 
 describe('what ends a body', () => {

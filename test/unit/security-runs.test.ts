@@ -169,7 +169,7 @@ describe.each(WAYS)('%s', (way) => {
     const result = await sandbox.run({ source, input: texts })
     const denied = 'TOKA_DENIED'
     expect(result.value).toEqual(['yes', denied, denied, denied, 'few', 'few', 'few'])
-    expect(result.denials.map(({ reason }) => reason)).toEqual(['approval', 'approval', 'approval'])
+    expect(result.denials.map(({ reason }) => reason)).toEqual(['approval', 'approval-timeout', 'approval-failed'])
     expect(asked.map(({ input }) => (input as { text: string }).text)).toEqual([
       'yes',
       'no',

@@ -164,6 +164,9 @@ function answerSource(body: number, signal: Init['signal']): Source {
   return { next: () => abortable(signal, read(body) as Promise<Bytes>, () => void stop()), cancel: stop }
 }
 
+/** The key of the request that was made last with a signal: below zero, where no number of a body is. */
+let lastKey = 0
+
 /** Makes a request. It rejects with a coded error: TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT or TOKA_NET_SIZE. */
 export async function fetch(input: unknown, init?: Init): Promise<Response> {
   const request = new Request(input, init)
@@ -173,6 +176,8 @@ export async function fetch(input: unknown, init?: Init): Promise<Response> {
     if (signal?.aborted && answer.body !== 0) void cancel(answer.body)
   }
   const { ask: question, stream } = asked(request)
+  const waiting = signal ? --lastKey : 0
+  if (signal) question.key = waiting
   let sending = 0
   const begun = (number: number): void => {
     sending = number
@@ -180,7 +185,7 @@ export async function fetch(input: unknown, init?: Init): Promise<Response> {
   }
   const answering = (stream ? upload(question, stream, begun) : ask(question)) as Promise<Answer>
   const answer = await abortable(signal, answering, () => {
-    if (sending !== 0) void cancel(sending)
+    void cancel(sending === 0 ? waiting : sending)
     void answering.then(late, () => {})
   })
   const { status, statusText, headers, body } = answer

@@ -6,8 +6,7 @@ import urllib.error
 import urllib.request
 import urllib.response
 
-from _toka_errors import Denied, NetworkError, NetworkTimeout
-from toka._fetch import fetch
+from toka._fetch import fetch, is_whole, length_of
 
 # Set by the connection itself: the host refuses them from a program.
 _CONNECTION = frozenset(("accept-encoding", "connection", "content-length", "expect", "host", "te", "transfer-encoding"))
@@ -46,6 +45,13 @@ def _answer_of(response):
     return answer
 
 
+def _check_length(data, said):
+    """The connection says the length of bytes itself; a program that says another one is mistaken."""
+    size = memoryview(data).nbytes
+    if length_of(said) != size:
+        raise ValueError(f"the body has {size} bytes, and not the {said} that were said")
+
+
 class HostHandler(urllib.request.BaseHandler):
     """Opens http and https through the host. Redirects are urllib's to follow, each decided on anew."""
 
@@ -64,13 +70,21 @@ class HostHandler(urllib.request.BaseHandler):
         pairs = {**request.headers, **request.unredirected_hdrs}
         headers = {name: value for name, value in pairs.items() if name.lower() not in _CONNECTION}
         data = request.data
-        if data is not None and not isinstance(data, (bytes, bytearray, memoryview)):
-            data = data.read() if hasattr(data, "read") else b"".join(data)
+        length = request.get_header("Content-length")
+        if isinstance(data, io.TextIOBase):
+            # As http.client sends it.
+            data = (block.encode("iso-8859-1") for block in iter(lambda: request.data.read(io.DEFAULT_BUFFER_SIZE), ""))
+        if data is not None and length is not None:
+            if is_whole(data):
+                _check_length(data, length)
+            else:
+                headers["content-length"] = length
         try:
             response = fetch(
                 request.full_url, method=request.get_method(), headers=headers, body=data, redirect="manual"
             )
-        except (Denied, NetworkError, NetworkTimeout) as error:
+        except OSError as error:
+            # Also of the program's own iterable, as in CPython.
             raise urllib.error.URLError(error) from error
         return _answer_of(response)
 

@@ -2,15 +2,11 @@
 
 import json
 
-from _toka_calls import begin_call, call_tool, tool_argument
-from _toka_decode import decode
+from _toka_calls import call_tool
 from _toka_encode import encode
-from _toka_loop import call_future
-from _toka_operations import ToolCall
-from _toka_values import FLAT_BYTES
 
-# Services of the host, by names that no tool can have (docs/network.md).
-_ASK, _READ, _CANCEL = "toka:fetch", "toka:read", "toka:cancel"
+from toka._services import ASK, READ, Awaited, Blocking, finish, give_up
+from toka._upload import source_of, upload
 
 
 class Response:
@@ -42,7 +38,7 @@ class Response:
             yield self._read
             return
         while self._body:
-            chunk = call_tool(_READ, encode(self._body))
+            chunk = call_tool(READ, encode(self._body))
             if not chunk:
                 self._body = 0
                 return
@@ -66,7 +62,7 @@ class Response:
         """Gives up the rest of the body."""
         if self._body:
             body, self._body = self._body, 0
-            call_tool(_CANCEL, encode(body))
+            give_up(body)
 
     def __enter__(self):
         return self
@@ -91,52 +87,80 @@ def _charset_of(content_type):
     return "utf-8"
 
 
-def _asked(url, method, headers, body, data, redirect):
-    """The request as the host takes it. `data` is a value to send as JSON."""
+def length_of(text):
+    """The bytes of a body that a header `content-length` says."""
+    text = str(text).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"the length of a body must be a number of bytes, not {text[:40]!r}")
+    return int(text)
+
+
+def _asked(way, url, method, headers, body, data, redirect):
+    """The request as the host takes it, and the source of a body that follows. `data` is a value to send as JSON."""
     pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or ())
     pairs = [[str(name), str(value)] for name, value in pairs]
     kinds = {name.lower() for name, _ in pairs}
-    kind = None
+    kind = source = None
     if data is not None:
         if body is not None:
             raise TypeError("fetch takes body or json, not both")
         body, kind = json.dumps(data).encode(), "application/json"
     elif isinstance(body, str):
         body, kind = body.encode(), "text/plain;charset=UTF-8"
+    elif body is not None and not is_whole(body):
+        source = source_of(body, way.blocks)
     if kind is not None and "content-type" not in kinds:
         pairs.append(["content-type", kind])
+    method = method or ("GET" if body is None else "POST")
     asked = {"url": str(url), "method": method.upper(), "headers": pairs, "redirect": redirect}
-    if body is not None:
+    if source is not None:
+        lengths = {length_of(value) for name, value in pairs if name.lower() == "content-length"}
+        if len(lengths) > 1:
+            raise ValueError("the length of a body is said more than once, and not alike")
+        asked["headers"] = [pair for pair in pairs if pair[0].lower() != "content-length"]
+        if lengths:
+            asked["length"] = lengths.pop()
+    elif body is not None:
         asked["body"] = bytes(body)
-    # The body is in it: the host takes as much as it takes of bytes.
-    return encode(asked, structured=FLAT_BYTES)
+    return asked, source
 
 
-def _method_of(method, body, data):
-    return method or ("GET" if body is None and data is None else "POST")
+def is_whole(body):
+    """Whether a body is bytes, which are sent at once."""
+    try:
+        memoryview(body).release()
+    except TypeError:
+        return False
+    return True
+
+
+async def _answer(way, *request):
+    asked, source = _asked(way, *request)
+    if source is not None:
+        return await upload(way, asked, source)
+    return await way.request(ASK, asked, lambda answer: answer["body"])
 
 
 def fetch(url, *, method=None, headers=None, body=None, json=None, redirect="follow"):
     """Makes a request and answers a Response, whose body is read as it is asked for.
 
-    method is GET, or POST with a body; headers a dict or pairs; body text or bytes; json a value to send;
-    redirect "follow", "error" or "manual". Raises Denied, NetworkError or NetworkTimeout.
+    method is GET, or POST with a body; headers a dict or pairs; body text, bytes, or a file or iterable of bytes,
+    which is sent piece by piece, with the length that a header content-length says; json a value to send; redirect
+    "follow", "error" or "manual". Raises Denied, NetworkError or NetworkTimeout, or what the iterable raises.
     """
-    return Response(call_tool(_ASK, _asked(url, _method_of(method, body, json), headers, body, json, redirect)))
-
-
-async def _called(name, encoded):
-    future = call_future()
-    begin_call(ToolCall, tool_argument(name, encoded), future)
-    return decode(await future)
+    return Response(finish(_answer(Blocking, url, method, headers, body, json, redirect)))
 
 
 async def _fetch_aio(url, *, method=None, headers=None, body=None, json=None, redirect="follow"):
-    """The same to await. The body is there when the answer is."""
-    answer = await _called(_ASK, _asked(url, _method_of(method, body, json), headers, body, json, redirect))
+    """The same to await, whose body may be an asynchronous iterable, too. The answer's body is there when it is."""
+    answer = await _answer(Awaited, url, method, headers, body, json, redirect)
     pieces = []
-    while answer["body"] and (chunk := await _called(_READ, encode(answer["body"]))):
-        pieces.append(chunk)
+    try:
+        while answer["body"] and (chunk := await Awaited.call(READ, answer["body"])):
+            pieces.append(chunk)
+    except BaseException:
+        give_up(answer["body"])
+        raise
     return Response({**answer, "body": 0}, b"".join(pieces))
 
 

@@ -33,13 +33,14 @@ export class NetworkUploads {
 
   /**
    * Begins a request. Answers its number.
+   * @param begin is given what to call when its connection ends without an answer: its slot is free then
    * @throws GuestFacingError TOKA_NET_FAILED when there are too many
    */
-  open(begin: () => Upload): number {
+  open(begin: (died: () => void) => Upload): number {
     this.#bodies.enter()
+    const number = this.#bodies.number()
     try {
-      const upload = begin()
-      const number = this.#bodies.number()
+      const upload = begin(() => this.close(number))
       this.#uploads.set(number, { upload, bytes: 0, isBusy: false, isKept: false })
       return number
     } catch {

@@ -201,6 +201,27 @@ describe('what ends a body', () => {
     expect(await closed(heard)).toBe(0)
   })
 
+  test('a connection that ends before its answer gives its slot back at once, while its guest still makes the body', async () => {
+    handlers['/dies'] = (request) => void request.socket.destroy()
+    const result = await running(
+      `let go; const gate = new Promise((done) => (go = done))
+       async function* slow() { yield new Uint8Array(3); await gate; yield new Uint8Array(3) }
+       const dying = [told(send('/dies', slow())), told(fetch('http://b.test:1/', { method: 'POST', body: slow(), duplex: 'half' }))]
+       await new Promise((done) => setTimeout(done, 200))
+       const others = await Promise.all([told(fetch('http://a.test:${port}/one')), told(fetch('http://a.test:${port}/two'))])
+       go()
+       export default [others, await Promise.all(dying)]`,
+      {
+        grants: [post({ methods: ['GET', 'POST'] }), post({ hosts: ['b.test'], ports: [1] })],
+        network: { lookup, concurrent: 2 },
+      },
+    )
+    expect(result.value).toEqual([
+      ['GET /one', 'GET /two'],
+      ['TOKA_NET_FAILED', 'TOKA_NET_FAILED'],
+    ])
+  })
+
   test('its slot is free again, whichever way it ended', async () => {
     hear('/slots')
     const freed = await running(

@@ -133,8 +133,18 @@ export class RunningComponent {
     if (this.#suspension) return this.#host.call(func, args)
     // A component that only asks again and again, without waiting, hears of what has arrived too.
     this.#context.thread?.wait(0)
-    const answer = settledOnThread(this.#onThread, this.#host.call(func, args))
+    const answer = this.#settled(this.#host.call(func, args))
     return answer instanceof Promise ? this.#cannotWait(answer) : answer
+  }
+
+  /** An answer that never came, since the run must end, is no fault. */
+  #settled(answer: MaybePromise<unknown>): MaybePromise<unknown> {
+    try {
+      return settledOnThread(this.#onThread, answer)
+    } catch (error) {
+      if (this.#leash?.stopped) this.#die()
+      throw error
+    }
   }
 
   #worked(): void {

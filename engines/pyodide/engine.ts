@@ -5,15 +5,22 @@ import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { cachedImage } from '../../src/loader/cached-image.ts'
-import { describeModule } from '../../src/loader/describe.ts'
 import { sha256, toHex } from '../../src/loader/hash.ts'
-import { createImage, deriveImage, type Image, type ImageExpectation, LOADER_VERSION } from '../../src/loader/image.ts'
+import {
+  createImage,
+  deriveImage,
+  describeImage,
+  type Image,
+  type ImageExpectation,
+  LOADER_VERSION,
+} from '../../src/loader/image.ts'
 import { PINS } from '../../src/loader/pins.ts'
 import { rewriteModule, type RewriteOptions } from '../../src/loader/rewrite.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Spares } from '../../src/room.ts'
 import { Guest, type Places } from './guest.ts'
-import { BOOT, bootState, libraryFiles, libraryNodes, LIBRARY_DIRECTORY, PACKAGES } from './image-build.ts'
+import { BOOT, COMPILE, LIBRARY_DIRECTORY, PACKAGES } from './boot-programs.ts'
+import { bootState, compileLibrary, libraryFiles, libraryNodes } from './image-build.ts'
 import { checkImports } from './imports.ts'
 import { PythonInstance } from './instance.ts'
 import { STACK_BYTES } from './stack.ts'
@@ -62,6 +69,7 @@ const EXPORTS = [
   'PyErr_BadArgument',
   'PyErr_Clear',
   'PyErr_GetRaisedException',
+  'PyErr_GivenExceptionMatches',
   'PyObject_CallNoArgs',
   'PyObject_CallOneArg',
   'PyObject_Repr',
@@ -113,7 +121,7 @@ async function expectation(): Promise<ImageExpectation> {
       MAXIMUM_PAGES,
     ],
     ...pythonModules.map(({ path, source }) => `${path}\n${source}`),
-    ...[toHex(encodeTrampoline()), BOOT, EXPORTS.join()],
+    ...[toHex(encodeTrampoline()), COMPILE, BOOT, EXPORTS.join()],
   ]
   const engineHash = toHex(await sha256(new TextEncoder().encode(inputs.join('\n'))))
   return { engine: NAME, engineVersion: VERSION, engineHash }
@@ -122,17 +130,20 @@ async function expectation(): Promise<ImageExpectation> {
 async function buildImage(expected: ImageExpectation, io: EngineIo): Promise<Image> {
   io.progress?.(0, 3, 'rewriting CPython')
   const wasm = Uint8Array.from(await io.asset('pyodide'))
-  const files = libraryFiles(Uint8Array.from(await io.asset('python-stdlib')))
+  const stdlib = Uint8Array.from(await io.asset('python-stdlib'))
   const rewritten = rewriteModule(wasm, REWRITE)
   checkImports(rewritten.meta.description)
   io.signal?.throwIfAborted()
   io.progress?.(1, 3, 'starting CPython and importing its library')
-  const { state, places } = await bootState(await compileModules(rewritten), files)
+  const modules = await compileModules(rewritten)
+  const trees = await compileLibrary(modules, libraryFiles(stdlib))
+  io.signal?.throwIfAborted()
+  const { state, places } = await bootState(modules, trees)
   io.signal?.throwIfAborted()
   io.progress?.(2, 3, 'making the Python image')
   const slim = rewriteModule(wasm, { ...REWRITE, stripData: true, minimumPages: state.pages })
   if (!slim.meta.layout) throw new TokaError('TOKA_INTERNAL', 'the interpreter was rewritten without its state')
-  const extras: Extras = { ...places, files }
+  const extras: Extras = { ...places, files: trees.library }
   const image = await createImage({
     ...expected,
     moduleBytes: slim.bytes,
@@ -173,7 +184,7 @@ function lineOf(base: Image): Line {
   const known = lines.get(base.module)
   if (known) return known
   const { files: _files, ...places } = extrasOf(base)
-  const imports = describeModule(base.moduleBytes)
+  const imports = describeImage(base)
   const modules = {
     ...{ interpreter: base.module, bridge: moduleOf(bridgeWasm), trampoline: trampolineModule() },
     ...{ imports, layout: base.layout },

@@ -7,20 +7,22 @@ import { GuestFacingError, type HostPort } from '../../src/kernel/host-port.ts'
 import { Kernel } from '../../src/kernel/kernel.ts'
 import { sealFiles } from '../../src/kernel/sealed-files.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
-import { bindState, type State } from '../../src/loader/state.ts'
+import { bindState, type BoundState, type State } from '../../src/loader/state.ts'
 import { uncounted } from '../../src/loader/uncounted.ts'
+import {
+  BOOT,
+  BOOT_BYTECODE,
+  BYTECODE,
+  COMPILE,
+  LATER_BYTECODE,
+  LIBRARY_DIRECTORY,
+  PRELUDE,
+  STDLIB,
+} from './boot-programs.ts'
 import { protectStack } from './stack.ts'
 import type { Places } from './guest.ts'
 import { type GuestModules, NATIVES, Wiring } from './wiring.ts'
 import { NOBODY, type WiringHost } from './wiring-host.ts'
-
-/** Where an image's files lie in every sandbox. */
-export const LIBRARY_DIRECTORY = '/lib'
-/** The prelude's place in it, and the standard library's: what CPython looks for below its prefix. */
-const PRELUDE = 'toka'
-const STDLIB = 'python314.zip'
-/** Where the packages of an image are, if it has some. */
-export const PACKAGES = 'site-packages'
 
 /** When everything of an image was made. */
 const EPOCH = '2026-01-01T00:00:00Z'
@@ -37,12 +39,17 @@ export function libraryFiles(stdlib: Uint8Array): Record<string, Uint8Array> {
 }
 
 /** Files as every sandbox's tree takes them. */
-export function libraryNodes(files: Readonly<Record<string, Uint8Array>>): ReturnType<typeof sealFiles> {
+export function libraryNodes(files: Files): ReturnType<typeof sealFiles> {
   return sealFiles(files, Date.parse(EPOCH))
 }
 
+type Files = Readonly<Record<string, Uint8Array>>
+
+/** What an interpreter finds while an image is made: the files of every sandbox, and the bytecode of what it imports. */
+type Trees = { library: Files; bytecode: Files }
+
 /** What the interpreter says on its way up, for the error. */
-type Booting = { wiring: Wiring; kernel: Kernel; fault: string }
+type Booting = { wiring: Wiring; kernel: Kernel; state: BoundState; fault: string }
 
 function noPort(): HostPort {
   const refuse = (): never => {
@@ -59,12 +66,15 @@ function noPort(): HostPort {
   }
 }
 
-async function linkForBuild(modules: GuestModules, files: Readonly<Record<string, Uint8Array>>): Promise<Booting> {
+async function linkForBuild(modules: GuestModules, { library, bytecode }: Trees): Promise<Booting> {
   const limits = { ...DEFAULT_LIMITS, memoryBytes: BUILD_BYTES }
   const kernel = new Kernel({ port: noPort(), limits, deterministic: { seed: 'image', start: EPOCH } })
-  kernel.files.graft(LIBRARY_DIRECTORY, libraryNodes(files))
+  kernel.files.graft(LIBRARY_DIRECTORY, libraryNodes(library))
+  kernel.files.graft(BOOT_BYTECODE, libraryNodes(bytecode))
+  kernel.files.graft(LATER_BYTECODE, libraryNodes({}))
   const wiring = await Wiring.link(modules, undefined)
-  const booting: Booting = { wiring, kernel, fault: '' }
+  const exports = wiring.interpreter as unknown as WebAssembly.Exports
+  const booting: Booting = { wiring, kernel, state: bindState([{ exports, layout: modules.layout }]), fault: '' }
   const host: WiringHost = {
     ...NOBODY,
     dispatch: () => {
@@ -130,39 +140,33 @@ function makeBridge(booting: Booting): number {
   return block
 }
 
-/** What is printed is told line by line, as on a terminal. The prelude boots, and what it made is never looked through by the collector again. */
-export const BOOT = `
-import sys
-sys.stdout.reconfigure(line_buffering=True)
-sys.path[:] = ["${LIBRARY_DIRECTORY}/${PRELUDE}", "${LIBRARY_DIRECTORY}/${STDLIB}", "${LIBRARY_DIRECTORY}/${PACKAGES}"]
-import _toka_boot
-_toka_boot.boot()
-import gc
-gc.collect()
-gc.freeze()
-`
-
 function failure({ fault, kernel }: Booting, what: string): TokaError {
   const said = kernel.process.stderr.text().trim().slice(-1_500)
   return new TokaError('TOKA_ENGINE_LOAD', `the Python image could not be made: ${what}: ${fault} ${said}`.trim())
 }
 
-/** The state of an interpreter in which the prelude has booted, and where things are in it. */
-export async function bootState(
-  modules: GuestModules,
-  files: Readonly<Record<string, Uint8Array>>,
-): Promise<{ state: State; places: Places }> {
-  const booting = await linkForBuild(modules, files)
+/** Boots an interpreter and its prelude by a program. @returns where things are in it */
+function boot(booting: Booting, program: string): Places {
   const { interpreter, bridge } = booting.wiring
-  const state = bindState([{ exports: interpreter as unknown as WebAssembly.Exports, layout: modules.layout }])
+  startInterpreter(booting)
+  const stack = protectStack(interpreter)
+  if (!stack) throw failure(booting, 'its stack could not be bounded')
+  const block = makeBridge(booting)
+  if (bridge.boot(putText(booting, program)) !== 0) throw failure(booting, 'its prelude did not start')
+  if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')
+  return { block, ...stack }
+}
+
+/** Boots an interpreter by a program, and then `use` looks at it. */
+async function withInterpreter<Result>(
+  modules: GuestModules,
+  trees: Trees,
+  program: string,
+  use: (booting: Booting, places: Places) => Result,
+): Promise<Result> {
+  const booting = await linkForBuild(modules, trees)
   try {
-    startInterpreter(booting)
-    const stack = protectStack(booting.wiring.interpreter)
-    if (!stack) throw failure(booting, 'its stack could not be bounded')
-    const block = makeBridge(booting)
-    if (bridge.boot(putText(booting, BOOT)) !== 0) throw failure(booting, 'its prelude did not start')
-    if (booting.kernel.process.descriptors.open > 3) throw failure(booting, 'it left a file open')
-    return { state: state.capture(), places: { block, ...stack } }
+    return use(booting, boot(booting, program))
   } catch (error) {
     if (error instanceof TokaError) throw error
     throw failure(booting, String(error))
@@ -170,4 +174,23 @@ export async function bootState(
     booting.wiring.unbind()
     booting.kernel.dispose()
   }
+}
+
+/** What the first interpreter compiled: by their names the modules that a boot imports, and as files of the library those that are imported later. */
+export async function compileLibrary(modules: GuestModules, library: Files): Promise<Trees> {
+  return withInterpreter(modules, { library, bytecode: {} }, COMPILE, ({ kernel }) => {
+    const made = (directory: string, prefix: string): Files =>
+      Object.fromEntries(
+        kernel.files
+          .changedFiles()
+          .filter(({ path }) => path.startsWith(directory))
+          .map(({ path }) => [prefix + path.slice(directory.length), kernel.files.get(path) as Uint8Array]),
+      )
+    return { library: { ...library, ...made(LATER_BYTECODE, `${BYTECODE}/`) }, bytecode: made(BOOT_BYTECODE, '') }
+  })
+}
+
+/** The state of an interpreter in which the prelude has booted, and where things are in it. */
+export async function bootState(modules: GuestModules, trees: Trees): Promise<{ state: State; places: Places }> {
+  return withInterpreter(modules, trees, BOOT, (booting, places) => ({ state: booting.state.capture(), places }))
 }

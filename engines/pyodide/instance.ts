@@ -193,6 +193,12 @@ export class PythonInstance implements Instance {
       case EngineOperation.Fault:
         outcome.fault ??= text.decode(argument)
         return EMPTY
+      case EngineOperation.MemoryFull:
+        outcome.full ??= 'memory'
+        return EMPTY
+      case EngineOperation.StackFull:
+        outcome.full ??= 'stack'
+        return EMPTY
       default:
         throw new GuestFacingError('ENOSYS', `no host call has number ${operation}`)
     }

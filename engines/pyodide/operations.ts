@@ -9,12 +9,16 @@ export const EngineOperation = {
   Command: first,
   /** encoded result value -> empty. */
   Finish: first + 1,
-  /** value: { kind: 'syntax' | 'error' | 'value', name, message, traceback, code? } -> empty. */
+  /** value: { kind: 'syntax' | 'error' | 'value' | 'memory', name, message, traceback, code? } -> empty. */
   Fail: first + 2,
   /** u32 exit code -> empty. The run ends after it. */
   Exit: first + 3,
   /** text: the exception of a prelude that could not go on -> empty. */
   Fault: first + 4,
+  /** empty -> empty: that exception was a MemoryError, or there was no room to say what it was. */
+  MemoryFull: first + 5,
+  /** empty -> empty: it was a RecursionError. */
+  StackFull: first + 6,
 } as const
 
 /** What the border counts for the bridge's and the interpreter's own imports: they answer inside the sandbox. */

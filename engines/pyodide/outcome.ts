@@ -10,8 +10,6 @@ type Failure = { kind?: unknown; name?: unknown; message?: unknown; traceback?: 
 
 const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
 const TRACEBACK_LIMIT = 8_000
-/** What a MemoryError says that has nothing to do with memory: a program is nested too deeply (Parser/pegen_errors.c). */
-const PARSER = 'Parser stack overflowed'
 
 /** Collects what the guest says during one run. The first word counts. */
 export class Outcome {
@@ -20,8 +18,10 @@ export class Outcome {
   failure: Uint8Array | undefined
   /** The interpreter itself ended, by `os._exit` or a fault of its own: nothing in it can go on. */
   exited: number | undefined
-  /** An exception of the prelude itself: out of memory, or out of stack inside it. */
+  /** An exception of the prelude itself. */
   fault: string | undefined
+  /** The prelude itself was out of memory, or out of stack. */
+  full: 'memory' | 'stack' | undefined
   /** An import that is not there for guests, and of which the guest died or may have. */
   refused: string | undefined
   /** An error of ours inside an import. */
@@ -43,7 +43,8 @@ export class Outcome {
     if (this.exitCode !== undefined) return { exitCode: this.exitCode, lost: false }
     if (this.failure) return described(this.failure)
     if (this.value) return { exitCode: 0, value: this.value, lost: false }
-    if (this.fault !== undefined) return faulted(this.fault)
+    if (this.full) return { exitCode: 1, stopped: this.full, lost: true }
+    if (this.fault !== undefined) return fallen('TOKA_GUEST_ERROR', this.fault.slice(0, MESSAGE_LIMIT), true)
     return fallen('TOKA_GUEST_ERROR', 'the program took the interpreter apart: its run ended without a word', true)
   }
 }
@@ -61,12 +62,6 @@ function trapped(trap: unknown, refused: string | undefined): Exit {
   return fallen('TOKA_GUEST_TRAP', `the guest's instance trapped: ${reason}`, true)
 }
 
-function faulted(text: string): Exit {
-  if (/^MemoryError\(/.test(text)) return { exitCode: 1, stopped: 'memory', lost: true }
-  if (/^RecursionError\(/.test(text)) return { exitCode: 1, stopped: 'stack', lost: true }
-  return fallen('TOKA_GUEST_ERROR', text.slice(0, MESSAGE_LIMIT), true)
-}
-
 const text = (value: unknown, limit: number): string => (typeof value === 'string' ? value.slice(0, limit) : '')
 
 function codeOf(kind: unknown, code: unknown): TokaErrorCode {
@@ -82,10 +77,10 @@ function described(payload: Uint8Array): Exit {
   } catch {
     return fallen('TOKA_GUEST_ERROR', 'an uncaught exception that could not be read', false)
   }
+  // The interpreter is whole after it: what it had begun was let go.
+  if (report?.kind === 'memory') return { exitCode: 1, stopped: 'memory', lost: false }
   const name = text(report?.name, 100)
   const message = text(report?.message, MESSAGE_LIMIT - 200)
-  // The interpreter is whole after it: what it had begun was let go.
-  if (name === 'MemoryError' && !message.startsWith(PARSER)) return { exitCode: 1, stopped: 'memory', lost: false }
   const stack = text(report?.traceback, TRACEBACK_LIMIT)
   const said = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   const error = {

@@ -6,8 +6,7 @@ import type { EngineIo, ExecutionEngine, Instance, ProcessContext } from '../../
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
 import { cachedImage } from '../../src/loader/cached-image.ts'
-import type { Image } from '../../src/loader/image.ts'
-import { describeModule } from '../../src/loader/describe.ts'
+import { describeImage, type Image } from '../../src/loader/image.ts'
 import { endAfterLast, Spares } from '../../src/room.ts'
 import { findSuspension, type Suspension } from '../../src/loader/suspension.ts'
 import { Guest } from './guest.ts'
@@ -29,7 +28,7 @@ function modulesOf(image: Image): GuestModules {
   return {
     interpreter: image.module,
     bridge: moduleOf(bridgeWasm),
-    imports: describeModule(image.moduleBytes).functionImports,
+    imports: describeImage(image).functionImports,
     layout: image.layout,
     parts: partsOf(image),
   }

@@ -2,8 +2,8 @@
 import { TokaError } from '../../src/errors.ts'
 import { decodeValue } from '../../src/kernel/values.ts'
 import type { BorderImport } from '../../src/loader/border.ts'
-import { describeModule, type ExportDescription, type ModuleDescription } from '../../src/loader/describe.ts'
-import type { Image } from '../../src/loader/image.ts'
+import type { ExportDescription, ModuleDescription } from '../../src/loader/describe.ts'
+import { describeImage, type Image } from '../../src/loader/image.ts'
 import { AddedExport } from '../../src/loader/layout.ts'
 import { type Row, rowOf } from './interfaces.ts'
 
@@ -80,7 +80,7 @@ export function programOf(image: Image): Program {
 }
 
 function readProgram(image: Image): Program {
-  const description = describeModule(image.moduleBytes)
+  const description = describeImage(image)
   const functions = new Map(
     description.exports.flatMap((entry) => (entry.kind === 'function' ? [[entry.name, entry] as const] : [])),
   )

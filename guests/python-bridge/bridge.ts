@@ -5,14 +5,14 @@
 import {
   malloc, Py_IncRef, Py_DecRef, Py_GetConstantBorrowed, PyBytes_FromStringAndSize, PyBytes_AsString, PyBytes_Size,
   PyLong_FromLong, PyLong_AsLong, PyFloat_FromDouble, PyFloat_AsDouble, PyBool_FromLong, PyTuple_New, PyTuple_SetItem,
-  PyErr_Occurred, PyErr_SetObject, PyErr_BadArgument, PyErr_Clear, PyErr_GetRaisedException, PyObject_CallNoArgs,
-  PyObject_CallOneArg, PyObject_Repr, PyUnicode_AsUTF8AndSize, PyCFunction_NewEx, PyImport_AddModule,
+  PyErr_Occurred, PyErr_SetObject, PyErr_BadArgument, PyErr_Clear, PyErr_GetRaisedException, PyErr_GivenExceptionMatches,
+  PyObject_CallNoArgs, PyObject_CallOneArg, PyObject_Repr, PyUnicode_AsUTF8AndSize, PyCFunction_NewEx, PyImport_AddModule,
   PyModule_AddObject, PyRun_SimpleString,
 } from "./python"
 import { hostCall, hostBegin, hostWait, hostTake, hostNext, hostIdle, hostNow, hostSeed } from "./host"
 import {
-  FAILED, LARGE, PENDING, NONE, CONSTANT_NONE, METH_FASTCALL, OPERATION_FAULT, DONE, FAULT, FAILURE, RUN, RESEED,
-  SCRATCH, SEED, SEED_BYTES, DEFINITIONS, DEFINITION, NAMES, NAME, IO, IO_CAPACITY, BLOCK, NATIVES,
+  FAILED, LARGE, PENDING, NONE, CONSTANT_NONE, METH_FASTCALL, OPERATION_FAULT, OPERATION_MEMORY_FULL, OPERATION_STACK_FULL, DONE,
+  FAULT, FAILURE, RUN, RESEED, MEMORY_ERROR, RECURSION_ERROR, INSTALLED, SCRATCH, SEED, SEED_BYTES, DEFINITIONS, DEFINITION, NAMES, NAME, IO, IO_CAPACITY, BLOCK, NATIVES,
 } from "./layout"
 
 let base: usize = 0
@@ -117,10 +117,10 @@ export function now(self: u32, argv: u32, argc: u32): u32 {
   return PyFloat_FromDouble(hostNow(clock))
 }
 
-/** (failure class, run, reseed): keeps what the prelude made. */
+/** (failure class, run, reseed, MemoryError, RecursionError): keeps what the prelude has. */
 export function install(self: u32, argv: u32, argc: u32): u32 {
-  if (argc != 3) return refuse()
-  for (let index: u32 = 0; index < 3; index++) {
+  if (argc != INSTALLED) return refuse()
+  for (let index: u32 = 0; index < INSTALLED; index++) {
     const value = argument(argv, index)
     Py_IncRef(value)
     store<u32>(base + FAILURE + (<usize>index << 2), value)
@@ -168,13 +168,23 @@ export function attach(block: u32): void {
   base = block
 }
 
-/** The exception that nobody caught, told to the host as text. */
+/** What an exception says about a limit, without allocating anything: an operation, or 0. */
+function fullOf(error: u32): i32 {
+  if (!error) return 0
+  if (PyErr_GivenExceptionMatches(error, load<u32>(base + MEMORY_ERROR))) return OPERATION_MEMORY_FULL
+  return PyErr_GivenExceptionMatches(error, load<u32>(base + RECURSION_ERROR)) ? OPERATION_STACK_FULL : 0
+}
+
+/** The exception that nobody caught, told to the host: by its kind where there may be no room for a text, else as text. */
 function fault(): i32 {
   const error = PyErr_GetRaisedException()
-  const text = error ? PyObject_Repr(error) : 0
+  let full = fullOf(error)
+  const text = error && !full ? PyObject_Repr(error) : 0
   const pointer = text ? PyUnicode_AsUTF8AndSize(text, <u32>(base + SCRATCH)) : 0
+  if (!pointer && !full) full = fullOf(PyErr_Occurred())
   PyErr_Clear()
-  hostCall(OPERATION_FAULT, pointer, pointer ? load<u32>(base + SCRATCH) : 0, <u32>(base + IO), IO_CAPACITY)
+  const length = pointer ? load<u32>(base + SCRATCH) : 0
+  hostCall(full ? full : OPERATION_FAULT, pointer, length, <u32>(base + IO), IO_CAPACITY)
   if (text) Py_DecRef(text)
   if (error) Py_DecRef(error)
   return FAULT

@@ -19,6 +19,7 @@
 @external("p", "PyErr_BadArgument") export declare function PyErr_BadArgument(): i32
 @external("p", "PyErr_Clear") export declare function PyErr_Clear(): void
 @external("p", "PyErr_GetRaisedException") export declare function PyErr_GetRaisedException(): u32
+@external("p", "PyErr_GivenExceptionMatches") export declare function PyErr_GivenExceptionMatches(error: u32, kind: u32): i32
 @external("p", "PyObject_CallNoArgs") export declare function PyObject_CallNoArgs(callable: u32): u32
 @external("p", "PyObject_CallOneArg") export declare function PyObject_CallOneArg(callable: u32, argument: u32): u32
 @external("p", "PyObject_Repr") export declare function PyObject_Repr(object: u32): u32

@@ -80,7 +80,8 @@ class BrowserNetwork implements NetworkDriver {
       const sent = fetch(url, {
         method,
         headers: fields,
-        ...(body ? { body: new Uint8Array(body) } : {}),
+        // Of GET and HEAD not even an empty one is allowed.
+        ...(body?.length ? { body: new Uint8Array(body) } : {}),
         redirect: 'error',
         credentials: 'omit',
         cache: 'no-store',

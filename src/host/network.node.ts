@@ -105,8 +105,7 @@ class NodeNetwork implements NetworkDriver {
 
   async #ask({ body, ...request }: NetworkRequest, signal: AbortSignal): Promise<Answered> {
     const { timeoutMs = NETWORK.answerMs } = this.#options
-    const hasBody = body || !['GET', 'HEAD', 'OPTIONS'].includes(request.method)
-    const { secrets, begun } = this.#begin({ ...request, ...(hasBody ? { length: body?.length ?? 0 } : {}) }, signal)
+    const { secrets, begun } = this.#begin({ ...request, length: body?.length ?? 0 }, signal)
     try {
       const answer = answerTo(begun)
       begun.end(body)
@@ -120,7 +119,7 @@ class NodeNetwork implements NetworkDriver {
   open(request: NetworkUpload, signal: AbortSignal): number {
     const { timeoutMs = NETWORK.answerMs } = this.#options
     return this.#uploads.open((died) => {
-      const { secrets, begun } = this.#begin(request, signal, ['transfer-encoding', 'chunked'])
+      const { secrets, begun } = this.#begin(request, signal)
       return new NodeUpload(begun, { timeoutMs, describe: (message) => describe(message, secrets), died })
     })
   }
@@ -133,11 +132,9 @@ class NodeNetwork implements NetworkDriver {
     return this.#uploads.answer(upload, signal)
   }
 
-  /** @param unmeasured the header of a body whose length nobody has said */
   #begin(
     { url, method, headers, length, address }: NetworkUpload,
     signal: AbortSignal,
-    unmeasured?: [string, string],
   ): { begun: ClientRequest; secrets: readonly HeaderSecret[] } {
     const secrets = this.#secrets.filter(({ origin }) => origin === new URL(url).origin)
     const target = new URL(url)
@@ -145,9 +142,8 @@ class NodeNetwork implements NetworkDriver {
     const fields: [string, string][] = [
       ...headers.filter(([name]) => !secrets.some(({ header }) => header.toLowerCase() === name)),
       ['accept-encoding', 'gzip, deflate, br'],
+      ...framing(method, length),
     ]
-    if (length !== undefined) fields.push(['content-length', String(length)])
-    else if (unmeasured) fields.push(unmeasured)
     for (const { header, value } of secrets) fields.push([header.toLowerCase(), value])
     const begun = (target.protocol === 'https:' ? secureRequest : plainRequest)({
       host,
@@ -186,6 +182,15 @@ class NodeNetwork implements NetworkDriver {
     this.#uploads.closeAll()
     this.#bodies.closeAll()
   }
+}
+
+/** Methods whose requests say nothing of a body that they do not have (RFC 9110, section 8.6). */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** How a body's length is said. @param length undefined where nobody has said it */
+function framing(method: string, length: number | undefined): [string, string][] {
+  if (length === undefined) return [['transfer-encoding', 'chunked']]
+  return length === 0 && BODILESS.has(method) ? [] : [['content-length', String(length)]]
 }
 
 /** A header that was given twice is sent twice. */

@@ -16,13 +16,15 @@ function later(job: Job): void {
   scheduled = true
   queueMicrotask(() => {
     scheduled = false
-    runLater()
+    void runLater()
   })
 }
 
-/** Runs what follows from all that was settled, in its order. */
-export function runLater(): void {
+/** Runs what follows from all that was settled, in its order. @returns whether there was anything */
+export function runLater(): boolean {
+  const found = jobs.length > 0
   for (let job = jobs.shift(); job; job = jobs.shift()) job()
+  return found
 }
 
 type State<T> =

@@ -1,9 +1,11 @@
 /** An engine's start state in, a named image out; images to bytes and back, checked in full. */
 import { TokaError } from '../errors.ts'
 import { architectureClass } from './architecture.ts'
+import { describeModule, describeShape, type ModuleDescription } from './describe.ts'
 import { HASH_BYTES, sha256, toHex } from './hash.ts'
 import { type ImageContent, LOADER_VERSION, readContent, writeContent } from './image-format.ts'
-import { readLayout, type StateLayout } from './layout.ts'
+import { layoutOf, type StateLayout } from './layout.ts'
+import { type ModuleShape, readShape } from './sections.ts'
 
 export { LOADER_VERSION } from './image-format.ts'
 
@@ -73,6 +75,19 @@ export async function createImage(parts: ImageParts, module?: WebAssembly.Module
   }
 }
 
+/** Of modules that were read when their image was: reading Python's takes 20 ms. */
+const descriptions = new WeakMap<WebAssembly.Module, ModuleDescription>()
+
+/** What an image's module asks for and offers. */
+export function describeImage({ module, moduleBytes }: Image): ModuleDescription {
+  let description = descriptions.get(module)
+  if (!description) {
+    description = describeModule(moduleBytes)
+    descriptions.set(module, description)
+  }
+  return description
+}
+
 /** An image of the same engine in another state: a snapshot of a live guest. */
 export async function deriveImage(image: Image, state: Image['state'], files = image.files): Promise<Image> {
   const { engine, engineVersion, engineHash, moduleBytes, layout } = image
@@ -109,10 +124,12 @@ function checkExpected(content: ImageContent, expected: ImageExpectation): void 
 }
 
 /** The layout is read from the module itself, so that an image cannot leave out a part of the state. */
-function layoutOf({ moduleBytes, writtenTables, state }: ImageContent): StateLayout {
+function readModule({ moduleBytes, writtenTables, state }: ImageContent): { shape: ModuleShape; layout: StateLayout } {
+  let shape: ModuleShape
   let layout: StateLayout
   try {
-    layout = readLayout(moduleBytes, new Set(writtenTables))
+    shape = readShape(moduleBytes)
+    layout = layoutOf(shape, new Set(writtenTables))
   } catch (cause) {
     throw new TokaError('TOKA_IMAGE_INVALID', 'the image is refused: its module cannot be read', { cause })
   }
@@ -120,7 +137,7 @@ function layoutOf({ moduleBytes, writtenTables, state }: ImageContent): StateLay
   const fits =
     globals.every(({ type }, at) => state.globals[at]?.type === type) && tables.length <= state.tableSizes.length
   if (!fits) throw invalid('its state does not fit its module')
-  return layout
+  return { shape, layout }
 }
 
 /**
@@ -142,12 +159,15 @@ export async function decodeImage(
   checkExpected(read, expected)
   const { writtenTables: _, ...parts } = read
   // It is compiled by other threads, while this one reads it.
-  const module = compile(read.moduleBytes)
-  module.catch(() => {})
+  const compiling = compile(read.moduleBytes)
+  compiling.catch(() => {})
+  const { shape, layout } = readModule(read)
+  const module = await compiling
+  descriptions.set(module, describeShape(shape))
   return {
     ...parts,
-    layout: layoutOf(read),
-    module: await module,
+    layout,
+    module,
     name: toHex(bytes.subarray(content.length)),
   }
 }

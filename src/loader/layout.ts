@@ -62,7 +62,11 @@ export function unsavableReason(shape: ModuleShape): string | undefined {
  * @throws TokaError TOKA_ENGINE_LOAD when a part of the state is not exported
  */
 export function readLayout(bytes: Uint8Array, written: ReadonlySet<number>): StateLayout {
-  const shape = readShape(bytes)
+  return layoutOf(readShape(bytes), written)
+}
+
+/** The same of a module that was read already. */
+export function layoutOf(shape: ModuleShape, written: ReadonlySet<number>): StateLayout {
   const problem = unsavableReason(shape)
   if (problem !== undefined) throw refuseModule(problem)
   const fuel = exportedAs(shape, ExternKind.global, AddedExport.fuel)

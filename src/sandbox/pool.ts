@@ -48,6 +48,8 @@ export type PoolRequest = {
 export class WorkerPool {
   readonly #options: PoolOptions
   readonly #hosts = new Set<WorkerHost>()
+  /** The ends of all threads that still run something, those of workers that serve no more too. */
+  readonly #ends = new Set<Promise<void>>()
   readonly #images = new Map<Image, number>()
   #closed = false
 
@@ -96,9 +98,8 @@ export class WorkerPool {
   /** Ends all workers. Sandboxes should be disposed before: what runs is interrupted. */
   async dispose(): Promise<void> {
     this.#closed = true
-    const hosts = [...this.#hosts]
-    for (const host of hosts) host.end('this Toka was disposed')
-    await Promise.all(hosts.map(({ gone }) => gone))
+    for (const host of [...this.#hosts]) host.end('this Toka was disposed')
+    await Promise.all(this.#ends)
   }
 
   async #somewhere<T>(attempt: (host: WorkerHost) => Promise<T>): Promise<T> {
@@ -148,6 +149,8 @@ export class WorkerPool {
       throw new TokaError('TOKA_RUNTIME_UNSUPPORTED', `a worker could not be started: ${reason}`, { cause })
     }
     if (!host.over) this.#hosts.add(host)
+    this.#ends.add(host.gone)
+    void host.gone.then(() => this.#ends.delete(host.gone))
     return host
   }
 

@@ -33,12 +33,13 @@ export class OpenQuestions {
     return new Later((resolve) => this.#open.set(mailbox, resolve))
   }
 
-  /** Tells the answers that have come. @returns whether there were any */
+  /** Tells the answers that have come, and lets follow what follows from earlier ones. @returns whether there was anything */
   tell(): boolean {
     const rang = bellOf(this.#cell)
-    if (rang === this.#heard) return false
+    // Whoever hears late of what was told before must not wait for the next bell.
+    let found = runLater()
+    if (rang === this.#heard) return found
     this.#heard = rang
-    let found = false
     for (const [mailbox, resolve] of this.#open) {
       const mail = takeMail(mailbox)
       if (!mail) continue

@@ -1,4 +1,5 @@
-/** What the component of all of WASI 0.2 has beside its functions: one that makes a request whole. */
+/** What the component of all of WASI 0.2 has beside its functions: one that makes a request whole, and one that sends its body in pieces. */
+import { uploadText } from './wasi-2-upload-text.ts'
 import type { Extra } from './wasi-text.ts'
 
 /**
@@ -8,6 +9,7 @@ import type { Extra } from './wasi-text.ts'
 export const WASI_2: Extra = (call, drop) => {
   const http = (name: string) => call('wasi:http/types', name)
   const of = (name: string) => drop(`wasi:http/types/${name}`)
+  const upload = uploadText(call, drop)
   const functions = `(func (export "fetch") (param $at i32) (param $length i32) (result i32)
       (local $request i32) (local $future i32) (local $poll i32) (local $response i32) (local $body i32) (local $stream i32)
       (local.set $request (call ${http('[constructor]outgoing-request')} (call ${http('[constructor]fields')})))
@@ -31,8 +33,9 @@ export const WASI_2: Extra = (call, drop) => {
       (i32.store (i32.const 16) (i32.load (i32.const 68))) (i32.store (i32.const 20) (i32.load (i32.const 72)))
       (call ${drop('wasi:io/streams/input-stream')} (local.get $stream))
       (call ${of('incoming-body')} (local.get $body)) (call ${of('incoming-response')} (local.get $response))
-      (i32.const 16))`
+      (i32.const 16))${upload.functions}`
   const lifts =
-    '  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") MEMORY))'
+    '  (func (export "fetch") (param "authority" string) (result (list u8)) (canon lift (core func $i "fetch") MEMORY))' +
+    upload.lifts
   return { definitions: '', imports: [], functions, lifts }
 }

@@ -1,4 +1,5 @@
 /** What the component of all of WASI 0.3 has beside its functions: those that stand at the ends of its streams and futures. */
+import { uploadText } from './wasi-3-upload-text.ts'
 import type { Extra } from './wasi-text.ts'
 
 const FILES = 'wasi:filesystem/types'
@@ -68,6 +69,7 @@ const DEFINITIONS = `
   (core func $set.wait (canon waitable-set.wait (memory (core memory $mem "memory"))))
   (core func $join (canon waitable.join))
   (core func $subtask.drop (canon subtask.drop))
+  (core func $subtask.cancel (canon subtask.cancel))
   (core func $bytes.drop (canon stream.drop-readable $bytes))
   (core func $bytes.close (canon stream.drop-writable $bytes))
   (core func $entries.read (canon stream.read $entries ${memory}))
@@ -101,6 +103,7 @@ const IMPORTS = [
   ['set.wait', ONE],
   ['join', '(param i32 i32)'],
   ['subtask.drop', DROP],
+  ['subtask.cancel', CANCEL],
   ['bytes.drop', DROP],
   ['bytes.close', DROP],
   ['entries.read', COPY],
@@ -133,6 +136,7 @@ export const WASI_3: Extra = (call, drop) => {
   const file = (name: string) => call(FILES, `[method]descriptor.${name}`)
   const http = (name: string) => call(HTTP, name)
   const done = `(call ${drop(`${FILES}/descriptor`)} (local.get $from))`
+  const upload = uploadText(call, drop)
   const functions = `${END}
     (func (export "copy") (param $from i32) (param $to i32) (result i32) (local $end i32)
       (call ${file('read-via-stream')} (local.get $from) (i64.const 0) (i32.const 64))
@@ -223,12 +227,12 @@ export const WASI_3: Extra = (call, drop) => {
       (drop (call $trailers.read (i32.load (i32.const 68)) (i32.const 256)))
       (call $trailers.drop (i32.load (i32.const 68)))
       (i32.store (i32.const 16) (i32.const 65536)) (i32.store (i32.const 20) (i32.sub (local.get $at) (i32.const 65536)))
-      (i32.const 16))`
+      (i32.const 16))${upload.functions}`
   const descriptor = '(borrow $wasi.filesystem.types.descriptor)'
   const lifts = `  (func (export "copy") async (param "from" ${descriptor}) (param "to" ${descriptor}) (result u32) (canon lift (core func $i "copy") MEMORY))
   (func (export "copies") async (param "from" ${descriptor}) (param "to" ${descriptor}) (param "count" u32) (result u32) (canon lift (core func $i "copies") MEMORY))
   (func (export "append") async (param "to" ${descriptor}) (result u32) (canon lift (core func $i "append") MEMORY))
   (func (export "names") async (param "of" ${descriptor}) (result string) (canon lift (core func $i "names") MEMORY))
-  (func (export "post") async (param "authority" string) (param "body" (list u8)) (result (list u8)) (canon lift (core func $i "post") MEMORY))`
+  (func (export "post") async (param "authority" string) (param "body" (list u8)) (result (list u8)) (canon lift (core func $i "post") MEMORY))${upload.lifts}`
   return { definitions: DEFINITIONS, imports: IMPORTS, functions, lifts }
 }

@@ -77,7 +77,8 @@ except MemoryError:
       ['__getattr__', "class A:\n    def __getattr__(self, name): return getattr(self, name + 'x')\nA().x"],
       ['a copy', 'import copy\na = []\nfor _ in range(10**5): a = [a]\ncopy.deepcopy(a)'],
     ])('in %s ends in an error, and the next run is right', async (_name, source) => {
-      const result = await python(source, { limits: { timeoutMs: 20_000 } })
+      // The more memory there is, the more frames there are to unwind when it is full: of 256 MiB for a quarter of a minute.
+      const result = await python(source, { limits: { timeoutMs: 20_000, memoryBytes: 96 * MiB } })
       expect(['completed', 'failed', 'limit']).toContain(result.status)
       expect(result.error?.code).not.toBe('TOKA_INTERNAL')
       await nextRunIsRight()

@@ -1,66 +1,80 @@
-/** Answers of wasi:http that a component lets go of before it takes them: the gate has their bodies back. */
+/** Answers of wasi:http that a component lets go of before it takes them: their requests are given up at the gate. */
 import { expect, test } from 'vitest'
-import type { World } from '../../engines/component/host/definitions.ts'
 import { HeldBytes } from '../../engines/component/host/held-bytes.ts'
-import { Fields, FutureResponse, OutgoingRequest } from '../../engines/component/host/http-request.ts'
+import { OutgoingBody } from '../../engines/component/host/http-body.ts'
+import { Exchange } from '../../engines/component/host/http-exchange.ts'
+import { FutureResponse } from '../../engines/component/host/http-request.ts'
 import { decodeValue, encodeValue } from '../../src/kernel/values.ts'
 import { boot, port } from './kernel-guest.ts'
 
-/** A gate that answers each request with a body, and tells which it was told to close. */
+/** A gate that numbers requests and answers when it is told to, and tells which it was told to close. */
 function world() {
   const cancelled: unknown[] = []
+  const sent: unknown[] = []
+  const answered = Promise.withResolvers<Uint8Array>()
   let bodies = 0
   const callTool = (name: string, input: Uint8Array) => {
-    if (name === 'toka:cancel') {
-      cancelled.push(decodeValue(input))
-      return encodeValue(undefined)
+    switch (name) {
+      case 'toka:open':
+        return Promise.resolve(encodeValue(++bodies))
+      case 'toka:send':
+        sent.push(decodeValue(input))
+        return encodeValue(true)
+      case 'toka:answer':
+        return answered.promise
+      default:
+        cancelled.push(decodeValue(input))
+        return encodeValue(undefined)
     }
-    return Promise.resolve(encodeValue({ status: 200, headers: [['server', 'x']], body: ++bodies }))
   }
   const { process } = boot({ port: port({ callTool }) }).kernel
   const held = new HeldBytes()
-  const tasks = () => {
-    throw new Error('nothing here belongs to a task')
+  const ask = () => {
+    const exchange = new Exchange(process, { url: 'http://a.test/', method: 'GET', headers: [], length: undefined })
+    const body = new OutgoingBody(held, 0, undefined)
+    body.finish()
+    return new FutureResponse(held, exchange, body)
   }
-  const at: World = {
-    process,
-    program: 'test',
-    held,
-    exit: () => {},
-    waitHere: undefined,
-    tasks,
-    signal: undefined,
-    seed: {},
-    directories: new Set(),
-  }
-  const ask = () => new FutureResponse(at, new OutgoingRequest(held, new Fields(held)), 'http://a.test/')
-  return { ask, cancelled }
+  const answer = () => answered.resolve(encodeValue({ status: 200, headers: [['server', 'x']], body: 1 }))
+  return { ask, answer, cancelled, sent }
 }
 
 test('an answer that has come is closed with its future', async () => {
-  const { ask, cancelled } = world()
+  const { ask, answer, cancelled } = world()
   const future = ask()
+  answer()
   await future.wait()
   future.close()
   expect(cancelled).toEqual([1])
 })
 
-test('one that is under way is closed when it comes', async () => {
-  const { ask, cancelled } = world()
+test('one that is under way is given up at once, and not when it comes', async () => {
+  const { ask, cancelled, sent } = world()
+  const future = ask()
+  await expect.poll(() => sent).toHaveLength(1)
+  future.close()
+  expect(cancelled).toEqual([1])
+  await future.wait()
+  expect(future.ready()).toBe(true)
+})
+
+test('one that the gate has not numbered yet is given up as soon as it has, and sends nothing', async () => {
+  const { ask, cancelled, sent } = world()
   const future = ask()
   future.close()
   expect(cancelled).toEqual([])
-  await future.wait()
-  expect(cancelled).toEqual([1])
+  await expect.poll(() => cancelled).toEqual([1])
+  expect(sent).toEqual([])
 })
 
 test('one that was taken is its own', async () => {
-  const { ask, cancelled } = world()
+  const { ask, answer, cancelled } = world()
   const future = ask()
+  answer()
   await future.wait()
-  const answer = future.get() as { val: { val: { close(): void } } }
+  const taken = future.get() as { val: { val: { close(): void } } }
   future.close()
   expect(cancelled).toEqual([])
-  answer.val.val.close()
+  taken.val.val.close()
   expect(cancelled).toEqual([1])
 })

@@ -117,6 +117,24 @@ describe('the pool', () => {
     }
   })
 
+  test('is disposed when every thread has ended, one that served no more already too', async () => {
+    const ended: (() => void)[] = []
+    let breakProtocol = (): void => {}
+    const start: StartThread = ({ message, ended: end }) => {
+      breakProtocol = () => message('nothing that a worker sends')
+      return { post: () => {}, hold: () => {}, terminate: () => void ended.push(() => end('terminated')) }
+    }
+    const pool = await makePool(start, 1)
+    pool.wake()
+    breakProtocol()
+    let disposed = false
+    const disposal = pool.dispose().then(() => (disposed = true))
+    await sleep(20)
+    expect([ended.length, disposed]).toEqual([1, false])
+    for (const end of ended) end()
+    await disposal
+  })
+
   test('takes nothing more when it is disposed, and interrupts what runs', async () => {
     const pool = await makePool(startThread, 1)
     const sandbox = await pool.open(await poolRequest())

@@ -179,10 +179,11 @@ export function readFuture(readable: Readable, tell: (value: unknown) => void): 
 }
 
 /**
- * Reads what a guest gave, to its end: each piece is taken before the next is asked for, and before the call is over.
+ * Reads what a guest gave, to its end: each piece is taken before the next is asked for.
  * @param most values of one piece
  * @param take is given a piece; what it throws ends the stream
  * @param onEnd hears of the end, where a guest's memory can be written
+ * @param isWork whether a piece is taken before the call is over
  */
 export function consume(
   tasks: Scheduler,
@@ -190,6 +191,7 @@ export function consume(
   most: number,
   take: (values: Values) => MaybePromise<void>,
   onEnd: (end: ChannelEnd) => void,
+  isWork = true,
 ): void {
   const fail = (error: unknown): void => {
     const failure = failureOf(error)
@@ -208,7 +210,7 @@ export function consume(
           (error: unknown) => ({ error }),
         ),
         (failed) => (failed ? fail(failed.error) : pass(pieces, goOn)),
-        true,
+        isWork,
       )
     } catch (error) {
       fail(error)

@@ -44,7 +44,7 @@ export type HostFunction = {
   readonly waits: boolean
   /** It is an async function of WASI 0.3. */
   readonly isAsync: boolean
-  /** It changes nothing, so that it can be given up: by `world.signal`. */
+  /** It changes nothing, or what it began can be cut off: it can be given up, by `world.signal`. */
   readonly cancels: boolean
 }
 

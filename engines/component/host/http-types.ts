@@ -1,5 +1,4 @@
 /** The WIT types of wasi:http/types, and what failures of the network are called there. */
-import { TokaError } from '../../../src/errors.ts'
 import { GuestFacingError } from '../../../src/kernel/host-port.ts'
 import { list, option, primitive, record, variant, type WitType } from '../wit-types.ts'
 import { hostResource } from './definitions.ts'
@@ -105,20 +104,25 @@ export type HttpError = { tag: string; val?: unknown }
 
 const CODES: Readonly<Record<string, string>> = {
   TOKA_DENIED: 'HTTP-request-denied',
+  EACCES: 'HTTP-request-denied',
   TOKA_LIMIT_CALLS: 'connection-limit-reached',
   TOKA_NET_FAILED: 'destination-unavailable',
   TOKA_NET_TIMEOUT: 'connection-timeout',
+  TOKA_NET_SIZE: 'HTTP-response-body-size',
+  TOKA_VALUE_SIZE: 'HTTP-request-body-size',
+  ECANCELED: 'connection-terminated',
+  EPIPE: 'connection-terminated',
   EAGAIN: 'connection-limit-reached',
   EMFILE: 'connection-limit-reached',
   EINVAL: 'HTTP-protocol-error',
 }
 
-/** What a failure is called: of one that has no name, its text. */
+/**
+ * What a failure is called: of one that has no name, its text.
+ * @throws what is a fault of ours
+ */
 export function httpErrorOf(error: unknown): HttpError {
-  // What the guest gave cannot be told to the gate: too large, and nothing else.
-  if (!(error instanceof GuestFacingError || error instanceof TokaError)) throw error
-  if (error.code === 'TOKA_NET_SIZE') return { tag: 'HTTP-response-body-size' }
-  if (error.code === 'TOKA_VALUE_SIZE') return { tag: 'HTTP-request-body-size' }
+  if (!(error instanceof GuestFacingError)) throw error
   const tag = CODES[error.code]
   return tag ? { tag } : { tag: 'internal-error', val: error.message.toWellFormed() }
 }

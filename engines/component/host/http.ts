@@ -10,15 +10,10 @@ import {
   type Result,
   type World,
 } from './definitions.ts'
-import {
-  Fields,
-  FutureResponse,
-  FutureTrailers,
-  type IncomingBody,
-  type IncomingResponse,
-  OutgoingBody,
-  OutgoingRequest,
-} from './http-request.ts'
+import type { OutgoingBody } from './http-body.ts'
+import { Fields } from './http-fields.ts'
+import { FutureResponse, OutgoingRequest } from './http-request.ts'
+import { FutureTrailers, type IncomingBody, type IncomingResponse } from './http-response.ts'
 import * as types from './http-types.ts'
 import { inputStream, ioError, outputStream, pollable } from './io.ts'
 import type { Pollable } from './pollable.ts'
@@ -103,11 +98,7 @@ const onRequests: HostInterface = {
   '[method]outgoing-request.body': func(
     [request],
     result(types.outgoingBody.own),
-    ({ process, held }: World, on: OutgoingRequest): Result => {
-      if (on.body) return err()
-      on.body = new OutgoingBody(held, process.services.limits.flatBytes)
-      return ok(on.body)
-    },
+    (world: World, on: OutgoingRequest): Result => once(on.takeBody(world)),
   ),
   ...part(
     'method',
@@ -145,8 +136,8 @@ const onRequests: HostInterface = {
         on.close()
         return err({ tag: 'HTTP-request-trailer-section-size' })
       }
-      on.finish()
-      return ok()
+      const failure = on.finish()
+      return failure ? err(failure) : ok()
     },
   ),
 }
@@ -222,8 +213,9 @@ export const http: Readonly<Record<string, HostInterface>> = {
       [types.outgoingRequest.own, option(types.requestOptions.own)],
       result(types.futureResponse.own, types.httpError),
       (world: World, on: OutgoingRequest): Result => {
-        const { url } = on
-        return url === undefined ? err({ tag: 'HTTP-request-URI-invalid' }) : ok(new FutureResponse(world, on, url))
+        const exchange = on.exchange(world.process)
+        if (!exchange) return err({ tag: 'HTTP-request-URI-invalid' })
+        return ok(new FutureResponse(world.held, exchange, on.body ?? on.emptyBody(world)))
       },
     ),
   },

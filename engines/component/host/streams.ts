@@ -104,10 +104,11 @@ export class OutputStream implements Pollable {
   readonly #onBackground: ((written: Promise<void>) => void) | undefined
   #pending: Promise<void> | undefined
   #end: StreamEnd | undefined
+  #isClosed = false
   readonly origin: string | undefined
 
   /**
-   * @param push takes bytes and answers how many, at least one
+   * @param push takes bytes and answers how many; none when it takes no more, ever
    * @param onBackground hears of what is written later, to keep the call until then
    */
   constructor(
@@ -137,7 +138,7 @@ export class OutputStream implements Pollable {
     if (this.#end) return this.#end
     try {
       const answer = this.#writeAll(bytes)
-      if (answer instanceof Promise) this.#follow(answer)
+      if (answer instanceof Promise) this.follow(answer)
     } catch (error) {
       this.#end = failureOf(error)
     }
@@ -149,7 +150,13 @@ export class OutputStream implements Pollable {
     return chain(this.#pending, () => this.#takeEnd())
   }
 
+  /** Whether whoever writes has let go of it. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   close(): void {
+    this.#isClosed = true
     this.#end ??= 'closed'
   }
 
@@ -164,12 +171,22 @@ export class OutputStream implements Pollable {
     let rest = bytes
     while (rest.length > 0) {
       const written = this.#push(rest)
-      if (written instanceof Promise) return written.then((count) => this.#writeAll(rest.subarray(count)))
+      if (written instanceof Promise) return written.then((count) => this.#writeRest(rest, count))
+      if (written === 0) return this.#refuse()
       rest = rest.subarray(written)
     }
   }
 
-  #follow(answer: Promise<void>): void {
+  #writeRest(bytes: Uint8Array, count: number): MaybePromise<void> {
+    return count === 0 ? this.#refuse() : this.#writeAll(bytes.subarray(count))
+  }
+
+  #refuse(): void {
+    this.#end ??= 'closed'
+  }
+
+  /** Takes nothing more until work that was begun with what it took is done. */
+  follow(answer: Promise<void>): void {
     const pending = answer
       .catch((error: unknown) => {
         this.#end = failureOf(error)

@@ -2,16 +2,23 @@
 
 import sys
 
-# The modules that every program finds imported in its image: importing one costs 5 to 100 ms, finding it nothing.
+# The modules that every program finds imported in its image: importing one costs 5 to 100 ms, finding it nothing. What
+# they take of each sandbox's memory is why there are not more.
 STDLIB = (
     "abc argparse array ast asyncio atexit base64 bisect calendar cmath codecs collections collections.abc contextlib "
-    "contextvars copy copyreg csv dataclasses datetime decimal difflib email.message email.parser email.policy enum "
-    "fnmatch fractions functools glob gzip hashlib heapq hmac html html.parser http.client importlib.metadata "
-    "importlib.resources inspect io ipaddress itertools json keyword linecache locale logging math mimetypes numbers "
-    "operator os pathlib pickle platform pprint pydoc queue random re reprlib secrets shlex shutil signal socket "
-    "sqlite3 stat statistics string struct subprocess sys tarfile tempfile textwrap threading time timeit token "
-    "tokenize traceback types typing unicodedata unittest urllib.error urllib.parse urllib.request uuid warnings "
-    "weakref xml.dom.minidom xml.etree.ElementTree zipfile zlib zoneinfo"
+    "contextvars copy copyreg csv dataclasses datetime decimal difflib email.message email.parser enum "
+    "fnmatch fractions functools glob gzip hashlib heapq hmac html html.parser http.client "
+    "inspect io ipaddress itertools json keyword linecache locale logging math mimetypes numbers "
+    "operator os pathlib pickle platform pprint queue random re reprlib secrets shlex shutil signal socket "
+    "sqlite3 stat statistics string struct subprocess sys tempfile textwrap threading time timeit token "
+    "tokenize traceback types typing unicodedata urllib.error urllib.parse urllib.request uuid warnings "
+    "weakref xml.etree.ElementTree zipfile zlib zoneinfo"
+).split()
+
+# Those of which the image has bytecode, with what they import: seldom used, or large.
+LATER = (
+    "concurrent.futures configparser doctest email.policy graphlib http.cookies importlib.metadata importlib.resources "
+    "optparse pydoc tarfile tomllib unittest unittest.mock xml.dom.minidom"
 ).split()
 
 _KEPT = ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtins__")
@@ -52,6 +59,9 @@ def _add_builtins():
 
 def boot():
     """Called once, by the engine's image build, with `_toka` in place."""
+    import _toka_imports
+
+    _toka_imports.install()
     for name in STDLIB:
         __import__(name)
     import _toka
@@ -73,4 +83,4 @@ def boot():
     _add_builtins()
     _warm_up()
     _clear_main()
-    _toka.install(_toka_errors.Failure, _toka_run.run, _toka_time.reseed)
+    _toka.install(_toka_errors.Failure, _toka_run.run, _toka_time.reseed, MemoryError, RecursionError)

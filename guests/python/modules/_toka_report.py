@@ -8,6 +8,8 @@ import traceback
 # Longest texts that the host takes.
 _MESSAGE_LENGTH = 1_600
 _TRACEBACK_LENGTH = 8_000
+# What a MemoryError says that has nothing to do with memory: a program is nested too deeply (Parser/pegen_errors.c).
+_PARSER = "Parser stack overflowed"
 _OURS = os.path.dirname(__file__) + "/"
 
 
@@ -65,11 +67,16 @@ def _message_of(error):
 
 
 def describe(error, filename, kind):
-    """What the host is told: `{kind, name, message, traceback, code?}`, bounded, whatever the exception does."""
-    report = {"kind": kind, "name": "Exception", "message": "", "traceback": ""}
+    """What the host is told: `{kind, name, message, traceback, code?}`, bounded, whatever the exception does.
+
+    The kind is `memory` for a MemoryError. Raises one, or a RecursionError, where there is no room for the name.
+    """
+    report = {"kind": kind, "name": "", "message": "", "traceback": ""}
     try:
         report["name"] = _bounded(name_of(error), 100)
         report["message"] = _bounded(_message_of(error), _MESSAGE_LENGTH)
+        if report["name"] == "MemoryError" and not report["message"].startswith(_PARSER):
+            report["kind"] = "memory"
         code = _code_of(error)
         if code is not None:
             report["code"] = _bounded(code, 100)
@@ -77,8 +84,10 @@ def describe(error, filename, kind):
             report["traceback"] = _bounded(traceback_text(error, filename), _TRACEBACK_LENGTH)
     except (MemoryError, RecursionError):
         # There is no room to say more.
-        pass
+        if not report["name"]:
+            raise
     except Exception as failure:
+        report["name"] = report["name"] or "Exception"
         report["traceback"] = f"the traceback could not be made: {name_of(failure)}"
     return report
 

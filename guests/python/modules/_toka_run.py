@@ -21,6 +21,7 @@ from _toka_errors import ValueTooLarge, ValueUnsupported
 from _toka_loop import HostEventLoop
 from _toka_operations import EngineCommand, EngineExit, EngineFail, EngineFinish, ProcessInfo
 from _toka_report import describe, print_uncaught
+from _toka_room import MEMORY_REPORT, collect_cycles, keep_room, make_room
 from _toka_streams import flush_streams, open_streams
 from _toka_values import undefined
 from toka import _display, _tools
@@ -45,6 +46,20 @@ class _Unparsed(Exception):
 
 def run():
     """The engine's entry: fetches a command, runs it, and says Finish, Fail or Exit once."""
+    try:
+        was_full = _run()
+    except MemoryError:
+        make_room()
+        _toka.call(EngineFail, MEMORY_REPORT)
+        was_full = True
+    if was_full:
+        # Only now does nothing hold the frames of the exception any more.
+        collect_cycles()
+
+
+def _run():
+    """Whether the program took all memory."""
+    keep_room()
     command = decode_run(_toka.call(EngineCommand, b""))
     _begin(command)
     filename = _name_source(command)
@@ -54,6 +69,7 @@ def run():
         atexit._run_exitfuncs()
     flush_streams()
     _toka.call(operation, payload)
+    return payload is MEMORY_REPORT
 
 
 def _outcome(command, filename, is_script):
@@ -64,22 +80,25 @@ def _outcome(command, filename, is_script):
         sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return EngineFinish, _encoded(value, is_script)
     except SystemExit as end:
+        make_room()
         return EngineExit, _exit_code(end).to_bytes(4, "little")
     except _Unparsed as unparsed:
         return _failed(unparsed.args[0], filename, is_script, "syntax")
     except _NoForm as no_form:
         return _failed(no_form.args[0], filename, is_script, "value")
     except BaseException as error:
+        make_room()
         sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
         return _failed(error, filename, is_script, "error")
 
 
 def _failed(error, filename, is_script, kind):
+    make_room()
     error.__context__ = None if kind != "error" else error.__context__
     report = describe(error, filename, kind)
     if is_script and kind != "value":
         print_uncaught(error, report["traceback"])
-    return EngineFail, encode(report)
+    return EngineFail, encode(report) if report["kind"] != "memory" else MEMORY_REPORT
 
 
 def _begin(command):
@@ -148,6 +167,9 @@ def _units(source, filename):
     except (SyntaxError, ValueError, OverflowError) as error:
         # The frames are ours alone.
         raise _Unparsed(error.with_traceback(None)) from None
+    except SystemError:
+        # "returned NULL without setting an exception": what CPython's compiler says when memory ends inside it.
+        raise MemoryError from None
 
 
 def _execute(units, namespace):

@@ -1,15 +1,15 @@
 /** Requests and responses of wasi:http 0.3: their bodies are streams, which are read when they are sent or asked for. */
-import type { GuestFacingError, MaybePromise } from '../../../../src/kernel/host-port.ts'
-import type { Readable, Values } from '../../tasks/channel.ts'
-import { type ChannelEnd, consume, HostFuture, HostStream, readFuture } from '../channels.ts'
+import type { GuestFacingError } from '../../../../src/kernel/host-port.ts'
+import type { Readable } from '../../tasks/channel.ts'
+import { HostFuture, HostStream } from '../channels.ts'
 import { type Closable, err, ok, type Result, type World } from '../definitions.ts'
-import { Fields, FutureResponse, type IncomingResponse, OutgoingBody, OutgoingRequest } from '../http-request.ts'
+import type { Exchange } from '../http-exchange.ts'
+import { Fields } from '../http-fields.ts'
+import { OutgoingRequest } from '../http-request.ts'
+import { IncomingResponse } from '../http-response.ts'
 import { httpErrorOf } from '../http-types.ts'
-import { STREAM_BYTES } from '../streams.ts'
 import { givenBytes } from './cli.ts'
-
-/** What a message carries: a stream of bytes, and what comes behind it. */
-export type Body = { contents: Readable | undefined; trailers: Readable }
+import { type Body, Transmission } from './http-transmission.ts'
 
 const codeOf = (error: GuestFacingError): unknown => httpErrorOf(error)
 
@@ -42,11 +42,9 @@ export class Request implements Closable {
   readonly options: RequestOptions | undefined
   /** Tells whether it was sent. */
   readonly sent = new HostFuture()
-  readonly #world: World
   #body: Body | undefined
 
   constructor(world: World, headers: Fields, body: Body, options: RequestOptions | undefined) {
-    this.#world = world
     this.parts = new OutgoingRequest(world.held, headers)
     this.#body = body
     this.options = options
@@ -60,19 +58,28 @@ export class Request implements Closable {
   }
 
   async send(world: World): Promise<Result> {
-    const { url } = this.parts
+    const exchange = this.parts.exchange(world.process)
     const body = this.#take()
-    if (url === undefined) {
+    this.close()
+    if (!exchange) {
       body.contents?.drop()
       body.trailers.drop()
-      return this.#end(err({ tag: 'HTTP-request-URI-invalid' }))
+      const refused = err({ tag: 'HTTP-request-URI-invalid' })
+      // Not here, where the guest may be in the middle of anything: that is written into its memory.
+      world.tasks().later(() => this.sent.resolve(refused))
+      return refused
     }
-    const refused = await this.#collect(world, body)
-    if (refused) return this.#end(refused)
-    const future = new FutureResponse(world, this.parts, url)
-    await future.wait()
-    const answer = (future.get() as { val: Result }).val
-    return this.#end(answer.tag === 'ok' ? ok(new Response(answer.val as IncomingResponse)) : answer)
+    const transmission = new Transmission(world, exchange, body)
+    world.tasks().track(transmission.ended, (result) => this.sent.resolve(result))
+    world.signal?.addEventListener('abort', () => giveUp(world, exchange, transmission), { once: true })
+    await transmission.begun
+    await exchange.answered()
+    const { outcome } = exchange
+    if (outcome && 'answer' in outcome)
+      return ok(new Response(new IncomingResponse(world.held, outcome.answer, exchange)))
+    const code = httpErrorOf(outcome?.failure)
+    giveUp(world, exchange, transmission)
+    return transmission.refusal ?? err(code)
   }
 
   close(): void {
@@ -88,46 +95,14 @@ export class Request implements Closable {
     this.#body = undefined
     return body
   }
+}
 
-  #end(answer: Result): Result {
-    this.close()
-    // Not here, where the guest may be in the middle of anything: that is written into its memory.
-    this.#world.tasks().later(() => this.sent.resolve(answer.tag === 'ok' ? ok() : answer))
-    return answer
-  }
-
-  /** The body, whole, since a request is decided on and charged whole. @returns why it cannot be sent */
-  #collect({ tasks, held, process }: World, { contents, trailers }: Body): Promise<Result | undefined> {
-    const { promise, resolve } = Promise.withResolvers<Result | undefined>()
-    const last = (): void =>
-      readFuture(trailers, (told) => {
-        const value = told as Result | undefined
-        const isEmpty = value?.tag !== 'ok' || value.val === undefined || (value.val as Fields).entries.length === 0
-        if (value?.tag === 'err') resolve(value)
-        else resolve(isEmpty ? undefined : err({ tag: 'HTTP-request-trailer-section-size' }))
-      })
-    if (!contents) last()
-    else {
-      const body = new OutgoingBody(held, process.services.limits.flatBytes)
-      const out = body.stream()
-      this.parts.body = body
-      const take = (bytes: Values): MaybePromise<void> => {
-        const end = out?.write(bytes as Uint8Array)
-        if (end && end !== 'closed') throw end.error
-      }
-      consume(tasks(), contents, STREAM_BYTES, take, (end: ChannelEnd) => {
-        if (end) {
-          body.close()
-          trailers.drop()
-          resolve(err({ tag: 'HTTP-request-body-size' }))
-          return
-        }
-        body.finish()
-        last()
-      })
-    }
-    return promise
-  }
+/** Nobody wants a request any more: it is cut off, and the component's ends hear of it when nothing of it runs. */
+function giveUp({ process, tasks }: World, exchange: Exchange, transmission: Transmission): void {
+  exchange.close()
+  const { outcome } = exchange
+  if (process.signal.aborted || !outcome || 'answer' in outcome) return
+  tasks().later(() => transmission.stop(httpErrorOf(outcome.failure)))
 }
 
 /** A response: of the network, or one that the component made itself. */
@@ -156,7 +131,7 @@ export class Response implements Closable {
     const body = this.#body
     this.#body = undefined
     if (body) return [body.contents ?? nothing(world), body.trailers]
-    const stream = this.#incoming?.consume()?.stream()
+    const stream = this.#incoming?.consume()?.intoStream()
     this.headers.close()
     if (stream) return givenBytes(world, stream, codeOf)
     const none = new HostFuture()

@@ -12,7 +12,7 @@ import {
   type World,
 } from '../definitions.ts'
 import { http } from '../http.ts'
-import type { Fields } from '../http-request.ts'
+import type { Fields } from '../http-fields.ts'
 import * as types from '../http-types.ts'
 import { bytesStream } from './cli.ts'
 import { Request, RequestOptions, Response } from './http-messages.ts'
@@ -179,9 +179,12 @@ const onResponses: HostInterface = {
   ),
 }
 
-const send = asynchronous([types.request.own], result(types.response.own, httpError), (world: World, on: Request) =>
-  on.send(world),
-)
+const send: HostFunction = {
+  ...asynchronous([types.request.own], result(types.response.own, httpError), (world: World, on: Request) =>
+    on.send(world),
+  ),
+  cancels: true,
+}
 
 export const http3: Readonly<Record<string, HostInterface>> = {
   'wasi:http/types': { ...onFields, ...onRequests, ...onOptions, ...onResponses },

@@ -22,6 +22,7 @@ type Parts = { timeoutMs: number; describe: (message: IncomingMessage) => Answer
 
 export class NodeUpload implements Upload {
   readonly most = Infinity
+  readonly mostBecause = ''
   readonly #sent: ClientRequest
   readonly #parts: Parts
   readonly #answer: Promise<IncomingMessage>

@@ -181,6 +181,26 @@ describe('what ends a body', () => {
     expect(result.value).toEqual([413, 'too large', true, true])
   })
 
+  test('an answer of an error by a server that goes on reading: no more is sent than was on its way', async () => {
+    let bytes = 0
+    handlers['/enough'] = (request, response) => {
+      let end: NodeJS.Timeout | undefined
+      request.on('data', (piece: Buffer) => {
+        if (!response.headersSent) response.writeHead(403).write('enough')
+        bytes += piece.length
+        // When nothing has come for a while, or far too much.
+        clearTimeout(end)
+        if (bytes > 600 * PIECE) response.end()
+        else end = setTimeout(() => response.end(), 300)
+      })
+    }
+    const result = await running(
+      `const answer = await send('/enough', pieces(4000)); export default [answer.status, await answer.text(), over, given]`,
+    )
+    expect(result.value).toEqual([403, 'enough', true, expect.any(Number)])
+    expect(bytes).toBeLessThan(400 * PIECE)
+  })
+
   test('the guest itself: by an error in its body, by a signal, by a piece that is no bytes', async () => {
     const heard = hear('/given-up')
     const result = await running(

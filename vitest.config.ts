@@ -4,6 +4,7 @@ import { playwright } from '@vitest/browser-playwright'
 import { defaultClientConditions, defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { seenInNode, snapshotInNode } from './test/browser/node-side.ts'
+import { closeUploadServer, heardUploads, openUploadServer } from './test/browser/upload-server.ts'
 
 const kinds = ['unit', 'property', 'differential', 'conformance', 'limits', 'redteam', 'browser', 'types']
 const include = kinds.map((kind) => `test/${kind}/**/*.test.ts`)
@@ -52,7 +53,7 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            commands: { snapshotInNode, seenInNode },
+            commands: { snapshotInNode, seenInNode, openUploadServer, heardUploads, closeUploadServer },
             provider: playwright({
               launchOptions: { args: chromiumArgs, ...(chromiumPath ? { executablePath: chromiumPath } : {}) },
             }),

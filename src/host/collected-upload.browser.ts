@@ -5,6 +5,7 @@ import type { Upload } from './network-uploads.ts'
 
 export class CollectedUpload implements Upload {
   readonly most = NETWORK.collectedBytes
+  readonly mostBecause = ': a page cannot send a body in pieces, so they are collected first'
   readonly isAnswered = false
   readonly #ask: (body: Uint8Array, signal: AbortSignal) => Promise<Answered>
   readonly #pieces: Uint8Array<ArrayBuffer>[] = []

@@ -18,10 +18,11 @@ export function answerTo(sent: ClientRequest): Promise<IncomingMessage> {
   })
 }
 
-type Parts = { timeoutMs: number; describe: (message: IncomingMessage) => Answered }
+type Parts = { timeoutMs: number; describe: (message: IncomingMessage) => Answered; died: () => void }
 
 export class NodeUpload implements Upload {
   readonly most = Infinity
+  readonly mostBecause = ''
   readonly #sent: ClientRequest
   readonly #parts: Parts
   readonly #answer: Promise<IncomingMessage>
@@ -31,7 +32,10 @@ export class NodeUpload implements Upload {
   /** Ends the wait for the piece that is on its way. */
   #settle: ((error: unknown) => void) | undefined
 
-  /** @param parts `timeoutMs`: from the end of the body until the answer has come; `describe` makes what is kept of it */
+  /**
+   * @param parts `timeoutMs`: from the end of the body until the answer has come; `describe` makes what is kept of it;
+   *   `died` hears of a connection that ends without one
+   */
   constructor(sent: ClientRequest, parts: Parts) {
     this.#sent = sent
     this.#parts = parts
@@ -41,7 +45,10 @@ export class NodeUpload implements Upload {
         this.#isAnswered = true
         if ((message.statusCode ?? 0) >= 400) this.#refuse()
       },
-      (error: unknown) => this.#settle?.(error),
+      (error: unknown) => {
+        this.#settle?.(error)
+        parts.died()
+      },
     )
     sent.once('close', () => this.#settle?.(unreachable()))
     // The server may want to answer before the first piece is there.

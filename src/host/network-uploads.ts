@@ -7,8 +7,9 @@ import { type Answered, type NetworkBodies, within } from './network-bodies.ts'
 
 /** A request under way, as a runtime makes it. */
 export interface Upload {
-  /** Bytes that it takes at most. */
+  /** Bytes that it takes at most, and why no more. */
   readonly most: number
+  readonly mostBecause: string
   /** Whether its answer is there. */
   readonly isAnswered: boolean
   /** Sends a piece, none at the end; resolves once it was taken, with false when no more is wanted. */
@@ -33,13 +34,14 @@ export class NetworkUploads {
 
   /**
    * Begins a request. Answers its number.
+   * @param begin is given what to call when its connection ends without an answer: its slot is free then
    * @throws GuestFacingError TOKA_NET_FAILED when there are too many
    */
-  open(begin: () => Upload): number {
+  open(begin: (died: () => void) => Upload): number {
     this.#bodies.enter()
+    const number = this.#bodies.number()
     try {
-      const upload = begin()
-      const number = this.#bodies.number()
+      const upload = begin(() => this.close(number))
       this.#uploads.set(number, { upload, bytes: 0, isBusy: false, isKept: false })
       return number
     } catch {
@@ -55,10 +57,14 @@ export class NetworkUploads {
     const { idleTimeoutMs = NETWORK.idleMs } = this.#options
     const { upload } = held
     held.bytes += piece.length
-    const most = Math.min(upload.most, this.#options.requestBytes ?? NETWORK.sentBytes)
+    const { requestBytes = NETWORK.sentBytes } = this.#options
+    const most = Math.min(upload.most, requestBytes)
     if (held.bytes > most) {
       this.close(number)
-      throw new GuestFacingError('TOKA_NET_SIZE', `the body of the request has more than ${most} bytes`)
+      throw new GuestFacingError(
+        'TOKA_NET_SIZE',
+        `the body of the request has more than ${most} bytes${most < requestBytes ? upload.mostBecause : ''}`,
+      )
     }
     held.isBusy = true
     try {

@@ -118,9 +118,9 @@ class NodeNetwork implements NetworkDriver {
 
   open(request: NetworkUpload, signal: AbortSignal): number {
     const { timeoutMs = NETWORK.answerMs } = this.#options
-    return this.#uploads.open(() => {
+    return this.#uploads.open((died) => {
       const { secrets, begun } = this.#begin(request, signal)
-      return new NodeUpload(begun, { timeoutMs, describe: (message) => describe(message, secrets) })
+      return new NodeUpload(begun, { timeoutMs, describe: (message) => describe(message, secrets), died })
     })
   }
 

@@ -181,6 +181,26 @@ describe('what ends a body', () => {
     expect(result.value).toEqual([413, 'too large', true, true])
   })
 
+  test('an answer of an error by a server that goes on reading: no more is sent than was on its way', async () => {
+    let bytes = 0
+    handlers['/enough'] = (request, response) => {
+      let end: NodeJS.Timeout | undefined
+      request.on('data', (piece: Buffer) => {
+        if (!response.headersSent) response.writeHead(403).write('enough')
+        bytes += piece.length
+        // When nothing has come for a while, or far too much.
+        clearTimeout(end)
+        if (bytes > 600 * PIECE) response.end()
+        else end = setTimeout(() => response.end(), 300)
+      })
+    }
+    const result = await running(
+      `const answer = await send('/enough', pieces(4000)); export default [answer.status, await answer.text(), over, given]`,
+    )
+    expect(result.value).toEqual([403, 'enough', true, expect.any(Number)])
+    expect(bytes).toBeLessThan(400 * PIECE)
+  })
+
   test('the guest itself: by an error in its body, by a signal, by a piece that is no bytes', async () => {
     const heard = hear('/given-up')
     const result = await running(
@@ -199,6 +219,27 @@ describe('what ends a body', () => {
     ])
     expect(heard.ended).toBe(0)
     expect(await closed(heard)).toBe(0)
+  })
+
+  test('a connection that ends before its answer gives its slot back at once, while its guest still makes the body', async () => {
+    handlers['/dies'] = (request) => void request.socket.destroy()
+    const result = await running(
+      `let go; const gate = new Promise((done) => (go = done))
+       async function* slow() { yield new Uint8Array(3); await gate; yield new Uint8Array(3) }
+       const dying = [told(send('/dies', slow())), told(fetch('http://b.test:1/', { method: 'POST', body: slow(), duplex: 'half' }))]
+       await new Promise((done) => setTimeout(done, 200))
+       const others = await Promise.all([told(fetch('http://a.test:${port}/one')), told(fetch('http://a.test:${port}/two'))])
+       go()
+       export default [others, await Promise.all(dying)]`,
+      {
+        grants: [post({ methods: ['GET', 'POST'] }), post({ hosts: ['b.test'], ports: [1] })],
+        network: { lookup, concurrent: 2 },
+      },
+    )
+    expect(result.value).toEqual([
+      ['GET /one', 'GET /two'],
+      ['TOKA_NET_FAILED', 'TOKA_NET_FAILED'],
+    ])
   })
 
   test('its slot is free again, whichever way it ended', async () => {

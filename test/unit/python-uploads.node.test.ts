@@ -1,98 +1,18 @@
 /** Bodies that Python sends piece by piece: from iterables, files and asynchronous generators, by toka.fetch and urllib.request. */
 import { describe, expect, test } from 'vitest'
-import type { SandboxOptions } from '../../src/index.ts'
 import { canSuspend } from '../../src/loader/suspension.ts'
-import { tokaOf, WAYS, type Way } from '../isolations.ts'
-import { grant, handlers, lookup, port } from '../network-world.node.ts'
-import { preparePython, runPython, valueIn } from '../python.ts'
-import { skipReasons } from '../skip-reasons.ts'
+import { WAYS } from '../isolations.ts'
+import { handlers } from '../network-world.node.ts'
+import { preparePython, valueIn } from '../python.ts'
+import { closed, hear, PIECE, sending, valueOf } from '../python-uploads.node.ts'
 
 preparePython()
 
-const PIECE = 65_536
+// Where a guest cannot be suspended, a request on the caller's own thread is refused (TOKA_CALL_BLOCKING).
+const ways = (await canSuspend()) ? WAYS : WAYS.filter((way) => way !== 'inline')
 
-/** What servers read of bodies: the bytes, the pieces as HTTP has them, how connections ended. */
-type Heard = { bytes: number; ended: number; open: number; length: string | undefined; chunked: string | undefined }
-
-/** A path that reads a body to its end, and answers its first bytes and its size. */
-function hear(path: string, wanted = Infinity): Heard {
-  const heard: Heard = { bytes: 0, ended: 0, open: 0, length: undefined, chunked: undefined }
-  handlers[path] = (request, response) => {
-    heard.open++
-    heard.length = request.headers['content-length']
-    heard.chunked = request.headers['transfer-encoding']
-    request.socket.on('close', () => heard.open--)
-    let text = ''
-    let bytes = 0
-    request.on('data', (piece: Buffer) => {
-      heard.bytes += piece.length
-      bytes += piece.length
-      if (text.length < 40) text += piece.toString('latin1').slice(0, 40)
-      if (heard.bytes >= wanted && !response.headersSent) response.writeHead(413).end('enough')
-    })
-    request.on('end', () => {
-      heard.ended++
-      if (!response.headersSent) response.end(`${request.method} ${bytes} ${text.slice(0, 40)}`)
-    })
-  }
-  return heard
-}
-
-const closed = async (heard: Heard): Promise<number> => {
-  for (let tries = 0; heard.open > 0 && tries < 100; tries++) await new Promise((done) => setTimeout(done, 20))
-  return heard.open
-}
-
-const PROGRAM = `
-import asyncio, io, urllib.error, urllib.request
-from toka import fetch, input, Denied, NetworkError, TokaError
-base, log = input, []
-
-def pieces(count, size=${PIECE}):
-    try:
-        for number in range(count):
-            log.append(number)
-            yield bytes([97 + number % 26]) * size
-    finally:
-        log.append("closed")
-
-async def late(count, size=${PIECE}):
-    try:
-        for number in range(count):
-            log.append(number)
-            await asyncio.sleep(0.001)
-            yield bytes([97 + number % 26]) * size
-    finally:
-        log.append("closed")
-
-def told(work):
-    try:
-        return work().text()
-    except Exception as e:
-        return getattr(e, "code", None) or f"{type(e).__name__}: {e}"
-
-async def told_aio(work):
-    try:
-        return (await work).text()
-    except Exception as e:
-        return getattr(e, "code", None) or f"{type(e).__name__}: {e}"
-`
-
-type Options = Partial<SandboxOptions> & { way?: Way }
-
-const sending = (source: string, { way = 'worker', ...options }: Options = {}) =>
-  runPython(way, {
-    source: PROGRAM + source,
-    input: `http://a.test:${port}`,
-    grants: [grant({ methods: ['GET', 'POST', 'PUT'] })],
-    network: { lookup },
-    ...options,
-  })
-const valueOf = async (source: string, options?: Options): Promise<unknown> => valueIn(await sending(source, options))
-
-describe.each(WAYS)('%s:', (way) => {
-  test('a generator is sent piece by piece, chunked, and more of it than one request holds', async ({ skip }) => {
-    skip(way === 'inline' && !(await canSuspend()), skipReasons.noJspi)
+describe.each(ways)('%s:', (way) => {
+  test('a generator is sent piece by piece, chunked, and more of it than one request holds', async () => {
     const heard = hear('/whole')
     const result = await sending(`[fetch(base + "/whole", body=pieces(160)).text()[:20], log[-1]]`, { way })
     expect(valueIn(result)).toEqual([`POST ${160 * PIECE} aaa`.padEnd(20, 'a'), 'closed'])
@@ -101,8 +21,7 @@ describe.each(WAYS)('%s:', (way) => {
     expect(await closed(heard)).toBe(0)
   })
 
-  test('an asynchronous generator is awaited, while others run', async ({ skip }) => {
-    skip(way === 'inline' && !(await canSuspend()), skipReasons.noJspi)
+  test('an asynchronous generator is awaited, while others run', async () => {
     hear('/late')
     const source = `ticks = 0
 async def ticking():
@@ -258,175 +177,5 @@ def opened(data, **headers):
 [opened("/r303"), opened("/r307"), *(told(lambda: fetch(base + path, body=pieces(2))) for path in ("/r303", "/r307")),
  fetch(base + "/r307", body=pieces(2), redirect="manual").status]`
     expect(await valueOf(source)).toEqual(['GET /there', 307, 'GET /there', 'TOKA_NET_FAILED', 307])
-  })
-})
-
-describe('what ends a body', () => {
-  test('an exception of its iterable, which the program gets with its own frames, and the connection closes', async () => {
-    const heard = hear('/broken')
-    const source = `def broken():
-    yield b"abc"
-    raise LookupError("mine")
-async def late_broken():
-    yield b"abc"
-    await asyncio.sleep(0)
-    raise LookupError("late")
-[told(lambda: fetch(base + "/broken", body=broken())), await told_aio(fetch.aio(base + "/broken", body=late_broken())), await told_aio(fetch.aio(base + "/broken", body=broken()))]`
-    expect(await valueOf(source)).toEqual(['LookupError: mine', 'LookupError: late', 'LookupError: mine'])
-    const raised = await sending(`def broken():
-    yield b"abc"
-    raise LookupError("mine")
-fetch(base + "/broken", body=broken())`)
-    expect(raised.error?.guestStack).toMatch(/in broken\n\s+raise LookupError\("mine"\)/)
-    expect(raised.error?.guestStack).not.toContain('_upload')
-    expect(heard.ended).toBe(0)
-    expect(await closed(heard)).toBe(0)
-  })
-
-  test('a server that wants no more, whose answer is delivered: the generator is closed, a file is not', async () => {
-    const heard = hear('/enough', 1)
-    const source = `def endless():
-    try:
-        while True:
-            yield b"x" * 10_000
-    finally:
-        log.append("sync")
-async def late_endless():
-    try:
-        while True:
-            yield b"x" * 10_000
-    finally:
-        await asyncio.sleep(0)
-        log.append("late")
-class File:
-    def read(self, size): return b"x" * size
-    def close(self): log.append("file")
-kept = endless(), late_endless(), File()
-answers = [fetch(base + "/enough", body=kept[0]), await fetch.aio(base + "/enough", body=kept[1]), fetch(base + "/enough", body=kept[2])]
-[[a.status for a in answers], [a.text() for a in answers], log]`
-    expect(await valueOf(source)).toEqual([
-      [413, 413, 413],
-      ['enough', 'enough', 'enough'],
-      ['sync', 'late'],
-    ])
-    expect(await closed(heard)).toBe(0)
-  })
-
-  test('a task that is cancelled, a timeout, and a coroutine that is closed: each frees its slot', async () => {
-    const heard = hear('/cancelled')
-    handlers['/mute'] = (request) => void request.resume()
-    const source = `async def endless():
-    while True:
-        yield b"x" * 1000
-        await asyncio.sleep(0.005)
-async def ended(work):
-    try:
-        await work
-    except BaseException as e:
-        return type(e).__name__
-async def cancelled():
-    task = asyncio.ensure_future(fetch.aio(base + "/cancelled", body=endless()))
-    await asyncio.sleep(0.1)
-    task.cancel()
-    return await ended(task)
-async def timed(path):
-    return await ended(asyncio.wait_for(fetch.aio(base + path, body=endless() if path == "/cancelled" else None), 0.1))
-told = []
-for _ in range(3):
-    told += [await cancelled(), await timed("/cancelled"), await timed("/mute")]
-    coroutine = fetch.aio(base + "/cancelled", body=endless())
-    coroutine.send(None)
-    coroutine.close()
-    await asyncio.sleep(0.05)
-told.append(fetch(base + "/cancelled", body=pieces(1, 3)).text())
-told`
-    expect(await valueOf(source, { network: { lookup, concurrent: 2 } })).toEqual([
-      ...Array(3).fill(['CancelledError', 'TimeoutError', 'TimeoutError']).flat(),
-      'POST 3 aaa',
-    ])
-    expect(await closed(heard)).toBe(0)
-  })
-
-  test('a run that ends, by its time or by its signal, closes the connection of a body without end', async () => {
-    const heard = hear('/endless')
-    const source = `def endless():
-    while True:
-        yield b"x" * 1000
-fetch(base + "/endless", body=endless())`
-    const more = { network: { lookup, requestBytes: 2 ** 40 } }
-    const late = await sending(source, { ...more, limits: { timeoutMs: 500 } })
-    expect(late.error?.code).toBe('TOKA_LIMIT_TIME')
-    expect(heard.bytes).toBeGreaterThan(0)
-    expect(await closed(heard)).toBe(0)
-    const bound = await sending(source.replace(/fetch(.*)$/, 'told(lambda: fetch$1)'), {
-      network: { lookup, requestBytes: 100_000 },
-    })
-    expect(valueIn(bound)).toBe('TOKA_NET_SIZE')
-    expect(await closed(heard)).toBe(0)
-    expect(heard.ended).toBe(0)
-  })
-
-  test('a quota in the middle: what was not sent is not charged', async () => {
-    const heard = hear('/quota')
-    const quota = { bytes: 3 * PIECE + 10 }
-    const result = await sending(`[told(lambda: fetch(base + "/quota", body=pieces(9))), log]`, {
-      grants: [grant({ methods: ['POST'], quota })],
-    })
-    expect(valueIn(result)).toEqual(['TOKA_DENIED', [0, 1, 2, 3, 'closed']])
-    expect(result.denials[0]).toMatchObject({ operation: 'net.fetch', reason: 'quota' })
-    expect(result.usage.bytesWritten).toBe(3 * PIECE)
-    expect(await closed(heard)).toBe(0)
-  })
-})
-
-describe('in the middle of a body', () => {
-  test('its iterable makes requests of its own, and sends the answer of another as it comes', async () => {
-    hear('/outer')
-    hear('/inner')
-    const source = `def asking():
-    for n in range(3):
-        yield fetch(base + "/inner", body=[b"n"] * n).bytes()
-async def asking_late():
-    for n in range(3):
-        yield (await fetch.aio(base + "/inner", body=[b"m"] * n)).bytes()
-one = told(lambda: fetch(base + "/outer", body=asking()))
-[one, await told_aio(fetch.aio(base + "/outer", body=asking_late()))]`
-    expect(await valueOf(source)).toEqual(['POST 24 POST 0 POST 1 nPOST 2 nn', 'POST 24 POST 0 POST 1 mPOST 2 mm'])
-    expect(await valueOf(source, { network: { lookup, concurrent: 1 } })).toEqual([
-      'TOKA_NET_FAILED',
-      'TOKA_NET_FAILED',
-    ])
-  })
-
-  test('a sandbox is forked only at rest: neither it nor its fork has a body open that a run left behind', async () => {
-    const heard = hear('/left')
-    const sandbox = await (await tokaOf('worker')).open({
-      language: 'python',
-      grants: [grant({ methods: ['GET', 'POST'] })],
-      network: { lookup },
-    })
-    const source = `${PROGRAM}
-async def endless():
-    while True:
-        yield b"x" * 1000
-        await asyncio.sleep(0.01)
-left = asyncio.ensure_future(fetch.aio(base + "/left", body=endless()))
-await asyncio.sleep(0.2)
-kept = fetch(base + "/left-answer")`
-    const begun = sandbox.run({ source, input: `http://a.test:${port}` })
-    const fork = sandbox.fork()
-    expect((await begun).error).toBeUndefined()
-    expect(heard.bytes).toBeGreaterThan(0)
-    expect(await closed(heard)).toBe(0)
-    const twin = await fork
-    for (const each of [sandbox, twin]) {
-      const after = await each.run({
-        source: `[left.cancelled(), told(lambda: kept), told(lambda: fetch(base + "/left", body=pieces(1, 3)))]`,
-        input: `http://a.test:${port}`,
-      })
-      expect(after.value).toEqual([true, 'OSError: [Errno 8] the body is not open', 'POST 3 aaa'])
-    }
-    await twin.dispose()
-    await sandbox.dispose()
   })
 })

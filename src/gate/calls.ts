@@ -86,6 +86,8 @@ export type Act<T> = {
   cancel?: () => void
   /** Aborts this call alone. */
   signal?: AbortSignal
+  /** What the guest is told where the permits hold no more when the result comes: EACCES by default, a file's. */
+  refused?: () => GuestFacingError
 }
 
 /** The operation of an audit record about an import: above all actions. */
@@ -343,7 +345,7 @@ export class Calls {
           this.#settle(call, result)
           if (holds) return resolve(result)
           call.drop?.(result)
-          reject(accessError())
+          reject((call.refused ?? accessError)())
         },
         (error: unknown) => {
           if (!land()) return

@@ -140,6 +140,7 @@ function perform<T>(
     calls.perform({
       permits: [permit],
       signal,
+      refused: denied,
       act: () => make.act(driver, request, stop.signal),
       moved: () => sent,
       drop: (late) => void driver.close(make.number(late)),

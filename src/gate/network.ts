@@ -165,6 +165,7 @@ export class GatedNetwork {
         calls.perform({
           permits: [permit],
           signal,
+          refused: denied,
           act: () => body.driver.send(body.id, piece, stop.signal),
           // A piece that failed may have been sent in part: it stays charged.
           moved: () => size,
@@ -200,6 +201,7 @@ export class GatedNetwork {
         calls.perform({
           permits: [permit],
           signal,
+          refused: denied,
           act: () => body.driver.answer(body.id, stop.signal),
           cancel: () => stop.abort(),
         }),
@@ -240,6 +242,7 @@ export class GatedNetwork {
         calls.perform({
           permits: [permit],
           signal,
+          refused: denied,
           act: () => body.driver.read(body.id, most, stop.signal),
           moved: (chunk) => chunk?.length ?? permit.amount,
           cancel: () => stop.abort(),

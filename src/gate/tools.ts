@@ -97,6 +97,7 @@ function perform(
   return calls.perform({
     permits: [permit],
     signal,
+    refused: () => refusal(calls, name),
     act: () =>
       mapMaybe(drivers.callTool(permit.name, argument, stop.signal), (result) =>
         checkResult(result, most, permit.amount - argument.length),

@@ -144,7 +144,7 @@ function readModule({ moduleBytes, writtenTables, state }: ImageContent): { shap
  * Reads an image. The checksum finds damage; it proves no origin: an image has the powers of a hostile guest and no more.
  * @param bytes kept by the image, so not to be changed afterwards
  * @param whole whoever gave them has found them to be what was kept: the checksum is not reckoned again, which is a
- *   fifth of the processor time of opening Python's 29 MB
+ *   fifth of the processor time of opening Python's 25 MB
  * @throws TokaError TOKA_IMAGE_INVALID for damaged bytes, unknown versions, another engine, or a table that lies
  */
 export async function decodeImage(

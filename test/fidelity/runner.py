@@ -1,4 +1,4 @@
-"""Runs one module of CPython's own tests inside a sandbox; its last expression is what became of each test."""
+"""Runs one module of CPython's own tests inside a sandbox, or one class of it; its last expression is what became of each test."""
 
 import importlib
 import io
@@ -91,13 +91,24 @@ class Result(unittest.TestResult):
         return (at + "".join(traceback.format_exception_only(kind, value)).strip())[:600]
 
 
+def class_of(test):
+    return f"{type(test).__module__}.{type(test).__qualname__}"
+
+
+def classes_in(suite):
+    found = {}
+    for test in suite:
+        found.update(classes_in(test) if isinstance(test, unittest.TestSuite) else {class_of(test): None})
+    return found
+
+
 def without(suite, left, result):
-    """The suite without the tests that are left out: by their whole names, or by those of their methods."""
+    """The suite without the tests that are left out: by their whole names, those of their methods, or their class."""
     kept = unittest.TestSuite()
     for test in suite:
         if isinstance(test, unittest.TestSuite):
             kept.addTest(without(test, left, result))
-        elif test.id() in left["names"]:
+        elif test.id() in left["names"] or left["only"] not in (None, class_of(test)):
             continue
         elif any(test.id().endswith(f".{method}") for method in left["methods"]):
             result.tell(test, "skipped", left["reason"])
@@ -122,5 +133,9 @@ def run(name, left):
     return result.told
 
 
+def classes(name):
+    return list(classes_in(unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(name))))
+
+
 os.chdir(tempfile.mkdtemp())
-run(input["module"], input["left"])
+classes(input["module"]) if input["left"] is None else run(input["module"], input["left"])

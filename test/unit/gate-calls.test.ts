@@ -1,7 +1,9 @@
 /** Tools, variables, the clock, forks, observers and late results at the gate. */
 import { describe, expect, test } from 'vitest'
 import { createLedger } from '../../src/gate/ledger.ts'
+import type { NetworkDriver } from '../../src/gate/drivers.ts'
 import type { HostFile } from '../../src/kernel/host-port.ts'
+import { encodeValue } from '../../src/kernel/values.ts'
 import { DEFAULT_LIMITS } from '../../src/limits.ts'
 import { codeOf, lateCodeOf, memoryDrivers, MemoryFiles, openWorld, READ } from '../gate-world.ts'
 
@@ -153,10 +155,51 @@ describe('tools', () => {
     const call = lateCodeOf(() => gate.port.callTool('echo', bytes(1), live()))
     clock.ms = 2_000_000
     resolve(bytes(1))
-    expect(await call).toBe('EACCES')
+    expect(await call).toBe('TOKA_DENIED')
     expect(gate.counters()).toEqual({ counted: 1, local: 0, allowed: 1, denied: 0, redecided: 1 })
     expect(gate.denials[0]).toMatchObject({ reason: 'expired', resource: 'echo' })
   })
+
+  test.each(['fetch', 'open', 'send', 'answer', 'read'])(
+    'a request whose grant expires in `%s` is denied like any other, and let go of',
+    async (last) => {
+      const { promise, resolve } = deferred<unknown>()
+      const closed: number[] = []
+      const reached = deferred<void>()
+      const at = <T>(step: string, now: T): T => {
+        if (step !== last) return now
+        reached.resolve()
+        return promise as T
+      }
+      const answer = { status: 200, statusText: '', headers: [], body: 1 }
+      const network: NetworkDriver = {
+        lookup: () => undefined,
+        request: () => at('fetch', answer),
+        open: () => at('open', 1),
+        send: () => at('send', true),
+        answer: () => at('answer', answer),
+        read: () => at('read', bytes(1)),
+        close: (body) => void closed.push(body),
+      }
+      const net = { resource: 'net', actions: ['fetch'], schemes: ['http'], hosts: ['a.test'], methods: ['POST'] }
+      const { gate, clock } = openWorld({ grants: [{ ...net, expires: 2_000_000 }], drivers: { network } })
+      const ask = async (service: string, input: unknown) =>
+        gate.port.callTool(`toka:${service}`, encodeValue(input), live())
+      const asked = { url: 'http://a.test/', method: 'POST', headers: [], redirect: 'manual' }
+      const call = lateCodeOf(async () => {
+        if (last === 'fetch') return ask('fetch', asked)
+        await ask('open', asked)
+        if (last === 'send') return ask('send', [1, bytes(1)])
+        await ask('answer', 1)
+        return ask('read', 1)
+      })
+      await reached.promise
+      clock.ms = 2_000_000
+      resolve({ fetch: answer, open: 1, send: true, answer, read: bytes(1) }[last])
+      expect(await call).toBe('TOKA_DENIED')
+      expect(closed).toEqual([1])
+    },
+  )
 
   test('no more calls than allowed are under way at once', async () => {
     const { promise, resolve } = deferred<Uint8Array>()

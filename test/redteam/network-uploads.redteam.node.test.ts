@@ -253,6 +253,30 @@ describe('what ends a body', () => {
     )
     expect(freed.value).toEqual(Array(5).fill(['RangeError: mine', 'string']).flat())
   })
+
+  test('the end of its run, which leaves none of a sandbox’s handles taken, however many it left open', async () => {
+    const sandbox = await toka.open({
+      language: 'javascript',
+      grants: [post()],
+      network: { lookup, concurrent: 300 },
+      limits: { concurrentCalls: 300 },
+    })
+    handlers['/left'] = (request) => void request.resume()
+    // 1,024 is what a sandbox has.
+    const source = `${GUEST()}
+      const waiting = async function* () { open++; await new Promise(() => {}) }
+      let open = 0
+      for (let n = 0; n < 280; n++) void told(send('/left', waiting()))
+      while (open < 280) await new Promise((done) => setTimeout(done, 5))
+      process.exit(0)`
+    for (let round = 0; round < 4; round++) expect((await sandbox.run({ file: '/t.mjs', source })).exitCode).toBe(0)
+    const last = await sandbox.run({
+      file: '/t.mjs',
+      source: `${GUEST()} export default await told(send('/there', pieces(1)))`,
+    })
+    expect(last.value).toBe('POST /there')
+    await sandbox.dispose()
+  })
 })
 
 describe('redirects', () => {

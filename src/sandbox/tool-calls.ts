@@ -2,7 +2,7 @@
 import { errno } from '../kernel/errno.ts'
 import { GuestFacingError } from '../kernel/host-port.ts'
 import { encodeValue } from '../kernel/values.ts'
-import type { Limits } from '../limits.ts'
+import { type Limits, NETWORK } from '../limits.ts'
 import { type PendingCall, SERVICE_PREFIX, type Toolbox } from '../tool.ts'
 import { putMail } from './mailbox.ts'
 import type { FromWorker, MessageOf, ToWorker } from './protocol.ts'
@@ -17,6 +17,8 @@ export type Reply = { post: (message: ToWorker) => void; mailed: () => void }
 const ENCODING_BYTES = 64
 /** Bytes that a question to a service may have more than what a guest asked: a canonical URL, an address. */
 const QUESTION_BYTES = 8_192
+/** Questions to services beside those that calls are: each request that is open may be given up, however many calls are under way. */
+const GIVING_UP = NETWORK.concurrent
 
 function failure(error: unknown): Answer {
   const seen = error instanceof GuestFacingError ? error : new GuestFacingError('EIO', 'input/output error')
@@ -54,7 +56,7 @@ export class ToolCalls {
     const { tool, input } = call
     const isService = tool.startsWith(SERVICE_PREFIX)
     const underWay = isService ? this.#services : this.#tools
-    const isFull = underWay.size >= this.#concurrent
+    const isFull = underWay.size >= this.#concurrent + (isService ? GIVING_UP : 0)
     if (input.length > this.#most + (isService ? QUESTION_BYTES : 0) || !this.#toolbox.has(tool)) return false
     if (isFull && !isService) return false
     if (this.#stopped) this.#answer(call, failure(cancelled()))

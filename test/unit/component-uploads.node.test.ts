@@ -2,10 +2,13 @@
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { handlers } from '../network-world.node.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
-import { hear, quiet, upload } from '../component-uploads.node.ts'
+import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
 import type { Uploaded } from '../component-uploads.ts'
 import { WAYS, type Way } from '../isolations.ts'
+
+type Ok = { tag: 'ok'; val: unknown }
 
 const PIECE = 65_536
 /** Places among the errors of wasi:http. */
@@ -22,11 +25,13 @@ const answered = (body: string, more: Partial<Uploaded> = {}): Partial<Uploaded>
 describe.each(WAYS)('%s:', (way) => {
   test('a body that is larger than its memory arrives whole: asked for, waited for, written', async () => {
     const heard = hear('/whole')
-    const result = await upload('/whole', { pieces: 1_024, size: PIECE, how: UPLOAD.POLLS, way })
-    expect(result).toMatchObject(answered(String(1_024 * PIECE), { pieces: 1_024 }))
+    const pieces = way === 'inline' ? 1_024 : 256
+    const options = { limits: { timeoutMs: 50_000 } }
+    const result = await upload('/whole', { pieces, size: PIECE, how: UPLOAD.POLLS, way, options })
+    expect(result).toMatchObject(answered(String(pieces * PIECE), { pieces }))
     expect(heard).toMatchObject({ ended: 1, framing: 'chunked' })
     expect(result.memoryBytes).toBeLessThan(8 * 2 ** 20)
-    expect(result.bytesWritten).toBe(1_024 * PIECE)
+    expect(result.bytesWritten).toBe(pieces * PIECE)
     expect(await quiet(heard)).toBe(0)
   })
 })
@@ -154,4 +159,37 @@ test('pieces are made to fit what may cross the border', async () => {
   const options = { limits: { flatBytes: 1_024, structuredBytes: 1_024 } }
   const small = { pieces: 9, size: 4_000, options }
   expect(await upload('/small', small)).toMatchObject(answered('36000', { pieces: 9 }))
+})
+
+test('to finish a body whose stream is still there is a trap; one whose stream is dropped is finished', async () => {
+  const toka = await tokaHere()
+  const sandbox = await toka.open(uploading())
+  const call = async (name: string, ...args: unknown[]) => sandbox.call(`wasi-http-types-${name}`, ...args)
+  const body = async (): Promise<[unknown, unknown]> => {
+    const { value: fields } = await call('constructor-fields')
+    const { value: request } = await call('constructor-outgoing-request', fields)
+    const { value: made } = await call('method-outgoing-request-body', request)
+    const { value: stream } = await call('method-outgoing-body-write', (made as Ok).val)
+    return [(made as Ok).val, (stream as Ok).val]
+  }
+  const [first, stream] = await body()
+  await sandbox.call('[resource-drop]output-stream', stream)
+  expect(await call('static-outgoing-body-finish', first, undefined)).toMatchObject({ value: { tag: 'ok' } })
+  const [second] = await body()
+  const { error } = await call('static-outgoing-body-finish', second, undefined)
+  expect(error).toMatchObject({ code: 'TOKA_GUEST_TRAP', message: expect.stringContaining('stream is not dropped') })
+  await sandbox.dispose()
+})
+
+test('a sandbox that may make one call at a time makes its requests', async () => {
+  hear('/one')
+  const options = { limits: { concurrentCalls: 1 } }
+  expect(await upload('/one', { method: 0, how: UPLOAD.NO_BODY, options })).toMatchObject(answered('0'))
+  expect(await upload('/one', { pieces: 20, size: 4_000, options })).toMatchObject(answered('80000'))
+  const whole = { pieces: 3, before: 3, size: 100, how: UPLOAD.FINISHES_FIRST, options }
+  expect(await upload('/one', whole)).toMatchObject(answered('300'))
+  if (await canSuspend())
+    expect(await upload('/one', { pieces: 20, size: 4_000, component: 'wasi3', options })).toMatchObject(
+      answered('80000'),
+    )
 })

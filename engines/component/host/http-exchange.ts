@@ -3,6 +3,7 @@ import { TokaError } from '../../../src/errors.ts'
 import { errno } from '../../../src/kernel/errno.ts'
 import { GuestFacingError, type MaybePromise } from '../../../src/kernel/host-port.ts'
 import type { Process } from '../../../src/kernel/process.ts'
+import { promiseAfter } from '../../../src/kernel/later.ts'
 import { chain, run, type Steps, wait } from '../../../src/kernel/steps.ts'
 import { decodeValue, encodeValue } from '../../../src/kernel/values.ts'
 import type { Closable } from './definitions.ts'
@@ -51,6 +52,7 @@ export class Exchange implements Closable {
   #number = 0
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
+  #tellSent: () => void = () => {}
   #isBegun = false
   #isSent = false
   #isOver = false
@@ -85,8 +87,11 @@ export class Exchange implements Closable {
   begin(length?: number): void {
     if (this.isBegun) return
     this.#isBegun = true
-    this.#opened = run(this.#open(this.head.length ?? length))
-    this.#answered = chain(this.#opened, () => run(this.#hear()))
+    const opened = run(this.#open(this.head.length ?? length))
+    // A body that is whole needs no answer before its end, and one call at a time is all that a sandbox may be allowed.
+    const isDuplex = length === undefined && this.#process.services.limits.concurrentCalls > 1
+    this.#opened = opened
+    this.#answered = chain(isDuplex ? opened : this.#sentAfter(opened), () => run(this.#hear()))
   }
 
   /** Resolves when there is an outcome, of what was begun. */
@@ -110,6 +115,7 @@ export class Exchange implements Closable {
   *end(): Steps<void> {
     yield* this.#sendPiece(new Uint8Array(0))
     this.#isSent = true
+    this.#tellSent()
   }
 
   /** The next bytes of the answer's body; none at its end, or when it was closed. */
@@ -133,6 +139,7 @@ export class Exchange implements Closable {
   /** Nobody wants it any more: what is under way is given up, its connection closed. */
   close(): void {
     this.#isOver = true
+    this.#tellSent()
     this.#stop.abort()
     this.#outcome ??= { failure: errno('ECANCELED') }
     const number = this.#number
@@ -144,6 +151,14 @@ export class Exchange implements Closable {
     } catch {
       // The run is over: the gate has closed it already.
     }
+  }
+
+  /** Resolves when nothing more is sent, as a promise of the kind of another; where that is none, at once. */
+  #sentAfter(opened: MaybePromise<void>): MaybePromise<void> {
+    if (!(opened instanceof Promise)) return undefined
+    return promiseAfter<void>(opened, (resolve) => {
+      this.#tellSent = resolve
+    })
   }
 
   *#open(length: number | undefined): Steps<void> {
@@ -183,6 +198,7 @@ export class Exchange implements Closable {
     try {
       const isMoreWanted = (yield* this.#ask('send', [this.#number, piece])) as boolean
       this.#isSent ||= !isMoreWanted
+      if (this.#isSent) this.#tellSent()
       return isMoreWanted
     } catch (error) {
       if (this.#failure !== undefined) throw this.#failure
@@ -198,7 +214,9 @@ export class Exchange implements Closable {
     const { port, limits } = this.#process.services
     const asked = encode(input, Math.max(limits.flatBytes, limits.structuredBytes))
     const call = (): MaybePromise<Uint8Array> => port.callTool(`toka:${service}`, asked, signal)
-    const answer = yield* wait(this.#process.perform(() => this.#process.leave(call)))
+    // What is given up goes through, however much is under way.
+    const leaves = service !== 'cancel'
+    const answer = yield* wait(this.#process.perform(leaves ? () => this.#process.leave(call) : call))
     return decodeValue(answer, { flatBytes: answer.length })
   }
 }

@@ -114,6 +114,8 @@ export const NETWORK = {
   collectedBytes: 4 * MiB,
   /** Requests of a sandbox at once, bodies that are still open among them; as browsers for a host. */
   concurrent: 6,
+  /** Lookups of a sandbox at once, those that it has given up among them; as many as requests where more of those are allowed. */
+  lookups: 64,
 } as const
 
 /** Fixed bounds of the border: every import has a worst case that no fuel sees, so each is small (measured in docs/engines.md). */

@@ -23,7 +23,10 @@ export function hear(path: string, wanted = Infinity): Heard {
       heard.bytes += piece.length
       bytes += piece.length
       if (text.length < 40) text += piece.toString('latin1').slice(0, 40)
-      if (heard.bytes >= wanted && !response.headersSent) response.writeHead(413).end('enough')
+      if (heard.bytes < wanted || response.headersSent) return
+      // It goes on reading: closing at once may lose the answer on its way (RFC 9112, section 9.6).
+      response.shouldKeepAlive = true
+      response.writeHead(413).end('enough')
     })
     request.on('end', () => {
       heard.ended++

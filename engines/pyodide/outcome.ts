@@ -2,13 +2,8 @@
 import type { Exit, StopReason } from '../../src/engine.ts'
 import type { TokaErrorCode } from '../../src/errors.ts'
 import { codeOfUncaught, MESSAGE_LIMIT } from '../../src/errors.ts'
-import { decodeValue } from '../../src/kernel/values.ts'
-import { BORDER } from '../../src/limits.ts'
+import { readReport } from '../../src/kernel/values.ts'
 
-/** The guest's report of an uncaught exception. Every field is hostile. */
-type Failure = { kind?: unknown; name?: unknown; message?: unknown; traceback?: unknown; code?: unknown }
-
-const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
 const TRACEBACK_LIMIT = 8_000
 
 /** Collects what the guest says during one run. The first word counts. */
@@ -71,17 +66,13 @@ function codeOf(kind: unknown, code: unknown): TokaErrorCode {
 }
 
 function described(payload: Uint8Array): Exit {
-  let report: Failure
-  try {
-    report = decodeValue(payload, REPORT_LIMITS) as Failure
-  } catch {
-    return fallen('TOKA_GUEST_ERROR', 'an uncaught exception that could not be read', false)
-  }
+  const report = readReport(payload)
+  if (!report) return fallen('TOKA_GUEST_ERROR', 'an uncaught exception that could not be read', false)
   // The interpreter is whole after it: what it had begun was let go.
-  if (report?.kind === 'memory') return { exitCode: 1, stopped: 'memory', lost: false }
-  const name = text(report?.name, 100)
-  const message = text(report?.message, MESSAGE_LIMIT - 200)
-  const stack = text(report?.traceback, TRACEBACK_LIMIT)
+  if (report.kind === 'memory') return { exitCode: 1, stopped: 'memory', lost: false }
+  const name = text(report.name, 100)
+  const message = text(report.message, MESSAGE_LIMIT - 200)
+  const stack = text(report.traceback, TRACEBACK_LIMIT)
   const said = report.kind === 'value' || name === '' ? message : message === '' ? name : `${name}: ${message}`
   const error = {
     code: codeOf(report.kind, report.code),

@@ -2,14 +2,9 @@
 import type { Exit, StopReason } from '../../src/engine.ts'
 import type { TokaErrorCode } from '../../src/errors.ts'
 import { codeOfUncaught, MESSAGE_LIMIT } from '../../src/errors.ts'
-import { BORDER } from '../../src/limits.ts'
 import { hintFor, missingFileHint } from './hints.ts'
-import { decodeValue } from '../../src/kernel/values.ts'
+import { readReport } from '../../src/kernel/values.ts'
 
-/** The guest's report of an uncaught error. Every field is hostile. */
-type Failure = { kind?: unknown; name?: unknown; message?: unknown; stack?: unknown; code?: unknown }
-
-const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
 const STACK_LIMIT = 8_000
 
 /** Collects what the guest says during one run. The first word counts. */
@@ -85,15 +80,11 @@ function placeOf(stack: string): string {
 }
 
 function described(payload: Uint8Array): Exit {
-  let report: Failure
-  try {
-    report = decodeValue(payload, REPORT_LIMITS) as Failure
-  } catch {
-    return fallen('TOKA_GUEST_ERROR', 'an uncaught error that could not be read', false)
-  }
-  const name = text(report?.name, 100)
-  const message = text(report?.message, MESSAGE_LIMIT - 200)
-  const stack = ownFrames(text(report?.stack, STACK_LIMIT))
+  const report = readReport(payload)
+  if (!report) return fallen('TOKA_GUEST_ERROR', 'an uncaught error that could not be read', false)
+  const name = text(report.name, 100)
+  const message = text(report.message, MESSAGE_LIMIT - 200)
+  const stack = ownFrames(text(report.stack, STACK_LIMIT))
   // The compiler of regular expressions says it with a SyntaxError of this very text.
   const isEngines = name === 'InternalError' || (name === 'SyntaxError' && message === 'out of memory')
   if (isEngines && isOutOfMemory(message)) return { exitCode: 1, stopped: 'memory', lost: true }

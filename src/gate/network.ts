@@ -35,6 +35,12 @@ function notOpen(): GuestFacingError {
   return new GuestFacingError('EBADF', 'the body is not open')
 }
 
+/** The number of a body, as a guest gives it. @throws GuestFacingError EBADF */
+function readNumber(input: unknown): number {
+  if (typeof input !== 'number') throw notOpen()
+  return input
+}
+
 export class GatedNetwork {
   readonly #parts: NetworkParts
   readonly #bodies = new Map<number, Body>()
@@ -51,28 +57,25 @@ export class GatedNetwork {
    * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EINVAL
    */
   fetch(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
-    return this.#begin(readFetch(input), signal, (request, until) => this.#follow(request, 0, until))
+    const request = readFetch(input)
+    return this.#begin(request.key, signal, (until) => this.#follow(request, 0, until))
   }
 
-  /** Takes a request's steps, which its guest can end by the request's key. */
-  *#begin<T>(
-    request: FetchRequest,
-    signal: AbortSignal,
-    steps: (request: FetchRequest, until: AbortSignal) => Steps<T>,
-  ): Steps<T> {
-    const { key } = request
-    if (key === undefined) return yield* steps(request, signal)
+  /** Takes a request's steps, which its guest can end by the request's key, or by the number that it has already. */
+  *#begin<T>(key: number | undefined, signal: AbortSignal, steps: (until: AbortSignal) => Steps<T>): Steps<T> {
+    if (key === undefined) return yield* steps(signal)
     if (this.#underWay.has(key)) throw new GuestFacingError('EINVAL', 'the request is malformed')
     const stop = new AbortController()
     this.#underWay.set(key, stop)
     try {
-      return yield* steps(request, AbortSignal.any([signal, stop.signal]))
+      return yield* steps(AbortSignal.any([signal, stop.signal]))
     } finally {
       this.#underWay.delete(key)
     }
   }
 
-  *#follow(first: FetchRequest, hops: number, signal: AbortSignal): Steps<FetchAnswer> {
+  /** @param number of the body, where its guest knows one already */
+  *#follow(first: FetchRequest, hops: number, signal: AbortSignal, number?: number): Steps<FetchAnswer> {
     let request = first
     for (let hop = hops; ; hop++) {
       const { body } = request
@@ -87,7 +90,7 @@ export class GatedNetwork {
         signal,
       )
       const next = nextHop(request, made.target, made.made)
-      if (next === undefined) return this.#deliver(made, hop > 0)
+      if (next === undefined) return this.#deliver(made, hop > 0, number)
       this.#drop(made)
       if (next === 'error' || hop >= NETWORK.redirects)
         throw new GuestFacingError('TOKA_NET_FAILED', 'the request was redirected, which it must not be, or too often')
@@ -95,12 +98,16 @@ export class GatedNetwork {
     }
   }
 
-  #deliver({ made: answer, target, url, handle, driver }: Hop<NetworkAnswer>, redirected: boolean): FetchAnswer {
+  #deliver(
+    { made: answer, target, url, handle, driver }: Hop<NetworkAnswer>,
+    redirected: boolean,
+    number?: number,
+  ): FetchAnswer {
     if (answer.body === 0) {
       this.#parts.calls.cvm.exports.closeHandle(handle)
       return { ...answer, url, redirected }
     }
-    const body = ++this.#last
+    const body = number ?? ++this.#last
     this.#bodies.set(body, { handle, url: target.url, driver, id: answer.body })
     return { ...answer, url, redirected, body }
   }
@@ -117,7 +124,7 @@ export class GatedNetwork {
   open(input: unknown, signal: AbortSignal): Steps<number> {
     const request = readFetch(input)
     if (request.body) throw new GuestFacingError('EINVAL', 'the body of this request comes in pieces')
-    return this.#begin(request, signal, (asked, until) => this.#open(asked, until))
+    return this.#begin(request.key, signal, (until) => this.#open(request, until))
   }
 
   *#open(request: FetchRequest, signal: AbortSignal): Steps<number> {
@@ -187,9 +194,10 @@ export class GatedNetwork {
    * The answer to a request whose body is sent in pieces: it may come before the last of them.
    * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, EBADF
    */
-  *answer(number: unknown, signal: AbortSignal): Steps<FetchAnswer> {
+  *answer(input: unknown, signal: AbortSignal): Steps<FetchAnswer> {
     const { calls } = this.#parts
-    const body = this.#bodies.get(Number(number))
+    const number = readNumber(input)
+    const body = this.#bodies.get(number)
     const upload = body?.upload
     if (!upload || upload.isAsked) throw notOpen()
     upload.isAsked = true
@@ -207,14 +215,14 @@ export class GatedNetwork {
         }),
       )
       const next = nextHop(upload.request, upload.target, answer, true)
-      if (next === undefined) return { ...answer, url: body.url, redirected: false, body: Number(number) }
+      if (next === undefined) return { ...answer, url: body.url, redirected: false, body: number }
       this.cancel(number)
       if (next === 'error')
         throw new GuestFacingError(
           'TOKA_NET_FAILED',
           'the request was redirected, which it must not be: a body that was sent in pieces cannot be sent again',
         )
-      return yield* this.#follow(next, 1, signal)
+      return yield* this.#begin(number, signal, (until) => this.#follow(next, 1, until, number))
     } catch (error) {
       this.cancel(number)
       throw error
@@ -225,9 +233,10 @@ export class GatedNetwork {
    * The next bytes of a body; none at its end. Each chunk is decided on again, and charged.
    * @throws GuestFacingError TOKA_DENIED, TOKA_NET_FAILED, TOKA_NET_TIMEOUT, TOKA_NET_SIZE, EBADF
    */
-  *read(number: unknown, signal: AbortSignal): Steps<Uint8Array> {
+  *read(input: unknown, signal: AbortSignal): Steps<Uint8Array> {
     const { calls, traffic } = this.#parts
-    const body = this.#bodies.get(Number(number))
+    const number = readNumber(input)
+    const body = this.#bodies.get(number)
     if (!body || (body.upload && !body.upload.isAsked)) throw notOpen()
     const permit = calls.askHandle('net.fetch', body.url, body.handle, HandleRight.READ, BORDER.transferBytes, 0)
     if (!permit) {
@@ -263,10 +272,11 @@ export class GatedNetwork {
 
   /** A body that nobody reads, or sends, any further; of a key, the request that nobody waits for. */
   cancel(number: unknown): void {
-    this.#underWay.get(Number(number))?.abort()
-    const body = this.#bodies.get(Number(number))
+    if (typeof number !== 'number') return
+    this.#underWay.get(number)?.abort()
+    const body = this.#bodies.get(number)
     if (!body) return
-    this.#bodies.delete(Number(number))
+    this.#bodies.delete(number)
     this.#parts.calls.cvm.exports.closeHandle(body.handle)
     void body.driver.close(body.id)
   }

@@ -39,6 +39,8 @@ function decoded(message: IncomingMessage): { stream: Readable; changed: boolean
           : undefined
   if (!decoder) return { stream: message, changed: false }
   message.on('error', (error) => decoder.destroy(error))
+  // One that broke before anybody looked says so no more.
+  if (message.errored) decoder.destroy(message.errored)
   message.pipe(decoder)
   return { stream: decoder, changed: true }
 }
@@ -76,6 +78,7 @@ class NodeNetwork implements NetworkDriver {
   readonly #secrets: readonly HeaderSecret[]
   readonly #bodies: NetworkBodies
   readonly #uploads: NetworkUploads
+  #lookups = 0
 
   constructor(options: NetworkOptions, secrets: readonly HeaderSecret[]) {
     this.#options = options
@@ -88,8 +91,14 @@ class NodeNetwork implements NetworkDriver {
     const look =
       this.#options.lookup ??
       (async (name) => (await systemLookup(name, { all: true, verbatim: true })).map(({ address }) => address))
+    const most = Math.max(NETWORK.lookups, this.#options.concurrent ?? 0)
+    if (this.#lookups >= most)
+      throw new GuestFacingError('TOKA_NET_FAILED', `more than ${most} lookups of hosts at once`)
+    this.#lookups++
+    // A lookup cannot be ended: one that nobody waits for any more counts as long as it lasts.
+    const found = (async () => look(host))().finally(() => this.#lookups--)
     try {
-      return await within(NETWORK.lookupMs, look(host), () => {})
+      return await within(NETWORK.lookupMs, found, () => {})
     } catch (error) {
       throw error instanceof GuestFacingError ? error : unreachable()
     }

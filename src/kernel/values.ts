@@ -45,3 +45,16 @@ export function encodeValue(value: unknown, limits?: Partial<ValueLimits>): Uint
 export function decodeValue(bytes: Uint8Array, limits?: Partial<ValueLimits>): unknown {
   return decodeBytes(bytes, limits === undefined ? CALL_VALUE_LIMITS : { ...CALL_VALUE_LIMITS, ...limits })
 }
+
+/** What a guest says of its failure. */
+const REPORT_LIMITS = { nodes: 64, depth: 4, structuredBytes: BORDER.transferBytes }
+
+/** The fields of a guest's report, none of them checked; nothing where there are no fields. */
+export function readReport(payload: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const report = decodeValue(payload, REPORT_LIMITS)
+    return typeof report === 'object' && report !== null ? (report as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

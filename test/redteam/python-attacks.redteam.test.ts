@@ -94,8 +94,20 @@ const ATTACKS: Readonly<Record<string, readonly [source: string, end: End]>> = {
   'a tool is shadowed (CVE-2026-25905)': ['import toka\ntoka.tools = 1\ntoka.tools', { value: 1 }],
   'the door itself, with a number that nobody has': ['import _toka\n_toka.call(99999, b"")', { error: /Failure/ }],
   'the door itself, with what is no bytes': ['import _toka\n_toka.call(1, 5)', { error: /TypeError/ }],
-  'the prelude is replaced': ['import _toka\n_toka.install(Exception, lambda: 1 / 0, lambda s: 1 / 0)', {}],
-  'the prelude is replaced by what is no function': ['import _toka\n_toka.install(1, 2, 3)', {}],
+  'the prelude is replaced': [
+    'import _toka\n_toka.install(Exception, lambda: 1 / 0, lambda s: 1 / 0, OSError, ValueError)\n7',
+    { value: 7 },
+  ],
+  'the prelude is replaced by what is no function': ['import _toka\n_toka.install(1, 2, 3, 4, 5)\n7', { value: 7 }],
+  ...Object.fromEntries(
+    ['None', '"x"', '5', 'undefined'].map((report) => [
+      `a report that is ${report}`,
+      [
+        `import _toka, _toka_operations\nfrom _toka_encode import encode\nfrom _toka_values import undefined\n_toka.call(_toka_operations.EngineFail, encode(${report}))`,
+        { code: 'TOKA_GUEST_ERROR', error: /could not be read/ },
+      ],
+    ]),
+  ),
   'a library that is loaded': [
     'import _imp\nimport importlib.machinery as m\nm.ExtensionFileLoader("x", "/tmp/x.so")',
     {},

@@ -197,7 +197,8 @@ out += [raw("send", value) for value in (
     [number, "text"], [number], number, [number + 1, b"x"], [-1, b"x"], [float("nan"), b"x"], [number, b"x" * 262_145])]
 out += [raw("read", number), raw("answer", number + 1), raw("send", [number, b"abc"]), raw("send", [number, b""]), raw("send", [number, b"late"]),
         raw("answer", number), raw("answer", number), raw("send", [number, b"later"])]
-out += [raw("read", number) == b"POST 3 abc", raw("read", number) == b"", raw("read", number), raw("cancel", number), raw("cancel", "x"), raw("cancel", -5)]
+odd = {"toString": 1, "valueOf": 1}
+out += [raw("read", number) == b"POST 3 abc", raw("read", number) == b"", raw("read", number), raw("cancel", number), raw("cancel", "x"), raw("cancel", -5), raw("cancel", odd), raw("read", odd), raw("answer", odd)]
 out`
     const einval = '[Errno 28]'
     const ebadf = '[Errno 8]'
@@ -210,7 +211,7 @@ out`
       ...[einval, einval, einval, ebadf, ebadf, ebadf, einval],
       ...[ebadf, ebadf, true, true, ebadf],
       ...[200, ebadf, ebadf],
-      ...[true, true, ebadf, undefined, undefined, undefined],
+      ...[true, true, ebadf, undefined, undefined, undefined, undefined, ebadf, ebadf],
     ])
     expect(heard).toMatchObject({ ended: 1, bytes: 3 })
     expect(await closed(heard)).toBe(0)

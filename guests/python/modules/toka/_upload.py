@@ -100,8 +100,10 @@ async def upload(way, asked, source):
         await _send_all(way, number, source)
         return await way.call(ANSWER, number)
     except BaseException as error:
-        give_up(number)
-        # A coroutine that is closed may not await: what an asynchronous generator holds is the event loop's to close.
-        if not isinstance(error, GeneratorExit):
-            await source.stop()
+        try:
+            give_up(number)
+        finally:
+            # A coroutine that is closed may not await: what an asynchronous generator holds is the event loop's to close.
+            if not isinstance(error, GeneratorExit):
+                await source.stop()
         raise

@@ -2,8 +2,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { RunRequest, RunResult } from '../../src/index.ts'
 import { NETWORK } from '../../src/limits.ts'
+import { canSuspend } from '../../src/loader/suspension.ts'
 import { tokaOf, WAYS, type Way } from '../isolations.ts'
 import { grant, handlers, lookup, port } from '../network-world.node.ts'
+import { skipReasons } from '../skip-reasons.ts'
 
 /** Connections that `/silent` has and never answers. */
 let silent = 0
@@ -43,7 +45,8 @@ describe.each(WAYS)('%s:', (way) => {
     expect([value, error]).toEqual([Array(3).fill(['AbortError', 'GET /next']).flat(), undefined])
   })
 
-  test('the same of a task that is cancelled in Python', async () => {
+  test('the same of a task that is cancelled in Python', async (context) => {
+    context.skip(way === 'inline' && !(await canSuspend()), skipReasons.noJspi)
     lead()
     const source = `import asyncio
 from toka import fetch

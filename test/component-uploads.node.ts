@@ -47,6 +47,17 @@ export function hear(path: string): Heard {
   return heard
 }
 
+/** The same path, which reads nothing until it may. */
+export function hearLater(path: string): { heard: Heard; go: () => void } {
+  const heard = hear(path)
+  const reads = handlers[path]!
+  let go = (): void => {}
+  handlers[path] = (request, response) => {
+    go = () => reads(request, response)
+  }
+  return { heard, go: () => go() }
+}
+
 /** Connections that are still open, once there has been time to close them. */
 export async function quiet(heard: Heard): Promise<number> {
   for (let tries = 0; heard.open > 0 && tries < 150; tries++) await new Promise((done) => setTimeout(done, 20))

@@ -1,7 +1,7 @@
 /** Bodies that components send, and answers that they let go of: decided on at each piece, and with whatever ends them their connection is closed and their place free. */
 import { describe, expect, test } from 'vitest'
 import { createToka, type SandboxOptions } from '../../src/index.ts'
-import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
+import { hear, hearLater, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
 import { argumentsOf, readUploaded } from '../component-uploads.ts'
 import { UPLOAD } from '../components/wasi-2-upload-text.ts'
 import type { Way } from '../isolations.ts'
@@ -39,12 +39,7 @@ describe.each(BOTH)('%s:', (way) => {
   })
 
   test('one that waits for a server that reads nothing is killed in its wait', async () => {
-    const heard = hear('/stuck')
-    const reads = handlers['/stuck']!
-    let go = (): void => {}
-    handlers['/stuck'] = (request, response) => {
-      go = () => reads(request, response)
-    }
+    const { heard, go } = hearLater('/stuck')
     const result = await upload('/stuck', { ...endless, options: { limits: { timeoutMs: 1_500 } }, way })
     expect(result.run.error?.code).toBe('TOKA_LIMIT_TIME')
     // A server hears of the end when it reads.

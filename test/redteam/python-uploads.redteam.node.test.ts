@@ -217,6 +217,29 @@ out`
     expect(await closed(heard)).toBe(0)
   })
 
+  test('a compressed answer that breaks before anybody looks at it is a broken connection at once', async () => {
+    handlers['/broken'] = (request, response) => {
+      request.resume()
+      request.on('end', () => {
+        response.writeHead(200, { 'content-encoding': 'gzip' }).write('abc')
+        setTimeout(() => request.socket.resetAndDestroy(), 50)
+      })
+    }
+    const source = `import time
+from _toka_calls import call_tool
+from _toka_encode import encode
+number = call_tool("toka:open", encode({"url": base + "/broken", "method": "POST", "headers": [], "redirect": "follow"}))
+call_tool("toka:send", encode([number, b""]))
+time.sleep(0.3)
+call_tool("toka:answer", encode(number))
+try:
+    call_tool("toka:read", encode(number))
+except Exception as e:
+    log.append(getattr(e, "code", None))
+log`
+    expect(await valueOf(source)).toEqual(['TOKA_NET_FAILED'])
+  })
+
   test('one key is one request’s at a time, and ends only that one', async () => {
     handlers['/mute'] = (request) => void request.resume()
     const source = `from _toka_calls import begin_call, call_tool, tool_argument

@@ -1,6 +1,6 @@
 /** Bodies that components of WASI 0.3 send: streams, read piece by piece when the piece before was taken, with a future that tells how it went. */
 import { beforeEach, expect, test } from 'vitest'
-import { hear, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
+import { hear, hearLater, quiet, tokaHere, upload, uploading } from '../component-uploads.node.ts'
 import type { Upload, Uploaded } from '../component-uploads.ts'
 import { UPLOAD_3 } from '../components/wasi-3-upload-text.ts'
 import { LETS_GO } from '../components/wasi-2-upload-text.ts'
@@ -59,12 +59,7 @@ test('a length that is not kept, trailers, and a body that says that it failed: 
 })
 
 test('a component waits while its server does not read, and is killed in its wait', async () => {
-  const heard = hear('/slow')
-  const reads = handlers['/slow']!
-  let go = (): void => {}
-  handlers['/slow'] = (request, response) => {
-    go = () => reads(request, response)
-  }
+  const { heard, go } = hearLater('/slow')
   const result = await send('/slow', { pieces: 1_000_000, size: PIECE, options: { limits: { timeoutMs: 1_500 } } })
   expect(result.run.error?.code).toBe('TOKA_LIMIT_TIME')
   expect(result.bytesWritten).toBeLessThan(400 * PIECE)
